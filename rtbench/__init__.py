@@ -1,0 +1,1 @@
+"""rtbench: evaluate language-conditioned robot policies in simulation."""

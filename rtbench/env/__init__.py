@@ -1,0 +1,1 @@
+"""The simulated kitchen: robot, scene, placement, control and rendering."""

@@ -1,0 +1,76 @@
+"""The contract between the harness and a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.spec import Observation
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a policy wants to be given, declared once."""
+
+    cameras: tuple[str, ...] = ()
+    """Cameras to render each step: 'head', 'wrist'. Empty: nothing is rendered."""
+    history: int = 1
+    """Frames the policy remembers; for information only, policies keep their history per slot."""
+    convention: str = "rtbench"
+    """Action convention of the tokens it returns: see `rtbench.action.CONVENTIONS`."""
+    privileged: bool = False
+    """True for policies that read the simulator's state. They run in the worker beside the environment and
+    are given it through `attach`."""
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """A policy that acts on a batch of slots, each an episode of its own.
+
+    The harness calls `reset` before the first `act` of every episode of a slot, and never mixes slots up.
+    """
+
+    needs: Needs
+
+    def reset(self, slot: int, instruction: str, seed: int) -> None:
+        """Forget the slot's history and take up a new instruction. `seed` fixes all its randomness."""
+        ...
+
+    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
+        """Tokens int64[len(slots), 11], in the token order of the policy's convention."""
+        ...
+
+
+@runtime_checkable
+class Privileged(Protocol):
+    """Extra method of a policy whose needs are privileged."""
+
+    def attach(self, slot: int, env: Any) -> None:
+        """Give the policy the environment (`rtbench.env.kitchen.Kitchen`) that plays the slot."""
+        ...
+
+
+@dataclass(frozen=True)
+class Card:
+    """A policy card: policies/NAME.yaml."""
+
+    name: str
+    """Name used on the command line."""
+    factory: str
+    """'package.module:Class' or './file.py:Class'."""
+    summary: str
+    """One line for `rtbench ls policies`."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the class."""
+    weights: str | None = None
+    """Path of the weights, relative to the card."""
+    sha256: str | None = None
+    """Hash of the weights."""
+    trained_on: str = "nothing"
+    """What it was trained on, in words."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights."""

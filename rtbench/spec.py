@@ -1,0 +1,92 @@
+"""Frozen records that cross the borders between packages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IMAGE_HEIGHT, IMAGE_WIDTH = 256, 320
+"""Pixels of RT-1's camera image."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Everything that fixes an episode's initial state and goal, whatever the policy."""
+
+    suite: str
+    """Suite it was drawn from."""
+    split: str
+    """seen, novel or emergent."""
+    axis: str
+    """What is varied: 'seen' itself, 'distractors/hard', ..."""
+    skill: str
+    """Skill it counts under, such as 'pick'."""
+    task: str
+    """Task id with version, such as 'pick/coke_can-v0'."""
+    scene: str
+    """Scene name."""
+    objects: tuple[str, ...]
+    """Objects present, target roles first, then distractors."""
+    instruction: str
+    """Exact text the policy is given."""
+    language: str
+    """BCP 47 tag of the instruction."""
+    seed: int
+    """Seed of placements and variation."""
+    variant: str
+    """Perturbation applied to the scene; '' for none."""
+    horizon: int
+    """Control steps after which the episode is cut off."""
+
+    @property
+    def key(self) -> str:
+        """16 hex digits: SHA-256 of all fields."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Episode:
+        """The inverse of `dataclasses.asdict`."""
+        return cls(**{**data, "objects": tuple(data["objects"])})
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a policy sees at one control step."""
+
+    images: dict[str, NDArray[np.uint8]]
+    """By camera ('head', 'wrist'): uint8[256, 320, 3], RGB, row 0 at the top. Empty where none is wanted."""
+    instruction: str
+    """The episode's instruction."""
+    proprio: NDArray[np.float32]
+    """float32[15]: joint angles 7 [rad], gripper position 3 [m] and quaternion wxyz 4 in the base frame,
+    gripper opening [m]."""
+    step: int
+    """Control steps since reset."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the simulator says of a finished episode."""
+
+    ever: bool
+    """Goal true after any control step."""
+    end: bool
+    """Goal true when the episode ended."""
+    held: bool
+    """Goal true at the end and at each control step of one more second in which the robot holds still."""
+    steps: int
+    """Control steps acted."""
+    termination: str
+    """on_time, early (terminated without the goal), late (goal true for over 2 s before), missing."""
+    progress: float
+    """Share of the goal's leaves true at the end, 0 to 1."""
+    subgoals: dict[str, bool]
+    """Each leaf of the goal, as text, and whether it ever held."""
+    events: dict[str, int] = field(default_factory=dict)
+    """Counts: wrong_object, dropped, collision, out_of_reach, clipped, mode_switch."""
