@@ -1,0 +1,117 @@
+"""Renders cameras of a scene off screen."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.object import VISUAL_GROUP
+from rtbench.errors import RenderError
+from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH
+
+Profile = Literal["lean", "full"]
+PROFILES: dict[str, tuple[int, int]] = {"lean": (0, 0), "full": (4, 2048)}
+"""Multisamples and shadow map size. On software GL lean costs a quarter of full or less."""
+
+
+class Renderer:
+    """One GL context for one model; images are uint8[256, 320, 3], RGB, row 0 at the top."""
+
+    def __init__(
+        self, model: mujoco.MjModel, profile: Profile = "lean", *, height: int = IMAGE_HEIGHT, width: int = IMAGE_WIDTH
+    ) -> None:
+        self._model, self.profile = model, profile
+        self._height, self._width = height, width
+        samples, shadow = PROFILES[profile]
+        model.vis.quality.offsamples, model.vis.quality.shadowsize = samples, shadow
+        try:
+            self._gl = mujoco.GLContext(width, height)
+            self._gl.make_current()
+            self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        except Exception as error:
+            raise RenderError(f"no OpenGL context: {error}. Run `rtbench doctor` for the remedy.") from error
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._scene = mujoco.MjvScene(model, maxgeom=1000)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = profile == "full"
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+        self._option = mujoco.MjvOption()
+        self._option.geomgroup[:] = 0
+        self._option.geomgroup[VISUAL_GROUP] = 1
+        self._option.sitegroup[:] = 0
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._viewport = mujoco.MjrRect(0, 0, width, height)
+        self._pixels = np.empty((height, width, 3), dtype=np.uint8)
+
+    def render(self, data: mujoco.MjData, camera: str) -> NDArray[np.uint8]:
+        """The camera's image now."""
+        self._draw(data, camera)
+        return np.ascontiguousarray(self._pixels[::-1])
+
+    def segment(self, data: mujoco.MjData, camera: str, only: set[int] | None = None) -> NDArray[np.int32]:
+        """Geom id of each pixel, int32[256, 320], -1 where there is none.
+
+        Args:
+            data: The state to draw.
+            camera: Camera name.
+            only: Draw these geoms alone, so that nothing hides them.
+        """
+        groups = self._model.geom_group.copy()
+        if only is not None:
+            self._model.geom_group[[g for g in range(self._model.ngeom) if g not in only]] = 5
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = True
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = True
+        try:
+            self._draw(data, camera)
+        finally:
+            self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = False
+            self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = False
+            self._model.geom_group[:] = groups
+        coded = self._pixels[::-1].astype(np.int32)
+        index = coded[..., 0] + (coded[..., 1] << 8) + (coded[..., 2] << 16) - 1
+        lookup = np.full(self._scene.ngeom + 1, -1, dtype=np.int32)
+        for i in range(self._scene.ngeom):
+            geom = self._scene.geoms[i]
+            if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM and geom.segid >= 0:
+                lookup[geom.segid] = geom.objid
+        found: NDArray[np.int32] = np.where(index >= 0, lookup[np.clip(index, 0, self._scene.ngeom)], -1)
+        return found
+
+    def _draw(self, data: mujoco.MjData, camera: str) -> None:
+        self._gl.make_current()
+        self._camera.fixedcamid = self._model.camera(camera).id
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
+        )
+        mujoco.mjr_render(self._viewport, self._scene, self._context)
+        mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._context)
+
+    def describe(self) -> dict[str, str]:
+        """Renderer and driver, as OpenGL names them."""
+        self._gl.make_current()
+        return {"profile": self.profile, **gl_strings()}
+
+    def close(self) -> None:
+        """Free the GL context."""
+        context: Any = getattr(self, "_context", None)
+        if context is not None:
+            self._gl.make_current()
+            context.free()
+            self._context = None
+        self._gl.free()
+
+
+def gl_strings() -> dict[str, str]:
+    """Renderer and version of the current GL context."""
+    try:
+        from OpenGL import GL
+    except Exception:  # noqa: BLE001 - PyOpenGL raises whatever its platform module raises
+        return {"gl_renderer": "unknown", "gl_version": "unknown"}
+    renderer, version = GL.glGetString(GL.GL_RENDERER), GL.glGetString(GL.GL_VERSION)
+    return {
+        "gl_renderer": renderer.decode() if renderer else "unknown",
+        "gl_version": version.decode() if version else "unknown",
+    }

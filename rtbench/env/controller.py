@@ -1,0 +1,132 @@
+"""Turns an 11-D action into actuator targets, 24 times a second.
+
+Arm mode moves the gripper's *commanded* pose in the base frame, not its measured one: gravity's sag would
+otherwise add up to a drift of a millimetre a step. The command never runs further ahead of the hand than
+`LEASH`, so that a blocked arm does not wind up. Base mode moves the base in its own frame and keeps the
+arm's joints where they are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.action import ARM_SLICE, BASE_SLICE, GRIPPER, MODE, Mode
+from rtbench.env.bake import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS
+from rtbench.env.kinematics import Arm
+from rtbench.geometry import clip_length, difference, from_rotation_vector, multiply
+
+Array = NDArray[np.float64]
+
+SUBSTEPS = 10
+"""Physics steps between two updates of the targets: 240 Hz / 24 Hz."""
+RAMP = 7 / 8
+"""Share of a control period in which the motion is commanded; the rest lets it arrive."""
+LEASH = (0.03, 0.2)
+"""How far the commanded pose may be ahead of the measured one when a step begins [m, rad]."""
+UNREACHED = 0.015
+"""A commanded position that inverse kinematics misses by more than this is out of reach [m]."""
+MAX_OPENING = 0.08
+"""[m]."""
+LAG = np.array([damping / stiffness for stiffness, damping, _ in ACTUATORS.values()])
+"""Time by which a damped position actuator trails a moving target [s], float64[7]: fed forward."""
+
+
+class Controller:
+    """Holds the commanded pose of gripper, fingers and base, and writes `data.ctrl`."""
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, arm: Arm) -> None:
+        self._model, self._data, self._arm = model, data, arm
+        self._arm_qpos = _addresses(model, ARM_JOINTS)
+        self._base_qpos = _addresses(model, BASE_JOINTS)
+        self._arm_ctrl = [model.actuator(j).id for j in ARM_JOINTS]
+        self._base_ctrl = [model.actuator(j).id for j in BASE_JOINTS]
+        self._finger_ctrl = [model.actuator(j).id for j in FINGER_JOINTS]
+        self.reset()
+
+    def reset(self) -> None:
+        """Take the robot's present pose as commanded, gripper open."""
+        self.angles = self._data.qpos[self._arm_qpos].copy()
+        self.base = self._data.qpos[self._base_qpos].copy()
+        self.position, self.quaternion = self._arm.forward(self.angles)
+        self.opening = MAX_OPENING
+        self._lead = np.zeros(len(ARM_JOINTS))
+        self._write()
+
+    def apply(self, action: Array, steps: int) -> bool:
+        """Carry out one action float64[11] over `steps` physics steps; False if it was out of reach."""
+        mode = Mode(int(action[MODE]))
+        ticks = max(1, round(steps / SUBSTEPS))
+        self._shorten_leash()
+        if mode is Mode.BASE:
+            self._move_base(action[BASE_SLICE], ticks, steps)
+            return True
+        if mode is Mode.TERMINATE:
+            self.run(steps)
+            return True
+        self.opening = MAX_OPENING * (1.0 - float(action[GRIPPER])) / 2.0
+        return self._move_arm(action[ARM_SLICE], ticks, steps)
+
+    def run(self, steps: int) -> None:
+        """Let the world go on under the last command."""
+        self._write()
+        if steps:
+            mujoco.mj_step(self._model, self._data, nstep=steps)
+
+    def _shorten_leash(self) -> None:
+        here, turned = self._arm.forward(self._data.qpos[self._arm_qpos])
+        ahead = self.position - here
+        turn = difference(self.quaternion, turned)
+        if np.linalg.norm(ahead) > LEASH[0] or np.linalg.norm(turn) > LEASH[1]:
+            self.position = here + clip_length(ahead, LEASH[0])
+            self.quaternion = multiply(from_rotation_vector(clip_length(turn, LEASH[1])), turned)
+            self.angles = self._arm.solve(
+                self._data.qpos[self._arm_qpos], self.position, self.quaternion, iterations=4
+            ).angles
+
+    def _move_arm(self, delta: Array, ticks: int, steps: int) -> bool:
+        start, turned = self.position, self.quaternion
+        error = 0.0
+        for tick in range(ticks):
+            share = min(1.0, (tick + 1) / (RAMP * ticks))
+            self.position = start + share * delta[:3]
+            self.quaternion = multiply(from_rotation_vector(share * delta[3:]), turned)
+            solution = self._arm.solve(self.angles, self.position, self.quaternion, iterations=2)
+            substeps = _share(steps, ticks, tick)
+            velocity = (solution.angles - self.angles) / max(substeps * self._model.opt.timestep, 1e-9)
+            self.angles, error = solution.angles, solution.position_error
+            self._lead = velocity * LAG if tick + 1 < ticks else np.zeros_like(LAG)
+            self.run(substeps)
+        if error <= UNREACHED:
+            return True
+        self.position, self.quaternion = self._arm.forward(self.angles)
+        return False
+
+    def _move_base(self, delta: Array, ticks: int, steps: int) -> None:
+        start = self.base.copy()
+        c, s = math.cos(start[2]), math.sin(start[2])
+        move = np.array([c * delta[0] - s * delta[1], s * delta[0] + c * delta[1], delta[2]])
+        for tick in range(ticks):
+            self.base = start + min(1.0, (tick + 1) / (RAMP * ticks)) * move
+            self.run(_share(steps, ticks, tick))
+        # A base that met a wall does not go on pushing.
+        self.base = self._data.qpos[self._base_qpos] + np.clip(
+            self.base - self._data.qpos[self._base_qpos], -0.02, 0.02
+        )
+
+    def _write(self) -> None:
+        self._data.ctrl[self._arm_ctrl] = self.angles + self._lead
+        self._data.ctrl[self._base_ctrl] = self.base
+        self._data.ctrl[self._finger_ctrl] = (self.opening / 2, -self.opening / 2)
+
+
+def _share(steps: int, ticks: int, tick: int) -> int:
+    """Physics steps of a tick, so that all ticks together make `steps`."""
+    return steps * (tick + 1) // ticks - steps * tick // ticks
+
+
+def _addresses(model: mujoco.MjModel, joints: tuple[str, ...]) -> list[int]:
+    return [int(model.joint(j).qposadr[0]) for j in joints]

@@ -1,0 +1,76 @@
+"""Counts what went on in an episode besides the goal."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.action import MODE, Mode
+from rtbench.env.state import SimWorld
+from rtbench.task import Task
+
+EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
+FELL = 0.10
+"""An object that was held and is now this much lower without being held was dropped [m]."""
+
+
+class EventCounter:
+    """Counts the beginnings of events, one look a control step.
+
+    - wrong_object: the robot begins to touch a movable object that the task is not about.
+    - dropped: an object that was held falls, or anything falls off a counter.
+    - collision: the robot's body, not its fingers, begins to touch a counter or a wall.
+    - out_of_reach: the commanded pose could not be reached.
+    - clipped: dimensions of actions that were out of range.
+    - mode_switch: changes between arm and base mode.
+    """
+
+    def __init__(self, world: SimWorld, task: Task) -> None:
+        self._world, self._targets = world, {*task.objects, *(a for leaf in task.goal.leaves() for a in leaf.arguments)}
+        self._counts = dict.fromkeys(EVENTS, 0)
+        self._touched: frozenset[str] = frozenset()
+        self._bumping: frozenset[str] = frozenset()
+        self._held: dict[str, float] = {}
+        self._fallen = {o for o in world.names() if world.box(o)[0][2] < _floor_height(world)}
+
+    def step(
+        self, action: NDArray[np.float64], last: NDArray[np.float64] | None, *, clipped: int, reached: bool
+    ) -> None:
+        """Look at the world after a control step."""
+        touched = frozenset(self._world.touched() & set(self._world.names()))
+        self._counts["wrong_object"] += len(touched - self._touched - self._targets)
+        self._touched = touched
+        bumping = self._world.bumping()
+        self._counts["collision"] += len(bumping - self._bumping)
+        self._bumping = bumping
+        self._counts["out_of_reach"] += not reached
+        self._counts["clipped"] += clipped
+        if last is not None:
+            modes = {Mode(int(action[MODE])), Mode(int(last[MODE]))}
+            self._counts["mode_switch"] += modes == {Mode.ARM, Mode.BASE}
+        self._count_dropped()
+
+    def _count_dropped(self) -> None:
+        for name in self._world.names():
+            low = float(self._world.box(name)[0][2])
+            fell = low < _floor_height(self._world) and name not in self._fallen
+            if fell:
+                self._fallen.add(name)
+            if self._world.held(name):
+                self._held[name] = low
+            elif name in self._held and (fell or self._held.pop(name) - low > FELL):
+                self._held.pop(name, None)
+                self._counts["dropped"] += 1
+            elif fell:
+                self._counts["dropped"] += 1
+
+    def counts(self) -> dict[str, int]:
+        """Counts so far."""
+        return dict(self._counts)
+
+
+def _floor_height(world: SimWorld) -> float:
+    """Below this [m] an object is on the floor: under the lowest drawer."""
+    drawers = [d.height for d in world.scene.spec.drawers.values()]
+    counters = [c.size[2] for c in world.scene.spec.counters.values()]
+    return min([d - 0.2 for d in drawers] + [c - 0.5 for c in counters])

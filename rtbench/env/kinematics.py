@@ -1,0 +1,100 @@
+"""Forward and inverse kinematics of the arm, in the robot's base frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.bake import ARM_JOINTS, HOME, robot_path
+from rtbench.geometry import difference
+
+Array = NDArray[np.float64]
+
+DAMPING = 0.02
+"""Damping of the least squares [-]: small enough to reach 1 mm, large enough to pass singular poses."""
+POSTURE = np.array([0.05, 0.05, 0.6, 0.05, 0.3, 0.05, 0.05])
+"""Pull of each joint towards its resting angle in the null space: the elbow stays above the hand."""
+LONGEST_STEP = 0.25
+"""Most a joint turns in one iteration [rad]."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Joint angles for a gripper pose."""
+
+    angles: Array
+    """float64[7] [rad], within the limits."""
+    position_error: float
+    """Distance left to the target [m]."""
+    rotation_error: float
+    """Angle left to the target [rad]."""
+
+
+class Arm:
+    """Kinematics of the seven joints; holds a small model of its own, without meshes or a world."""
+
+    def __init__(self) -> None:
+        spec = mujoco.MjSpec.from_file(str(robot_path()))
+        for geom in list(spec.geoms):
+            spec.delete(geom)
+        for mesh in list(spec.meshes):
+            spec.delete(mesh)
+        self._model = spec.compile()
+        self._data = mujoco.MjData(self._model)
+        joints = [self._model.joint(name) for name in ARM_JOINTS]
+        self._qpos = np.array([int(j.qposadr[0]) for j in joints])
+        self._dofs = np.array([int(j.dofadr[0]) for j in joints])
+        self.limits = np.array([j.range for j in joints])
+        """float64[7, 2]: lower and upper joint limits [rad]."""
+        self._site = self._model.site("grip").id
+        self._jacobian = np.zeros((6, self._model.nv))
+        self.rest = np.array(HOME)
+
+    def forward(self, angles: Array) -> tuple[Array, Array]:
+        """Gripper position float64[3] [m] and quaternion float64[4] in the base frame."""
+        self._data.qpos[self._qpos] = angles
+        mujoco.mj_kinematics(self._model, self._data)
+        quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, self._data.site_xmat[self._site])
+        return self._data.site_xpos[self._site].copy(), quaternion
+
+    def solve(self, angles: Array, position: Array, quaternion: Array, iterations: int = 20) -> Solution:
+        """Damped least squares from `angles` towards a gripper pose in the base frame.
+
+        Joints that meet a limit are held there while the others go on (an active set), so that the hand
+        still gets as near as it can.
+        """
+        q = np.array(angles, dtype=np.float64)
+        for _ in range(iterations):
+            error, jacobian = self._linearise(q, position, quaternion)
+            if np.linalg.norm(error[:3]) < 2e-4 and np.linalg.norm(error[3:]) < 1e-3:
+                break
+            q = self._step(q, error, jacobian)
+        error, _ = self._linearise(q, position, quaternion)
+        return Solution(q, float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:])))
+
+    def _linearise(self, q: Array, position: Array, quaternion: Array) -> tuple[Array, Array]:
+        here, turned = self.forward(q)
+        mujoco.mj_comPos(self._model, self._data)
+        mujoco.mj_jacSite(self._model, self._data, self._jacobian[:3], self._jacobian[3:], self._site)
+        error = np.concatenate([position - here, difference(quaternion, turned)])
+        return error, self._jacobian[:, self._dofs]
+
+    def _step(self, q: Array, error: Array, jacobian: Array) -> Array:
+        free = np.ones(7, dtype=bool)
+        low, high = self.limits[:, 0], self.limits[:, 1]
+        step = np.zeros(7)
+        for _ in range(3):
+            j = jacobian * free
+            inverse = j.T @ np.linalg.inv(j @ j.T + DAMPING**2 * np.eye(6))
+            step = inverse @ error
+            step += (np.eye(7) - inverse @ j) @ (POSTURE * (self.rest - q)) * free
+            step *= min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-9))
+            blocked = free & (((q + step) < low) | ((q + step) > high))
+            if not blocked.any():
+                break
+            free &= ~blocked
+        return np.clip(q + step, low, high)

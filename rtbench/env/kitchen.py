@@ -1,0 +1,377 @@
+"""The kitchen as an environment: ordinary gymnasium on top, episodes and tokens underneath."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.action import BINS, GRIPPER, MODE, Mode, clip_action, convention
+from rtbench.catalogue import load_suite, load_task
+from rtbench.env.bake import ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
+from rtbench.env.camera import Profile, Renderer
+from rtbench.env.controller import Controller
+from rtbench.env.event import EventCounter
+from rtbench.env.kinematics import Arm
+from rtbench.env.placement import Placer
+from rtbench.env.scene import Scene, load_scene
+from rtbench.env.state import SimWorld
+from rtbench.errors import PlacementError, RtbenchError
+from rtbench.predicate import evaluate, leaves
+from rtbench.seeding import generator
+from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
+from rtbench.suite import draw
+from rtbench.task import Task
+
+CONTROL_HZ = 3.0
+"""RT-1's control rate."""
+SETTLE_STEPS = 60
+"""Physics steps before the first observation: objects come to rest from a millimetre's drop."""
+SETTLE_SPEED = 0.02
+"""Objects faster than this [m/s] after settling are given `SETTLE_STEPS` more, a few times."""
+ATTEMPTS = 20
+"""Placements tried, each from its own stream, until the goal is false and all lies still."""
+START_JITTER = (0.02, 0.02, 0.03)
+"""Half range of the base's start about its station [m, m, rad]: RT-1 varied the robot's pose."""
+PROPRIO = 15
+
+
+class SimulationError(RtbenchError):
+    """The physics diverged; the episode is an error, not a failure."""
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One compiled scene with everything that belongs to its model."""
+
+    scene: Scene
+    data: mujoco.MjData
+    world: SimWorld
+    controller: Controller
+    trees: dict[str, int]
+    """Kinematic tree of each object, for putting it to sleep."""
+    geoms: dict[str, list[tuple[int, int]]]
+    """(geom, its group) of each object, for hiding it."""
+
+
+class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
+    """A mobile manipulator in a kitchen.
+
+    Two ways in. Evaluation calls `begin(episode)` and `advance(tokens)`. Reinforcement learners call
+    gymnasium's `reset(seed=...)` and `step(tokens)`, which draw episodes of one task.
+
+    Observation (gymnasium): Dict of 'image' and 'wrist_image' uint8[256, 320, 3] (those of `cameras`),
+    'instruction' text, 'proprio' float32[15] (see `rtbench.spec.Observation`).
+    Action: MultiDiscrete tokens int64[11] in the order of the convention.
+    Reward: 1.0 in the step in which the goal is true as the episode ends, else 0.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 3}  # noqa: RUF012 - gymnasium's name
+
+    def __init__(  # noqa: PLR0913 - gymnasium.make passes each setting by name
+        self,
+        task: str = "pick/coke_can-v0",
+        *,
+        cameras: tuple[str, ...] = ("head",),
+        profile: Profile = "lean",
+        convention_name: str = "rtbench",
+        control_hz: float = CONTROL_HZ,
+        content: tuple[Path, ...] = (),
+        render_mode: str | None = None,
+    ) -> None:
+        self.cameras, self.profile, self.render_mode = tuple(cameras), profile, render_mode
+        self.convention = convention(convention_name)
+        self._content = tuple(content)
+        self._steps = round(240 / control_hz)
+        self._task: Task = load_task(task, self._content)
+        self._arm = Arm()
+        self._stages: dict[str, _Stage] = {}
+        self._renderers: dict[str, Renderer] = {}
+        self._episode: Episode | None = None
+        self._control_steps = 0
+        self._terminated = False
+        self._last: NDArray[np.float64] | None = None
+        self._first: dict[str, str] = {}
+        self.action_space = gymnasium.spaces.MultiDiscrete(self.convention.tokens_per_dimension)
+        self.observation_space = gymnasium.spaces.Dict(self._spaces())
+
+    # Evaluation -------------------------------------------------------------------------------------
+
+    def begin(self, episode: Episode) -> Observation:
+        """Reset to an episode's initial state, which depends on the episode alone.
+
+        Raises:
+            PlacementError: no placement in `ATTEMPTS` has the goal false and all objects at rest.
+        """
+        self._task = load_task(episode.task, self._content)
+        self._episode = episode
+        stage = self._stage(episode.scene)
+        reasons = []
+        for attempt in range(ATTEMPTS):
+            try:
+                self._reset_state(stage, episode, attempt)
+            except PlacementError as error:
+                reasons.append(str(error))
+                continue
+            reason = self._unfit(stage, episode)
+            if reason is None:
+                break
+            reasons.append(reason)
+        else:
+            raise PlacementError(f"episode {episode.key} ({episode.task}): {ATTEMPTS} placements failed. {reasons[-1]}")
+        self._attempt = attempt
+        self._control_steps, self._terminated, self._last = 0, False, None
+        self._events = EventCounter(stage.world, self._task)
+        observation = self.observe()
+        self._first = {"state": self.state_hash(), "attempt": str(attempt)}
+        if "head" in observation.images:
+            self._first["frame"] = _digest(observation.images["head"].tobytes())
+        return observation
+
+    def advance(self, tokens: NDArray[np.int64]) -> Observation:
+        """Act for one control period.
+
+        Raises:
+            ActionError: tokens of the wrong shape, type or range; names the dimension.
+            SimulationError: the physics diverged.
+        """
+        action, clipped = clip_action(self.convention.decode(tokens))
+        stage = self._current()
+        reached = stage.controller.apply(action, self._steps)
+        self._control_steps += 1
+        self._terminated = Mode(int(action[MODE])) is Mode.TERMINATE
+        self._check_finite(stage)
+        self._events.step(action, self._last, clipped=clipped, reached=reached)
+        self._last = action
+        return self.observe()
+
+    def wait(self, seconds: float) -> None:
+        """Let the world go on under the last command [s, rounded to 1/240]."""
+        stage = self._current()
+        stage.controller.run(round(seconds * 240))
+        self._check_finite(stage)
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the last action's mode was terminate."""
+        return self._terminated
+
+    @property
+    def task(self) -> Task:
+        """The task being played."""
+        return self._task
+
+    @property
+    def arm(self) -> Arm:
+        """The arm's kinematics, for privileged policies."""
+        return self._arm
+
+    @property
+    def world(self) -> SimWorld:
+        """Privileged state of the episode being played."""
+        return self._current().world
+
+    @property
+    def controller(self) -> Controller:
+        """The commanded pose, for privileged policies."""
+        return self._current().controller
+
+    def success(self) -> bool:
+        """Whether the goal is true now."""
+        return evaluate(self._task.goal, self.world)
+
+    def leaves(self) -> dict[str, bool]:
+        """Each leaf of the goal and whether it is true now."""
+        return leaves(self._task.goal, self.world)
+
+    def events(self) -> dict[str, int]:
+        """Counts since `begin`; see `rtbench.env.event`."""
+        return self._events.counts()
+
+    def fingerprint(self) -> dict[str, str]:
+        """Hash of the settled state, and of the first head image where one was rendered."""
+        return dict(self._first)
+
+    def state_hash(self) -> str:
+        """SHA-256 (16 hex digits) of time, positions and velocities of all that is in the episode."""
+        data = self._current().data
+        return _digest(np.float64(data.time).tobytes(), data.qpos.tobytes(), data.qvel.tobytes())
+
+    def frame(self, camera: str = "head") -> NDArray[np.uint8]:
+        """Image uint8[256, 320, 3] of a camera now."""
+        return self._renderer().render(self._current().data, camera)
+
+    def info(self) -> dict[str, str]:
+        """What a result depends on besides the episode."""
+        known = {"mujoco": mujoco.__version__, "profile": self.profile}
+        for renderer in self._renderers.values():
+            known |= renderer.describe()
+        return known
+
+    def observe(self) -> Observation:
+        """What the policy sees now."""
+        stage, episode = self._current(), self._episode
+        images = {camera: self._renderer().render(stage.data, camera) for camera in self.cameras}
+        hand = stage.world.to_base(stage.world.gripper())
+        angles = [float(stage.data.joint(j).qpos[0]) for j in ARM_JOINTS]
+        proprio = np.array([*angles, *hand.position, *hand.quaternion, stage.world.gripper_opening()], dtype=np.float32)
+        return Observation(images, episode.instruction if episode else "", proprio, self._control_steps)
+
+    # Gymnasium --------------------------------------------------------------------------------------
+
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begin an episode of the task; the same seed gives the same one. Options: {'episode': Episode}."""
+        super().reset(seed=seed)
+        episode = (options or {}).get("episode") or self._draw(seed)
+        return self._as_dict(self.begin(episode)), {"episode": episode.key, "task": episode.task}
+
+    def step(self, action: NDArray[np.int64]) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Act for one control period; see the class for observation and reward."""
+        observation = self.advance(action)
+        cut = self._episode is not None and self._control_steps >= self._episode.horizon
+        success = self.success()
+        over = self._terminated or cut
+        info = {"success": success, **self._events.counts()}
+        return self._as_dict(observation), float(success and over), self._terminated, cut and not self._terminated, info
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The head camera's image, if render_mode is 'rgb_array'."""
+        return self.frame("head") if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Free the GL contexts."""
+        for renderer in self._renderers.values():
+            renderer.close()
+        self._renderers.clear()
+
+    # Inside -----------------------------------------------------------------------------------------
+
+    def _spaces(self) -> dict[str, gymnasium.Space[Any]]:
+        spaces: dict[str, gymnasium.Space[Any]] = {
+            _KEYS[camera]: gymnasium.spaces.Box(0, BINS - 1, (IMAGE_HEIGHT, IMAGE_WIDTH, 3), np.uint8)
+            for camera in self.cameras
+        }
+        spaces["instruction"] = gymnasium.spaces.Text(max_length=400, charset=_CHARSET)
+        spaces["proprio"] = gymnasium.spaces.Box(-np.inf, np.inf, (PROPRIO,), np.float32)
+        return spaces
+
+    def _as_dict(self, observation: Observation) -> dict[str, Any]:
+        images = {_KEYS[camera]: image for camera, image in observation.images.items()}
+        return {**images, "instruction": observation.instruction, "proprio": observation.proprio}
+
+    def _draw(self, seed: int | None) -> Episode:
+        drawn = int(self.np_random.integers(2**31)) if seed is None else seed
+        return draw(load_suite("seen", self._content), self._task, drawn)
+
+    def _current(self) -> _Stage:
+        if self._episode is None:
+            raise RtbenchError("no episode yet: call begin(episode) or reset() first.")
+        return self._stage(self._episode.scene)
+
+    def _stage(self, name: str) -> _Stage:
+        if name not in self._stages:
+            scene = load_scene(name, self._content)
+            model = scene.model
+            data = mujoco.MjData(model)
+            bodies = {o: model.body(o).id for o in scene.objects}
+            trees = {o: int(model.body_treeid[b]) for o, b in bodies.items()}
+            geoms = {
+                o: [(g, int(model.geom_group[g])) for g in range(model.ngeom) if model.geom_bodyid[g] == b]
+                for o, b in bodies.items()
+            }
+            world = SimWorld(scene, data)
+            self._stages[name] = _Stage(scene, data, world, Controller(model, data, self._arm), trees, geoms)
+        return self._stages[name]
+
+    def _renderer(self) -> Renderer:
+        name = self._episode.scene if self._episode else ""
+        if name not in self._renderers:
+            self._renderers[name] = Renderer(self._current().scene.model, self.profile)
+        return self._renderers[name]
+
+    def _reset_state(self, stage: _Stage, episode: Episode, attempt: int) -> None:
+        model, data = stage.scene.model, stage.data
+        rng = generator(episode.task, episode.seed, "placement", attempt)
+        for name, tree in stage.trees.items():
+            used = name in episode.objects
+            model.tree_sleep_policy[tree] = (
+                mujoco.mjtSleepPolicy.mjSLEEP_ALLOWED if used else mujoco.mjtSleepPolicy.mjSLEEP_INIT
+            )
+            for geom, group in stage.geoms[name]:
+                model.geom_group[geom] = group if used else _HIDDEN
+        mujoco.mj_resetData(model, data)
+        jitter = rng.uniform(-1.0, 1.0, 3) * START_JITTER
+        for joint, value in zip(BASE_JOINTS, stage.scene.station(self._task.start.station) + jitter, strict=True):
+            data.joint(joint).qpos[0] = value
+        for joint, value in zip(ARM_JOINTS, HOME, strict=True):
+            data.joint(joint).qpos[0] = value
+        data.joint(FINGER_JOINTS[0]).qpos[0], data.joint(FINGER_JOINTS[1]).qpos[0] = 0.04, -0.04
+        for drawer, opening in self._task.start.drawers.items():
+            data.joint(drawer).qpos[0] = opening
+        stage.world.set_present(episode.objects)
+        cavities = {d: stage.world.cavity(d) for d in self._task.start.drawers}
+        for name, pose in Placer(stage.scene, self._task, rng).place(episode, cavities).items():
+            joint = data.joint(f"{name}:free")
+            joint.qpos[:3], joint.qpos[3:] = pose.position, pose.quaternion
+        stage.controller.reset()
+        for _ in range(4):
+            stage.controller.run(SETTLE_STEPS)
+            if all(stage.world.speed(o) < SETTLE_SPEED for o in episode.objects):
+                break
+        data.time = 0.0
+
+    def _unfit(self, stage: _Stage, episode: Episode) -> str | None:
+        """Why the settled state cannot be played; None if it can."""
+        moving = [o for o in episode.objects if stage.world.speed(o) >= SETTLE_SPEED]
+        if moving:
+            return f"{moving[0]!r} did not come to rest."
+        low = [o for o in episode.objects if stage.world.box(o)[0][2] < 0.3]
+        if low:
+            return f"{low[0]!r} fell to the floor."
+        if evaluate(self._task.goal, stage.world):
+            return f"The goal {self._task.goal} was already true."
+        return None
+
+    def _check_finite(self, stage: _Stage) -> None:
+        bad = int(stage.data.warning[mujoco.mjtWarning.mjWARN_BADQACC].number)
+        if bad or not np.isfinite(stage.data.qpos).all():
+            raise SimulationError(
+                f"the physics diverged at {stage.data.time:.3f} s (step {self._control_steps}); "
+                "the episode's tokens reproduce it with `rtbench replay`."
+            )
+
+
+_KEYS = {"head": "image", "wrist": "wrist_image"}
+_HIDDEN = 4
+"""A geom group that is never drawn."""
+_CHARSET = "".join(map(chr, range(32, 0x3000))) + "".join(map(chr, range(0x3000, 0xA000)))
+
+
+def _digest(*parts: bytes) -> str:
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(part)
+    return sha.hexdigest()[:16]
+
+
+def make_worker_env(settings: Any) -> Kitchen:
+    """The environment of a worker, from `rtbench.messages.EnvSettings`."""
+    return Kitchen(
+        cameras=tuple(settings.cameras),
+        profile=settings.profile,
+        convention_name=settings.convention,
+        control_hz=settings.control_hz,
+        content=tuple(Path(p) for p in settings.content),
+    )
+
+
+__all__ = ["GRIPPER", "Kitchen", "SimulationError", "make_worker_env"]

@@ -1,0 +1,131 @@
+"""Puts an episode's objects where it starts, by seed.
+
+Rejection sampling with discs: an object is put down where its footprint's circle is clear of all others.
+The circles are generous enough for a gripper's fingers to come down beside each object.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.object import ObjectSpec
+from rtbench.env.scene import ARM_TO_COUNTER, Scene
+from rtbench.errors import PlacementError
+from rtbench.geometry import about_z, multiply
+from rtbench.spec import Episode
+from rtbench.task import Task
+from rtbench.world import Pose, Region
+
+FINGER_ROOM = 0.034
+"""Free distance between two objects' footprints [m]: a finger (2.6 cm) and a little more."""
+TRIES = 400
+REACH = 0.735
+"""Farthest an object may be from the arm's axis [m]: 3 cm short of where a downward gripper gets to."""
+NEAR = 0.12
+"""Least distance between the footprints of objects that must not start near each other [m]."""
+DROP = 0.001
+"""Objects start this far above what they rest on [m]."""
+LYING = np.array([math.sqrt(0.5), 0.0, math.sqrt(0.5), 0.0])
+"""Turned by 90 degrees about y: the object's z axis lies along x."""
+
+
+@dataclass(frozen=True)
+class _Disc:
+    name: str
+    center: NDArray[np.float64]
+    radius: float
+
+
+class Placer:
+    """Draws poses for one episode from one generator."""
+
+    def __init__(self, scene: Scene, task: Task, rng: np.random.Generator) -> None:
+        self._scene, self._task, self._rng = scene, task, rng
+        self._discs: list[_Disc] = []
+
+    def place(self, episode: Episode, cavities: dict[str, Region]) -> dict[str, Pose]:
+        """Poses of all the episode's objects in the world.
+
+        Args:
+            episode: What to place: task objects first, so that distractors do not move them.
+            cavities: Insides of the drawers as they are at the start.
+
+        Raises:
+            PlacementError: an object finds no room; says which and how much was needed.
+        """
+        poses: dict[str, Pose] = {}
+        inside = {o: where for o, where in self._task.start.place.items() if where not in self._scene.spec.counters}
+        for name in episode.objects:
+            if name not in inside:
+                poses[name] = self._on_counter(name, self._task.start.place.get(name, self._task.start.station))
+        for name in (o for o in episode.objects if o in inside):
+            poses[name] = self._inside(name, inside[name], poses, cavities)
+        return poses
+
+    def _on_counter(self, name: str, counter: str) -> Pose:
+        obj = self._scene.objects[name]
+        lying = name in self._task.start.lying
+        radius = float(np.hypot(obj.half[0], obj.half[2])) if lying else obj.radius
+        low, high = np.array(self._scene.spec.workspace.low), np.array(self._scene.spec.workspace.high)
+        for _ in range(TRIES):
+            local = self._rng.uniform(low, high)
+            yaw = self._rng.uniform(-math.pi, math.pi)
+            if math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > REACH or not self._clear(name, local, radius):
+                continue
+            self._discs.append(_Disc(name, local, radius))
+            x, y = self._scene.to_world(counter, *local)
+            half = obj.half[0] if lying else obj.half[2]
+            z = self._scene.counter_region(counter).center[2] + half + DROP
+            yaw += math.radians(self._scene.spec.counters[counter].yaw)
+            quaternion = multiply(about_z(yaw), LYING) if lying else about_z(yaw)
+            return Pose(np.array([x, y, z]), quaternion)
+        raise PlacementError(self._no_room(name, radius))
+
+    def _clear(self, name: str, local: NDArray[np.float64], radius: float) -> bool:
+        apart = {frozenset(pair) for pair in self._task.start.apart}
+        for disc in self._discs:
+            gap = NEAR if frozenset((name, disc.name)) in apart else FINGER_ROOM
+            if np.linalg.norm(local - disc.center) < radius + disc.radius + gap:
+                return False
+        return True
+
+    def _no_room(self, name: str, radius: float) -> str:
+        low, high = self._scene.spec.workspace.low, self._scene.spec.workspace.high
+        others = ", ".join(d.name for d in self._discs) or "nothing"
+        size = f"{100 * (high[0] - low[0]):.0f} x {100 * (high[1] - low[1]):.0f} cm"
+        return (
+            f"no room for {name!r} (a disc of {100 * radius:.1f} cm radius and {100 * FINGER_ROOM:.1f} cm beside it) "
+            f"in the {size} workspace that holds {others}, after {TRIES} tries. Use fewer distractors."
+        )
+
+    def _inside(self, name: str, where: str, poses: dict[str, Pose], cavities: dict[str, Region]) -> Pose:
+        obj = self._scene.objects[name]
+        if where in poses:  # a bowl that stands on the counter
+            hollow = self._scene.objects[where].cavity
+            if hollow is None:
+                raise PlacementError(f"{name!r} cannot start in {where!r}, which is no receptacle.")
+            z = poses[where].position[2] + hollow.floor + obj.half[2] + 0.004
+            yaw = self._rng.uniform(-math.pi, math.pi)
+            return Pose(np.array([*poses[where].position[:2], z]), about_z(yaw))
+        return self._in_drawer(obj, name, where, cavities)
+
+    def _in_drawer(self, obj: ObjectSpec, name: str, where: str, cavities: dict[str, Region]) -> Pose:
+        if where not in cavities:
+            raise PlacementError(f"{name!r} cannot start in {where!r}: it is neither on the scene's list nor open.")
+        cavity = cavities[where]
+        # Along the drawer's length, so that fingers that open across it have room.
+        margin = np.array([obj.half[0] + 0.012, obj.half[1] + 0.045])
+        room = np.maximum(cavity.half[:2] - margin, 0.0)
+        local = self._rng.uniform(-room, room)
+        c, s = math.cos(cavity.yaw), math.sin(cavity.yaw)
+        x = cavity.center[0] + c * local[0] - s * local[1]
+        y = cavity.center[1] + s * local[0] + c * local[1]
+        z = cavity.center[2] - cavity.half[2] + obj.half[2] + DROP
+        yaw = cavity.yaw + self._rng.uniform(-0.3, 0.3)
+        return Pose(np.array([x, y, z]), about_z(yaw))
+
+

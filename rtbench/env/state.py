@@ -1,0 +1,217 @@
+"""Reads the privileged state of a simulation: `rtbench.world.World` for a MuJoCo scene."""
+
+from __future__ import annotations
+
+import math
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.bake import BASE_JOINTS, FINGER_JOINTS
+from rtbench.env.scene import DRAWER_SIZE, WALL, Scene
+from rtbench.errors import UnknownNameError
+from rtbench.geometry import from_rotation_vector, multiply
+from rtbench.world import Pose, Region
+
+Array = NDArray[np.float64]
+ROBOT = "robot"
+FINGERS = ("leftfinger", "rightfinger")
+TOUCH = 0.0015
+"""Sleeping bodies have no contacts in MuJoCo: they touch when their surfaces are this near [m]."""
+
+
+class SimWorld:
+    """Privileged state of one simulation; cheap to keep, reads `data` when asked."""
+
+    def __init__(self, scene: Scene, data: mujoco.MjData) -> None:
+        self.scene, self._model, self._data = scene, scene.model, data
+        model = scene.model
+        self._present: tuple[str, ...] = ()
+        self._body = {name: model.body(name).id for name in (*scene.objects, *scene.spec.drawers)}
+        self._base = [int(model.joint(j).qposadr[0]) for j in BASE_JOINTS]
+        self._fingers = [int(model.joint(j).qposadr[0]) for j in FINGER_JOINTS]
+        self._finger_bodies = [model.body(f).id for f in FINGERS]
+        self._site = model.site("grip").id
+        self._owner = self._owners()
+        self._contact_stamp, self._pairs = -1.0, frozenset[tuple[str, str]]()
+        self._geoms = {
+            name: [g for g in range(model.ngeom) if self._owner[g] == name and model.geom_contype[g]]
+            for name in (*scene.objects, *scene.spec.drawers, *scene.spec.counters)
+        }
+
+    def _owners(self) -> list[str]:
+        """Name that each geom's contacts count for."""
+        model, spec = self._model, self.scene.spec
+        known = {*self.scene.objects, *spec.drawers, *spec.counters, *FINGERS}
+        robot = model.body("base").id
+        owners = []
+        for geom in range(model.ngeom):
+            body = model.geom_bodyid[geom]
+            name = model.body(body).name
+            owners.append(name if name in known else ROBOT if model.body_rootid[body] == robot else "room")
+        return owners
+
+    def set_present(self, names: tuple[str, ...]) -> None:
+        """Tell which objects the episode uses."""
+        self._present = names
+
+    def names(self) -> tuple[str, ...]:
+        """Objects present, in episode order."""
+        return self._present
+
+    def pose(self, name: str) -> Pose:
+        """Pose of an object or drawer in the world."""
+        body = self._id(name)
+        return Pose(self._data.xpos[body].copy(), self._data.xquat[body].copy())
+
+    def speed(self, name: str) -> float:
+        """Speed of the fastest surface point, about |v| + radius |w| [m/s]."""
+        if name in self.scene.spec.drawers:
+            return abs(float(self._data.joint(name).qvel[0]))
+        velocity = self._data.joint(f"{name}:free").qvel
+        radius = float(np.linalg.norm(self.scene.objects[name].half))
+        return float(np.linalg.norm(velocity[:3]) + radius * np.linalg.norm(velocity[3:]))
+
+    def box(self, name: str) -> tuple[Array, Array]:
+        """World-aligned bounding box (low, high) of an object, float64[3] each [m].
+
+        Exact for boxes; for round things the box of the cylinder, exact at any tilt.
+        """
+        obj, body = self.scene.objects[name], self._id(name)
+        rotation = np.abs(self._data.xmat[body].reshape(3, 3))
+        half = obj.half
+        if obj.round:
+            axis = rotation[:, 2]
+            reach = half[2] * axis + half[0] * np.sqrt(np.maximum(0.0, 1.0 - axis**2))
+        else:
+            reach = rotation @ half
+        return self._data.xpos[body] - reach, self._data.xpos[body] + reach
+
+    def touching(self, a: str, b: str) -> bool:
+        """Whether two things are in contact; 'robot' includes the fingers."""
+        for x in FINGERS if a == ROBOT else ():
+            if self.touching(x, b):
+                return True
+        for x in FINGERS if b == ROBOT else ():
+            if self.touching(a, x):
+                return True
+        pairs = self._contacts()
+        if (a, b) in pairs or (b, a) in pairs:
+            return True
+        if a not in self._geoms or b not in self._geoms or (self._awake(a) or self._awake(b)):
+            return False
+        return self.distance(a, b) < TOUCH
+
+    def distance(self, a: str, b: str, most: float = 0.05) -> float:
+        """Smallest distance between the surfaces of two things [m], at most `most`."""
+        ends = np.zeros(6)
+        return min(
+            (mujoco.mj_geomDistance(self._model, self._data, g, h, most, ends)
+             for g in self._geoms[a] for h in self._geoms[b]),
+            default=most,
+        )  # fmt: skip
+
+    def held(self, name: str) -> bool:
+        """Whether both fingers press on the object."""
+        pairs = self._contacts()
+        return all((f, name) in pairs or (name, f) in pairs for f in FINGERS)
+
+    def touched(self) -> frozenset[str]:
+        """Names of objects and drawers that the robot touches."""
+        robot = {ROBOT, *FINGERS}
+        names = {b for a, b in self._contacts() if a in robot} | {a for a, b in self._contacts() if b in robot}
+        return frozenset(names & {*self._present, *self.scene.spec.drawers})
+
+    def bumping(self) -> frozenset[str]:
+        """Counters, walls and drawers that the robot's body, not its fingers, runs into."""
+        pairs = self._contacts()
+        names = {b for a, b in pairs if a == ROBOT} | {a for a, b in pairs if b == ROBOT}
+        return frozenset(names & {*self.scene.spec.counters, "room"})
+
+    def opening(self, drawer: str) -> float:
+        """How far a drawer is drawn out [m]."""
+        if drawer not in self.scene.spec.drawers:
+            raise UnknownNameError("drawer", drawer, self.scene.spec.drawers)
+        return float(self._data.joint(drawer).qpos[0])
+
+    def surface(self, name: str) -> Region:
+        """Top face of a counter."""
+        if name not in self.scene.spec.counters:
+            raise UnknownNameError("surface", name, self.scene.spec.counters)
+        return self.scene.counter_region(name)
+
+    def cavity(self, name: str) -> Region:
+        """Inside of a bowl, or the drawn-out part of a drawer's inside."""
+        if name in self.scene.spec.drawers:
+            return self._drawer_cavity(name)
+        hollow = self.scene.objects[name].cavity
+        if hollow is None:
+            raise UnknownNameError("receptacle", name, [o for o, s in self.scene.objects.items() if s.cavity])
+        height = (hollow.rim - hollow.floor) / 2
+        middle = np.array([0.0, 0.0, (hollow.rim + hollow.floor) / 2])
+        center = self._data.xpos[self._id(name)] + self._data.xmat[self._id(name)].reshape(3, 3) @ middle
+        return Region(center, np.array([hollow.radius, hollow.radius, height]), round=True)
+
+    def _drawer_cavity(self, name: str) -> Region:
+        spec = self.scene.spec.drawers[name]
+        counter = self.scene.spec.counters[spec.counter]
+        depth, width, height = DRAWER_SIZE
+        out = min(self.opening(name), depth)
+        # From behind the front's 2 cm to the counter's front edge.
+        low, high = 0.02 - out, max(0.02 - out + 0.01, 0.0)
+        x, y = self.scene.to_world(spec.counter, (low + high) / 2, spec.left)
+        floor = spec.height - height / 2 + 0.004 + WALL
+        tall = 0.7 * height - WALL
+        return Region(
+            np.array([x, y, floor + tall / 2]),
+            np.array([(high - low) / 2, width / 2 - 0.024, tall / 2]),
+            yaw=math.radians(counter.yaw),
+        )
+
+    def base(self) -> Array:
+        """Base x, y [m], yaw [rad], float64[3]."""
+        return self._data.qpos[self._base].copy()
+
+    def station(self, name: str) -> Array:
+        """Where the base stands before a counter, float64[3]."""
+        return self.scene.station(name)
+
+    def gripper(self) -> Pose:
+        """Pose of the point between the fingertips in the world."""
+        quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, self._data.site_xmat[self._site])
+        return Pose(self._data.site_xpos[self._site].copy(), quaternion)
+
+    def gripper_opening(self) -> float:
+        """Distance between the finger pads [m]."""
+        left, right = self._data.qpos[self._fingers]
+        return float(left - right)
+
+    def to_base(self, pose: Pose) -> Pose:
+        """A world pose in the base frame."""
+        x, y, yaw = self.base()
+        c, s = math.cos(yaw), math.sin(yaw)
+        d = pose.position - np.array([x, y, 0.0])
+        position = np.array([c * d[0] + s * d[1], -s * d[0] + c * d[1], d[2]])
+        return Pose(position, multiply(from_rotation_vector([0, 0, -yaw]), pose.quaternion))
+
+    def _id(self, name: str) -> int:
+        try:
+            return self._body[name]
+        except KeyError:
+            raise UnknownNameError("object", name, self._present) from None
+
+    def _awake(self, name: str) -> bool:
+        body = self._body.get(name)
+        if body is None:
+            return False  # a counter does not move: its contacts are those of the other side
+        return bool(self._data.tree_asleep[self._model.body_treeid[body]] < 0)
+
+    def _contacts(self) -> frozenset[tuple[str, str]]:
+        if self._contact_stamp != self._data.time:
+            geoms = self._data.contact.geom
+            near = self._data.contact.dist < TOUCH
+            self._pairs = frozenset((self._owner[a], self._owner[b]) for a, b in geoms[near])
+            self._contact_stamp = self._data.time
+        return self._pairs

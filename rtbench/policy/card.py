@@ -1,0 +1,173 @@
+"""Finds a policy by name, and makes it."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from rtbench.action import convention
+from rtbench.content import Entry, find, read_folder
+from rtbench.errors import PolicyError, RtbenchError, UnknownNameError, nearest
+from rtbench.load import load_object
+from rtbench.policy.base import Card, Needs, Policy, Privileged
+
+FOLDER = "policies"
+GROUP = "rtbench.policies"
+"""Entry point group in which installed packages offer policies: NAME = 'package.module:Class'."""
+CAMERAS = ("head", "wrist")
+
+
+class CardEntry(Entry):
+    """An entry of policies/*.yaml; see `rtbench.policy.base.Card` for what the keys mean."""
+
+    factory: str
+    summary: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    weights: str | None = None
+    sha256: str | None = None
+    trained_on: str = "nothing"
+    licence: str = "Apache-2.0"
+
+
+def cards(extra: Sequence[Path] = ()) -> dict[str, Card]:
+    """All policies that have a name: those of the cards, then those of installed packages."""
+    entries = read_folder(FOLDER, CardEntry, extra)
+    found = {name: Card(**entry.model_dump()) for name, entry in entries.items()}
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, _of_entry_point(point))
+    return found
+
+
+def resolve(name: str, extra: Sequence[Path] = (), arguments: Mapping[str, Any] | None = None) -> Card:
+    """The card of a policy, complete: its files found, its weights checked.
+
+    Args:
+        name: A card's name, 'package.module:Class', './file.py:Class', or a name from `GROUP`.
+        extra: The user's content roots.
+        arguments: Override the card's arguments one by one.
+
+    Raises:
+        UnknownNameError: no such policy.
+        PolicyError: weights that are not what the card says.
+    """
+    if ":" in name:
+        place, _, target = name.rpartition(":")
+        card = Card(name=target, factory=_absolute(place, target), summary="")
+    else:
+        known = cards(extra)
+        if name not in known:
+            raise UnknownNameError("policy", name, known)
+        card = _complete(known[name], extra)
+    return replace(card, arguments={**card.arguments, **(arguments or {})})
+
+
+def build(card: Card) -> Policy:
+    """Make the policy of a card that `resolve` has completed.
+
+    Raises:
+        PolicyError: it cannot be imported or made, or is no policy; says which method is missing.
+    """
+    factory = load_object(card.factory)
+    arguments = dict(card.arguments)
+    if card.weights is not None:
+        arguments["weights"] = card.weights
+    _check_arguments(card, factory, arguments)
+    try:
+        policy = factory(**arguments)
+    except RtbenchError:
+        raise
+    except Exception as error:
+        raise PolicyError(f"policy {card.name}: {type(error).__name__}: {error}") from error
+    return check_shape(policy, card.name)
+
+
+def check_shape(policy: Any, name: str) -> Policy:
+    """The same object if it has what a policy must have, or a PolicyError that says what is missing."""
+    needed = {"reset": "(slot, instruction, seed)", "act": "(observations, slots)"}
+    for method, signature in needed.items():
+        if not callable(getattr(policy, method, None)):
+            raise PolicyError(f"policy {name}: {type(policy).__name__} has no method {method}{signature}.")
+    needs = getattr(policy, "needs", None)
+    if not isinstance(needs, Needs):
+        raise PolicyError(f"policy {name}: attribute 'needs' must be a Needs, found {type(needs).__name__}.")
+    convention(needs.convention)
+    for camera in needs.cameras:
+        if camera not in CAMERAS:
+            raise UnknownNameError("camera", camera, CAMERAS, where=f"policy {name}")
+    if needs.privileged and not isinstance(policy, Privileged):
+        raise PolicyError(f"policy {name}: it is privileged, but has no method attach(slot, env).")
+    checked: Policy = policy
+    return checked
+
+
+def identity(card: Card) -> dict[str, Any]:
+    """What makes two runs of this policy the same: its factory, arguments, weights and, for a file, source."""
+    place, _, _ = card.factory.rpartition(":")
+    source = file_hash(Path(place)) if place.endswith(".py") else None
+    factory = card.factory.rpartition("/")[2] if source else card.factory
+    weights = file_hash(Path(card.weights)) if card.weights else None
+    return {"factory": factory, "arguments": dict(card.arguments), "weights": weights, "source": source}
+
+
+def file_hash(path: Path) -> str:
+    """64 hex digits: SHA-256 of a file, or of all files of a folder of weights."""
+    total = hashlib.sha256()
+    try:
+        for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if part.is_file():
+                with part.open("rb") as file:
+                    total.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read: {error.strerror}.") from None
+    return total.hexdigest()
+
+
+def _of_entry_point(point: EntryPoint) -> Card:
+    package = point.dist.name if point.dist else "an installed package"
+    return Card(name=point.name, factory=point.value, summary=f"from {package}")
+
+
+def _absolute(place: str, target: str) -> str:
+    return f"{Path(place).expanduser().resolve()}:{target}" if place.endswith(".py") else f"{place}:{target}"
+
+
+def _complete(card: Card, extra: Sequence[Path]) -> Card:
+    """Paths of a card are relative to policies/; workers may stand elsewhere."""
+    place, _, target = card.factory.rpartition(":")
+    if place.endswith(".py"):
+        card = replace(card, factory=f"{find(FOLDER, place, extra).resolve()}:{target}")
+    if card.weights is None:
+        return card
+    weights = find(FOLDER, card.weights, extra).resolve()
+    if card.sha256 is not None:
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != card.sha256:
+            reason = f"its SHA-256 is {found}, the card says {card.sha256}; fetch it again."
+            raise PolicyError(f"policy {card.name}: {weights}: {reason}")
+    return replace(card, weights=str(weights))
+
+
+def _check_arguments(card: Card, factory: Any, arguments: Mapping[str, Any]) -> None:
+    """A misspelt argument is the user's mistake; a TypeError from inside the class is not."""
+    if not callable(factory):
+        raise PolicyError(f"policy {card.name}: {card.factory} is no class or function.")
+    try:
+        signature = inspect.signature(factory)
+        signature.bind(**arguments)
+    except ValueError:
+        return  # written in C, without a signature
+    except TypeError as error:
+        known = list(signature.parameters)
+        close = next((c for a in arguments if a not in known and (c := nearest(a, known))), None)
+        hint = f" Did you mean {close!r}?" if close else ""
+        raise PolicyError(
+            f"policy {card.name}: {error}.{hint} Arguments: {', '.join(known) or 'none'}."
+        ) from None

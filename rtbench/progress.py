@@ -1,0 +1,133 @@
+"""How far a run is: a bar on a terminal, a plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+PLAIN_EVERY_S = 5.0
+"""Seconds between plain lines."""
+
+
+class Reporter(Protocol):
+    """Told of a run's course."""
+
+    def begin(self, total: int, done: int) -> None:
+        """A run of `total` episodes of which `done` were there already."""
+        ...
+
+    def episode(self, success: bool | None) -> None:
+        """An episode has ended; None for an error."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Something the user should read."""
+        ...
+
+
+class Silent:
+    """Says nothing; the default of the Python interface."""
+
+    def begin(self, total: int, done: int) -> None:
+        """Ignore it."""
+
+    def episode(self, success: bool | None) -> None:
+        """Ignore it."""
+
+    def say(self, text: str) -> None:
+        """Ignore it."""
+
+
+class Tally:
+    """Counts, rate and time left."""
+
+    def __init__(self) -> None:
+        self.total = self.before = self.successes = self.failures = self.errors = 0
+        self._start = time.monotonic()
+
+    def begin(self, total: int, done: int) -> None:
+        """Start the clock."""
+        self.total, self.before, self._start = total, done, time.monotonic()
+
+    def count(self, success: bool | None) -> None:
+        """Count an episode."""
+        self.errors += success is None
+        self.successes += success is True
+        self.failures += success is False
+
+    @property
+    def fresh(self) -> int:
+        """Episodes played in this session."""
+        return self.successes + self.failures + self.errors
+
+    def line(self) -> str:
+        """Such as '12/80 episodes, 11 successes, 1 error, 0.8 a second, 1:25 left'."""
+        elapsed = time.monotonic() - self._start
+        rate = self.fresh / elapsed if elapsed > 0 else 0.0
+        errors = f", {self.errors} error{'s' * (self.errors != 1)}" if self.errors else ""
+        done = self.before + self.fresh
+        text = f"{done}/{self.total} episodes, {self.successes} of {self.fresh} succeeded{errors}"
+        if not self.fresh:
+            return text
+        speed = f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
+        return f"{text}, {speed}, {clock((self.total - done) / rate)} left"
+
+
+class Display:
+    """Shows a run's course on a console; use it in a `with` statement."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._tally = Tally()
+        self._said = time.monotonic()
+        self._bar: Progress | None = None
+        if console.is_terminal:
+            columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
+            self._bar = Progress(*columns, console=console, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+        elif self._tally.fresh:
+            self.say(self._tally.line())
+
+    def begin(self, total: int, done: int) -> None:
+        """Show the start, and how much was there already."""
+        self._tally.begin(total, done)
+        if done:
+            self.say(f"continuing: {done} of {total} episodes are done")
+        if self._bar:
+            self._bar.add_task("", total=total, completed=done)
+
+    def episode(self, success: bool | None) -> None:
+        """Count an episode and show it."""
+        self._tally.count(success)
+        if self._bar:
+            text = self._tally.line().partition(", ")[2]
+            self._bar.update(self._bar.task_ids[0], advance=1, description=text)
+        elif time.monotonic() - self._said >= PLAIN_EVERY_S:
+            self._said = time.monotonic()
+            self.say(self._tally.line())
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(text, highlight=False, markup=False)
+
+
+def clock(seconds: float) -> str:
+    """'1:25' or '2:03:00'."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

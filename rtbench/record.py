@@ -1,0 +1,239 @@
+"""Records of episodes: one JSON line each, appended and on the disk before the next begins to count.
+
+A line holds ``schema``, ``key``, ``episode`` (the fields of `Episode`), ``outcome`` (those of `Outcome`) or
+``error`` (those of `Fault`), ``convention``, ``tokens`` (base64 of one byte a token, 11 a step), ``hashes``
+(8 hex digits of the state hash after each step, joined), ``final_hash``, ``fingerprint``, ``times`` in
+milliseconds, ``simulated_s``, ``true_at_reset`` and ``video``. NaN never occurs.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.action import SIZE
+from rtbench.errors import RunError
+from rtbench.fault import Fault
+from rtbench.rollout import HASH_DIGITS, EpisodeResult
+from rtbench.spec import Episode, Outcome
+
+SCHEMA = 1
+"""Version of the record's form. A reader refuses newer ones."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Wall times of an episode [ms]."""
+
+    reset: float = 0.0
+    """The reset."""
+    policy: tuple[float, ...] = ()
+    """Each decision in the policy; slots decided in one batch each have the batch's time."""
+    env: tuple[float, ...] = ()
+    """Each step in the environment, rendering included."""
+    loop: tuple[float, ...] = ()
+    """Each turn of the closed loop, waiting for the policy's other slots included."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of an episode."""
+
+    episode: Episode
+    """The episode."""
+    convention: str
+    """Action convention of the tokens."""
+    outcome: Outcome | None = None
+    """What the simulator said; None after an error."""
+    error: Fault | None = None
+    """Why there is no outcome."""
+    tokens: bytes = b""
+    """One byte a token, 11 a step; after an error, those acted before it."""
+    hashes: str = ""
+    """8 hex digits of the state hash after each step, joined."""
+    final_hash: str = ""
+    """Hash of the full state at the end; '' after an error."""
+    fingerprint: dict[str, str] = field(default_factory=dict)
+    """Hashes of the settled state and of the first frame."""
+    times: Times = Times()
+    """Wall times."""
+    simulated_s: float = 0.0
+    """Simulated time used [s]."""
+    true_at_reset: bool = False
+    """The goal was true before anything was done."""
+    video: str | None = None
+    """Name of the video file."""
+
+    @property
+    def key(self) -> str:
+        """The episode's key."""
+        return self.episode.key
+
+    @property
+    def token_rows(self) -> NDArray[np.int64]:
+        """Tokens int64[steps, 11], in the order of the convention."""
+        return np.frombuffer(self.tokens, dtype=np.uint8).astype(np.int64).reshape(-1, SIZE)
+
+    @property
+    def step_hashes(self) -> tuple[str, ...]:
+        """State hash after each step, first 8 hex digits."""
+        return tuple(self.hashes[i : i + HASH_DIGITS] for i in range(0, len(self.hashes), HASH_DIGITS))
+
+    def line(self) -> bytes:
+        """The record as one line of JSON, newline included."""
+        data = {
+            "schema": SCHEMA,
+            "key": self.key,
+            **asdict(self),
+            "tokens": base64.b64encode(self.tokens).decode(),
+        }
+        text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return text.encode() + b"\n"
+
+
+def of_result(episode: Episode, convention: str, result: EpisodeResult, video: str | None) -> Record:
+    """The record of a finished episode."""
+    trace = result.trace
+    return Record(
+        episode=episode,
+        convention=convention,
+        outcome=result.outcome,
+        tokens=np.array(trace.tokens, dtype=np.uint8).tobytes(),
+        hashes="".join(trace.hashes),
+        final_hash=result.final_hash,
+        fingerprint=result.fingerprint,
+        times=Times(
+            _ms([trace.reset_s])[0], _ms(trace.policy_s), _ms(trace.env_s), _ms(trace.loop_s)
+        ),
+        simulated_s=round(result.simulated_s, 6),
+        true_at_reset=result.true_at_reset,
+        video=video,
+    )
+
+
+def of_fault(episode: Episode, convention: str, fault: Fault, tokens: list[list[int]]) -> Record:
+    """The record of an episode that is an error."""
+    # A broken policy may have acted on numbers that are no bytes; those stand in the fault's message.
+    rows = [row for row in tokens if len(row) == SIZE and all(0 <= t < 256 for t in row)]
+    return Record(episode, convention, error=fault, tokens=bytes(t for row in rows for t in row))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file of records held."""
+
+    records: tuple[Record, ...]
+    """First record of each key, in order of the file."""
+    notes: tuple[str, ...] = ()
+    """What was odd, in sentences: a line cut off, keys that occur twice."""
+    cut: bytes = b""
+    """Bytes of a last line that was cut off."""
+
+
+def read_records(path: Path) -> Reading:
+    """Read `episodes.jsonl`; changes nothing.
+
+    Raises:
+        RunError: no such file, a line that is damaged (other than a last one cut off), or a newer schema.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}.") from None
+    lines = data.split(b"\n")
+    rest = lines.pop()
+    records: dict[str, Record] = {}
+    notes: list[str] = []
+    cut = b""
+    if rest:
+        # A line without its newline may still be whole: the newline alone was lost.
+        if _is_json(rest):
+            lines.append(rest)
+        else:
+            cut = rest
+            notes.append(f"{path}: the last line was cut off after {len(rest)} bytes; that episode is lost.")
+    for number, line in enumerate(lines, start=1):
+        record = _parse(path, number, line)
+        if record.key in records:
+            notes.append(f"{path}, line {number}: {record.key} occurs again; the first record counts.")
+        else:
+            records[record.key] = record
+    return Reading(tuple(records.values()), tuple(notes), cut)
+
+
+def repair(path: Path) -> Reading:
+    """Read `episodes.jsonl` and make it fit to be appended to.
+
+    A last line cut off is moved to the side file `episodes.jsonl.cut`; a lost newline is added.
+    """
+    reading = read_records(path)
+    try:
+        if reading.cut:
+            side = path.with_name(path.name + ".cut")
+            with side.open("ab") as file:
+                file.write(reading.cut + b"\n")
+            with path.open("r+b") as file:
+                file.truncate(path.stat().st_size - len(reading.cut))
+                os.fsync(file.fileno())
+        elif path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+            with path.open("ab") as file:
+                file.write(b"\n")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be repaired: {error.strerror}.") from None
+    return reading
+
+
+def _ms(seconds: list[float]) -> tuple[float, ...]:
+    return tuple(round(1000 * s, 3) for s in seconds)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse(path: Path, number: int, line: bytes) -> Record:
+    place = f"{path}, line {number}"
+    try:
+        data: dict[str, Any] = json.loads(line)
+        schema = data.pop("schema")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        remedy = "remove the line (its episode is then run again) or start in another folder with --out."
+        raise RunError(f"{place}: not a record; the file is damaged: {remedy}") from None
+    if schema != SCHEMA:
+        newer = "update rtbench to read it" if isinstance(schema, int) and schema > SCHEMA else "not known"
+        raise RunError(f"{place}: written in schema {schema}, this rtbench reads {SCHEMA}; {newer}.")
+    try:
+        return _record(data)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"missing {error}" if isinstance(error, KeyError) else error
+        raise RunError(f"{place}: not a usable record: {reason}.") from None
+
+
+def _record(data: dict[str, Any]) -> Record:
+    key = data.pop("key")
+    times = {k: v if k == "reset" else tuple(v) for k, v in data.pop("times").items()}
+    outcome, error = data.pop("outcome"), data.pop("error")
+    if (outcome is None) == (error is None):
+        raise ValueError("exactly one of 'outcome' and 'error' must be there")
+    record = Record(
+        episode=Episode.from_dict(data.pop("episode")),
+        outcome=outcome and Outcome(**outcome),
+        error=error and Fault(**error),
+        tokens=base64.b64decode(data.pop("tokens"), validate=True),
+        times=Times(**times),
+        **data,
+    )
+    if record.key != key:
+        raise ValueError(f"its key is {key}, but its episode's is {record.key}")
+    return record
