@@ -1,4 +1,4 @@
-"""Everything there is to play: objects, skills, tasks and suites, read from content.
+"""Everything there is to play: objects, scenes, skills, tasks and suites, read from content.
 
 The simulator is not needed, and not imported, to list tasks or to draw up episodes.
 """
@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rtbench import content
 from rtbench.errors import ContentError, UnknownNameError
-from rtbench.skill import Skill, expand
+from rtbench.skill import Setting, Skill, expand
 from rtbench.suite import Suite, SuiteEntry, resolve
 from rtbench.task import Task
 
-OBJECTS, SKILLS, SUITES = "envs/objects", "tasks/skills", "tasks/suites"
+OBJECTS, SCENES, SKILLS, SUITES = "envs/objects", "envs/scenes", "tasks/skills", "tasks/suites"
 
 
 class Thing(BaseModel):
@@ -32,9 +33,35 @@ class Thing(BaseModel):
     """'movable', 'receptacle', 'can_topple', 'fits_bowl', 'fits_drawer', ..."""
 
 
+class Place(BaseModel):
+    """What tasks want to know of a scene. `rtbench.env.scene` reads its measures and checks all keys."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: str
+    counters: dict[str, Any]
+    drawers: dict[str, Any]
+    objects: tuple[str, ...]
+
+
 def load_things(extra: Sequence[Path] = ()) -> dict[str, Thing]:
     """All objects, by name."""
     return content.read_folder(OBJECTS, Thing, extra)
+
+
+def load_settings(extra: Sequence[Path] = ()) -> dict[str, Setting]:
+    """What each scene offers to tasks, by the scene's name.
+
+    Raises:
+        UnknownNameError: a scene lists an object that does not exist.
+    """
+    things = load_things(extra)
+    places = content.read_folder(SCENES, Place, extra)
+    for place in places.values():
+        for name in place.objects:
+            if name not in things:
+                raise UnknownNameError("object", name, things, where=f"scene {place.name}: objects")
+    return {p.name: Setting(tuple(p.counters), tuple(p.drawers), p.objects) for p in places.values()}
 
 
 def load_tasks(extra: Sequence[Path] = ()) -> dict[str, Task]:
@@ -49,7 +76,7 @@ def load_tasks(extra: Sequence[Path] = ()) -> dict[str, Task]:
 @lru_cache(maxsize=8)
 def _tasks(_content: str, extra: tuple[Path, ...]) -> dict[str, Task]:
     """Content's hash is part of the key, so that an edited file is read anew."""
-    return expand(content.read_folder(SKILLS, Skill, extra), load_things(extra))
+    return expand(content.read_folder(SKILLS, Skill, extra), load_things(extra), load_settings(extra))
 
 
 def load_task(name: str, extra: Sequence[Path] = ()) -> Task:
@@ -90,4 +117,4 @@ def load_suite(name: str, extra: Sequence[Path] = ()) -> Suite:
         if name not in entries:
             raise UnknownNameError("suite", name, entries)
         entry = entries[name]
-    return resolve(entry, load_tasks(extra), load_things(extra))
+    return resolve(entry, load_tasks(extra), load_things(extra), load_settings(extra))

@@ -75,6 +75,8 @@ class _Loader(yaml.SafeLoader):
                 problem = f"key {key.value!r} stands twice, first on line {seen[key.value]}"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen[key.value] = key.start_mark.line + 1
+            if key.value != "<<":  # a name that looks like a number is still a name
+                key.tag = "tag:yaml.org,2002:str"
         return super().construct_mapping(node, deep)
 
 
@@ -226,9 +228,9 @@ def _parse(stamp: Stamp) -> dict[str, dict[str, Any]]:
     if not isinstance(data, dict):
         raise ContentError(path, "", f"expected a mapping of entry names to fields, found {_kind(data)}.")
     for name, fields in data.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             rule = "lower-case letters, digits, '_' and '-', a letter or digit first"
-            raise ContentError(path, str(name), f"not a usable entry name; allowed are {rule}.")
+            raise ContentError(path, name, f"not a usable entry name; allowed are {rule}.")
         if not isinstance(fields, dict):
             raise ContentError(path, name, f"expected a mapping of keys to values, found {_kind(fields)}.")
     return data

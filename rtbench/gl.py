@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
-import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -24,15 +24,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import platformdirs
 
 from rtbench.errors import RenderError, nearest
 
 BACKENDS = ("egl", "osmesa", "glfw")
-"""Back ends that can be asked for with MUJOCO_GL; the first two need no display and are tried in this order."""
-HEADLESS = BACKENDS[:2]
+"""Back ends that can be asked for with MUJOCO_GL."""
+HEADLESS = ("egl", "osmesa")
+"""Those that need no display, in the order in which they are tried."""
 INSTALL = "apt-get install -y libegl1 libgl1 libglib2.0-0 libosmesa6"
 """What mends a machine without OpenGL, as root, on Debian and Ubuntu."""
 PROBE_SECONDS = 60.0
@@ -107,7 +108,7 @@ def select(*, cache: Path | None = None, fresh: bool = False) -> Backend:
             _write(file, answer)
             return answer
         reasons.append(f"{name}: {answer}")
-    _fail(wanted, reasons)
+    raise _failure(wanted, reasons)
 
 
 def prepare(*, cache: Path | None = None) -> Backend:
@@ -121,7 +122,7 @@ def prepare(*, cache: Path | None = None) -> Backend:
     backend = select(cache=cache)
     os.environ["MUJOCO_GL"] = backend.name
     if backend.name in HEADLESS:
-        # mujoco.egl sets this for its own process, where children inherit it: a stale value breaks the import.
+        # mujoco.egl sets this for itself and children inherit it: a stale value breaks their import.
         os.environ["PYOPENGL_PLATFORM"] = backend.name
     return backend
 
@@ -138,8 +139,8 @@ def context(width: int, height: int, backend: Backend | None = None) -> Any:
 
 
 def default_cache() -> Path:
-    """Folder of cached answers."""
-    return Path(platformdirs.user_cache_dir("rtbench")) / "gl"
+    """Folder of cached answers: in RTBENCH_CACHE where that is set, else in the user's cache."""
+    return Path(os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench")) / "gl"
 
 
 def _wanted(environment: Mapping[str, str]) -> str | None:
@@ -159,9 +160,11 @@ def _wanted(environment: Mapping[str, str]) -> str | None:
 
 def _key(wanted: str | None) -> str:
     """16 hex digits that change whenever the answer might."""
+    package = importlib.util.find_spec("mujoco")
     facts = {
         "wanted": wanted,
-        "mujoco": importlib.metadata.version("mujoco"),
+        # The installed file stands for the version: importlib.metadata alone would take 35 ms to import.
+        "mujoco": [package.origin, _stamp(package.origin or "")] if package else None,
         "machine": platform.node(),
         "python": sys.prefix,
         # Installing or removing a library rewrites the loader's cache; drivers announce themselves to EGL.
@@ -231,18 +234,18 @@ def _try(name: str) -> Backend | str:
         return lines[-1][:160] if lines else f"exit code {done.returncode}"
 
 
-def _fail(wanted: str | None, reasons: list[str]) -> NoReturn:
+def _failure(wanted: str | None, reasons: list[str]) -> RenderError:
     root = not hasattr(os, "geteuid") or os.geteuid() == 0
     command = INSTALL if root else f"sudo {INSTALL}"
     first = f"MUJOCO_GL={wanted} does not work here" if wanted else "no OpenGL back end works here"
     other = "unset MUJOCO_GL, or run: " if wanted else "run: "
-    raise RenderError(f"{first} ({'; '.join(reasons)}). To mend it, {other}{command}")
+    return RenderError(f"{first} ({'; '.join(reasons)}). To mend it, {other}{command}")
 
 
 def _probe(name: str) -> Backend:
     """Draw a red ball with the back end and ask the driver for its name. Runs in a process of its own."""
-    import mujoco  # noqa: PLC0415 - the parent must not import it: it would fix the back end
-    import numpy as np  # noqa: PLC0415
+    import mujoco
+    import numpy as np
 
     gl = context(32, 32, Backend(name, "", "", ""))
     model = mujoco.MjModel.from_xml_string(_PROBE_MODEL)
@@ -264,7 +267,7 @@ def _probe(name: str) -> Backend:
         raise RenderError(f"drew a wrong picture: the middle of a red ball is {pixels[16, 16].tolist()}")
 
     # PyOpenGL picks its platform when it is imported, so only now.
-    from OpenGL import GL  # noqa: PLC0415
+    from OpenGL import GL
 
     def text(what: int) -> str:
         return bytes(GL.glGetString(what) or b"unknown").decode(errors="replace")

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from rtbench.errors import RtbenchError, UnknownNameError
 from rtbench.seeding import generator
 
-_PLACE = re.compile(r"\{(?P<article>a )?(?P<role>[^{}]*)\}")
+_BRACES = re.compile(r"\{(?P<article>a )?(?P<role>[^{}]*)\}")
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*")
 _AN = re.compile(r"[aeiou]|rx|8|1[18]\b")
 """Beginnings that sound like a vowel: letters, a name that is spelt out, and the numbers 8, 11, 18."""
@@ -26,7 +26,7 @@ class InstructionError(RtbenchError):
 
 def roles_in(template: str) -> tuple[str, ...]:
     """Roles that the template mentions, in order, each once."""
-    return tuple(dict.fromkeys(match["role"] for match in _PLACE.finditer(template)))
+    return tuple(dict.fromkeys(match["role"] for match in _BRACES.finditer(template)))
 
 
 def check_template(
@@ -44,7 +44,7 @@ def check_template(
         UnknownNameError: an unknown role in braces.
         InstructionError: a role that is not mentioned, or a loose brace.
     """
-    place = f"{where}: instruction {template!r}" if where else f"instruction {template!r}"
+    place = _place(template, where)
     used = roles_in(template)
     for role in used:
         if role not in roles:
@@ -54,12 +54,12 @@ def check_template(
         raise InstructionError(
             f"{place} does not say which {missing[0]} is meant; put {{{missing[0]}}} in it."
         )
-    if re.search(r"[{}]", _PLACE.sub("", template)):
+    if re.search(r"[{}]", _BRACES.sub("", template)):
         raise InstructionError(f"{place} has a brace that opens or closes nothing.")
 
 
-def fill(template: str, words: Mapping[str, str]) -> str:
-    """The template with each role's words in place of its braces.
+def fill(template: str, words: Mapping[str, str], *, where: str = "") -> str:
+    """The template with each role's words in place of its braces; `where` is for messages.
 
     Raises:
         UnknownNameError: a role without words.
@@ -68,17 +68,17 @@ def fill(template: str, words: Mapping[str, str]) -> str:
 
     def put(match: re.Match[str]) -> str:
         if match["role"] not in words:
-            raise UnknownNameError("role", match["role"], words, where=f"instruction {template!r}")
+            raise UnknownNameError("role", match["role"], words, where=_place(template, where))
         name = words[match["role"]]
         return with_article(name) if match["article"] else name
 
-    instruction = _PLACE.sub(put, template)
-    check_instruction(instruction)
+    instruction = _BRACES.sub(put, template)
+    check_instruction(instruction, where=where)
     return instruction
 
 
-def check_instruction(text: str) -> None:
-    """Refuse an instruction that betrays how it was made.
+def check_instruction(text: str, *, where: str = "") -> None:
+    """Refuse an instruction that betrays how it was made; `where` is for messages.
 
     Raises:
         InstructionError: it is empty, has capitals, underscores, braces, a full stop or stray blanks, or
@@ -86,14 +86,17 @@ def check_instruction(text: str) -> None:
     """
     words = text.split(" ")
     for word in words:
-        bare = word.removesuffix(",")
-        if not _WORD.fullmatch(bare):
+        if not _WORD.fullmatch(word.removesuffix(",")):
             found = repr(word) if word else "a stray blank"
             allowed = "lower-case words, one blank apart, without a full stop"
-            raise InstructionError(f"instruction {text!r} has {found}; allowed are {allowed}.")
+            raise InstructionError(f"{_place(text, where)} has {found}; allowed are {allowed}.")
     for first, second in itertools.pairwise(words):
         if first == second:
-            raise InstructionError(f"instruction {text!r} says {first!r} twice in a row.")
+            raise InstructionError(f"{_place(text, where)} says {first!r} twice in a row.")
+
+
+def _place(text: str, where: str) -> str:
+    return f"{where}: instruction {text!r}" if where else f"instruction {text!r}"
 
 
 def with_article(name: str) -> str:

@@ -109,9 +109,7 @@ def of_result(episode: Episode, convention: str, result: EpisodeResult, video: s
         hashes="".join(trace.hashes),
         final_hash=result.final_hash,
         fingerprint=result.fingerprint,
-        times=Times(
-            _ms([trace.reset_s])[0], _ms(trace.policy_s), _ms(trace.env_s), _ms(trace.loop_s)
-        ),
+        times=Times(_ms([trace.reset_s])[0], _ms(trace.policy_s), _ms(trace.env_s), _ms(trace.loop_s)),
         simulated_s=round(result.simulated_s, 6),
         true_at_reset=result.true_at_reset,
         video=video,
@@ -222,7 +220,8 @@ def _parse(path: Path, number: int, line: bytes) -> Record:
 
 def _record(data: dict[str, Any]) -> Record:
     key = data.pop("key")
-    times = {k: v if k == "reset" else tuple(v) for k, v in data.pop("times").items()}
+    times = data.pop("times")
+    reset = times.pop("reset")
     outcome, error = data.pop("outcome"), data.pop("error")
     if (outcome is None) == (error is None):
         raise ValueError("exactly one of 'outcome' and 'error' must be there")
@@ -231,7 +230,7 @@ def _record(data: dict[str, Any]) -> Record:
         outcome=outcome and Outcome(**outcome),
         error=error and Fault(**error),
         tokens=base64.b64decode(data.pop("tokens"), validate=True),
-        times=Times(**times),
+        times=Times(reset, **{name: tuple(ms) for name, ms in times.items()}),
         **data,
     )
     if record.key != key:

@@ -50,7 +50,7 @@ class ReplayPolicy:
             raise RunError(f"{self._path}: has no finished record of the episode {instruction!r}.")
         self._rows[slot], self._next[slot] = self._tokens[seed], 0
 
-    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
+    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:  # noqa: ARG002
         """The recorded tokens int64[len(slots), 11] of each slot's next step."""
         return np.stack([self._take(slot) for slot in slots])
 
@@ -59,7 +59,8 @@ class ReplayPolicy:
         self._next[slot] += 1
         if step >= len(self._rows[slot]):
             raise RunError(f"{self._path}: the recorded tokens end at step {step}, but the episode goes on.")
-        return self._rows[slot][step]
+        row: NDArray[np.int64] = self._rows[slot][step]
+        return row
 
 
 def replay(env: EpisodeEnv, record: Record, *, pace: Pace = REAL_TIME, frames: bool = False) -> EpisodeResult:

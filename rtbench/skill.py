@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from rtbench import language, predicate
 from rtbench.content import Entry
@@ -35,21 +35,24 @@ class Named(Protocol):
 
 
 @dataclass(frozen=True)
-class Fixtures:
-    """The parts of a scene that tasks may name. Their words are their names: 'top_drawer', "top drawer"."""
+class Setting:
+    """What a scene offers to tasks. The words for its parts are their names: 'top_drawer', "top drawer"."""
 
-    surfaces: tuple[str, ...] = ("counter", "side_counter")
-    drawers: tuple[str, ...] = ("top_drawer", "middle_drawer", "bottom_drawer")
-    stations: tuple[str, ...] = ("counter", "side_counter")
+    surfaces: tuple[str, ...]
+    """Counters; the robot has a station of the same name at each."""
+    drawers: tuple[str, ...]
+    objects: tuple[str, ...]
+    """Objects that tasks in the scene may use."""
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """All of them, each once."""
-        return tuple(dict.fromkeys((*self.surfaces, *self.drawers, *self.stations)))
+    def stations(self) -> tuple[str, ...]:
+        """Places where the robot can stand to work."""
+        return self.surfaces
 
-
-FIXTURES: Mapping[str, Fixtures] = {"office_kitchen": Fixtures()}
-"""By scene."""
+    @property
+    def fixtures(self) -> tuple[str, ...]:
+        """All names but the objects'."""
+        return (*self.surfaces, *self.drawers)
 
 
 class Role(BaseModel):
@@ -104,8 +107,13 @@ class Skill(Entry):
             raise ValueError(f"drawers open by 0 to 1 m, got {self.drawers}")
         if len(set(self.instructions)) < len(self.instructions):
             raise ValueError("an instruction stands twice")
-        _ = self.tree
         return self
+
+    @field_validator("goal")
+    @classmethod
+    def _describes_a_goal(cls, goal: dict[str, Any]) -> dict[str, Any]:
+        parse_goal(goal)
+        return goal
 
     @cached_property
     def tree(self) -> Goal:
@@ -145,9 +153,7 @@ def _node(key: str, value: Any) -> Goal:
 
 
 def expand(
-    skills: Mapping[str, Skill],
-    objects: Mapping[str, Named],
-    fixtures: Mapping[str, Fixtures] = FIXTURES,
+    skills: Mapping[str, Skill], objects: Mapping[str, Named], scenes: Mapping[str, Setting]
 ) -> dict[str, Task]:
     """All tasks of all skills, by id, in order of skills and of objects.
 
@@ -158,9 +164,16 @@ def expand(
     tasks: dict[str, Task] = {}
     gym_ids: dict[str, str] = {}
     for skill in skills.values():
-        if skill.scene not in fixtures:
-            raise UnknownNameError("scene", skill.scene, fixtures, where=skill.where)
-        for task in _Cast(skill, objects, fixtures[skill.scene]).tasks():
+        if skill.scene not in scenes:
+            raise UnknownNameError("scene", skill.scene, scenes, where=skill.where)
+        setting = scenes[skill.scene]
+        for counter in predicate.COUNTERS:
+            if counter not in setting.surfaces:
+                raise ContentError(
+                    skill.where, "scene", f"{skill.scene!r} has no {counter!r}; add that counter."
+                )
+        present = {name: thing for name, thing in objects.items() if name in setting.objects}
+        for task in _Cast(skill, present, setting).tasks():
             other = gym_ids.setdefault(task.gym_id, task.id)
             if task.id in tasks or other != task.id:
                 raise ContentError(skill.where, "", f"task {task.id} has the same name as {other}.")
@@ -171,8 +184,8 @@ def expand(
 class _Cast:
     """One skill on its way to tasks."""
 
-    def __init__(self, skill: Skill, objects: Mapping[str, Named], fixtures: Fixtures) -> None:
-        self.skill, self.objects, self.fixtures = skill, objects, fixtures
+    def __init__(self, skill: Skill, objects: Mapping[str, Named], setting: Setting) -> None:
+        self.skill, self.objects, self.setting = skill, objects, setting
         self.players = {role: self._candidates(rule) for role, rule in skill.roles.items()}
         self._check()
 
@@ -190,7 +203,7 @@ class _Cast:
                 raise UnknownNameError("tag", role.tag, tags, where=self.skill.where)
             return found
         for name in role.names:
-            self._known("object, drawer, counter or station", name, [*self.objects, *self.fixtures.names])
+            self._known("object, drawer, counter or station", name, [*self.objects, *self.setting.fixtures])
         return role.names
 
     def _check(self) -> None:
@@ -201,10 +214,10 @@ class _Cast:
             language.check_template(template, roles, needed, where=skill.where)
         for role in [*skill.place, *skill.lying, *itertools.chain(*skill.apart)]:
             self._known("role", role, roles)
-        self._known("station", skill.station, self.fixtures.stations)
+        self._known("station", skill.station, self.setting.stations)
         for role, players in self.players.items():
             if role not in skill.place and any(player in self.objects for player in players):
-                known = ", ".join((*self.fixtures.surfaces, *roles))
+                known = ", ".join((*self.setting.surfaces, *roles))
                 raise ContentError(skill.where, "place", f"says not where {role!r} starts; known: {known}.")
 
     def _task(self, cast: dict[str, str]) -> Task:
@@ -220,7 +233,7 @@ class _Cast:
             objects=present,
             goal=goal,
             start=self._start(cast, present),
-            templates=tuple(language.fill(template, words) for template in skill.instructions),
+            templates=tuple(language.fill(text, words, where=skill.where) for text in skill.instructions),
             horizon=skill.horizon,
         )
 
@@ -232,7 +245,7 @@ class _Cast:
             self._known("place", place, [*kinds["surface"], *kinds["receptacle"]])
         drawers = {cast.get(drawer, drawer): opening for drawer, opening in skill.drawers.items()}
         for drawer in drawers:
-            self._known("drawer", drawer, self.fixtures.drawers)
+            self._known("drawer", drawer, self.setting.drawers)
         return Start(
             place=places,
             lying=tuple(cast[role] for role in skill.lying),
@@ -247,10 +260,10 @@ class _Cast:
         bowls = tuple(name for name in present if "receptacle" in self.objects[name].tags)
         return {
             "object": present,
-            "receptacle": (*bowls, *self.fixtures.drawers),
-            "surface": self.fixtures.surfaces,
-            "drawer": self.fixtures.drawers,
-            "station": self.fixtures.stations,
+            "receptacle": (*bowls, *self.setting.drawers),
+            "surface": self.setting.surfaces,
+            "drawer": self.setting.drawers,
+            "station": self.setting.stations,
         }
 
     def _words(self, player: str) -> str:

@@ -18,7 +18,7 @@ from rtbench import language
 from rtbench.content import Entry
 from rtbench.errors import RtbenchError, UnknownNameError
 from rtbench.seeding import generator
-from rtbench.skill import Named
+from rtbench.skill import Named, Setting
 from rtbench.spec import Episode
 from rtbench.task import Task
 
@@ -60,6 +60,8 @@ class Suite:
     """By skill, in the order of the file and of the catalogue."""
     objects: Mapping[str, Named]
     """The catalogue: distractors are drawn from its movable objects."""
+    scenes: Mapping[str, Setting]
+    """What each scene offers; distractors are objects of the task's scene."""
 
     @property
     def name(self) -> str:
@@ -67,7 +69,9 @@ class Suite:
         return self.entry.name
 
 
-def resolve(entry: SuiteEntry, tasks: Mapping[str, Task], objects: Mapping[str, Named]) -> Suite:
+def resolve(
+    entry: SuiteEntry, tasks: Mapping[str, Task], objects: Mapping[str, Named], scenes: Mapping[str, Setting]
+) -> Suite:
     """The suite with its tasks at hand.
 
     Raises:
@@ -88,7 +92,7 @@ def resolve(entry: SuiteEntry, tasks: Mapping[str, Task], objects: Mapping[str, 
             raise SuiteError(
                 f"{entry.where}: 'tasks' lists none of skill {skill!r}; add one or drop the skill."
             )
-    return Suite(entry, by_skill, objects)
+    return Suite(entry, by_skill, objects, scenes)
 
 
 def episodes(
@@ -169,9 +173,10 @@ def _distractors(suite: Suite, task: Task, seed: int) -> tuple[str, ...]:
     """Movable objects beside the task's own; none that the instruction could mean instead."""
     low, high = task.start.distractors
     meant = {word for name in task.objects for word in suite.objects[name].names}
+    present = {name: suite.objects[name] for name in suite.scenes[task.scene].objects}
     others = [
         name
-        for name, thing in suite.objects.items()
+        for name, thing in present.items()
         if "movable" in thing.tags and name not in task.objects and meant.isdisjoint(thing.names)
     ]
     random = generator(suite.name, task.id, seed, "distractors")

@@ -24,7 +24,19 @@ from rtbench.errors import ActionError, RtbenchError
 from rtbench.fault import Fault, FaultError
 from rtbench.load import load_object
 from rtbench.messages import (
-    Alive, Ask, Broken, Done, EnvSettings, FromWorker, Hello, Idle, Play, Ready, Reply, ToWorker, Wire,
+    Alive,
+    Ask,
+    Broken,
+    Done,
+    EnvSettings,
+    FromWorker,
+    Hello,
+    Idle,
+    Play,
+    Ready,
+    Reply,
+    ToWorker,
+    Wire,
     Withdraw,
 )  # fmt: skip
 from rtbench.policy.base import Policy, Privileged
@@ -85,7 +97,7 @@ class Worker:
 
     def receive(self) -> ToWorker:
         """The next message from the main process."""
-        return cast(ToWorker, self._wire.recv())
+        return cast("ToWorker", self._wire.recv())
 
     def send(self, message: FromWorker) -> None:
         """Tell the main process."""
@@ -136,11 +148,11 @@ class Worker:
         raise EOFError
 
     def _act_here(self, play: Play) -> Act:
-        policy = cast(Policy, self._policy)
+        policy = cast("Policy", self._policy)
         try:
             if isinstance(policy, Privileged):
                 policy.attach(0, self.env)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything
             raise FaultError(Fault.of("policy", error)) from None
         started = False
 
@@ -154,7 +166,7 @@ class Worker:
                 start = time.perf_counter()
                 tokens = policy.act([observation], [0])
                 seconds = time.perf_counter() - start
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 raise FaultError(Fault.of("policy", error)) from None
             self.send(Alive())
             checked = check_tokens(tokens, 1, self._convention)

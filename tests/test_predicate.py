@@ -45,7 +45,8 @@ def bowl_world(bottom: float, x: float = 0.0) -> FakeWorld:
 def test_lifted_needs_a_grip_and_five_centimetres(height, held):
     world = FakeWorld()
     world.stand("can", held=held).position[2] += height
-    assert predicate.lifted(world, "can") == (held and height >= 0.05 - 1e-12) or abs(height - 0.05) < 1e-9
+    if abs(height - 0.05) > 1e-9:
+        assert predicate.lifted(world, "can") == (held and height >= 0.05)
 
 
 @given(x=st.floats(-0.6, 0.6), y=st.floats(-1.2, 1.2), turn=angles)
@@ -97,15 +98,15 @@ def test_nothing_is_in_and_out(bottom, x, speed):
     assert not (speed and predicate.inside(world, "can", "bowl"))
 
 
-@given(gap=st.floats(-0.05, 0.3), direction=angles, at=spots)
+@given(gap=st.floats(-0.05, 0.3) | st.sampled_from([0.0599, 0.0601]), direction=angles, at=spots)
 def test_gap_of_round_things_is_the_same_in_every_direction(gap, direction, at):
     world = FakeWorld()
     world.stand("a", *at)
     distance = 2 * 0.033 + gap
     world.stand("b", at[0] + distance * math.cos(direction), at[1] + distance * math.sin(direction))
     assert footprint_gap(world.box("a"), world.box("b")) == pytest.approx(gap, abs=1e-9)
-    if abs(gap - predicate.NEAR) > 1e-9:
-        assert predicate.near(world, "a", "b") == (gap <= predicate.NEAR)
+    if abs(gap - 0.06) > 1e-9:
+        assert predicate.near(world, "a", "b") == (gap <= 0.06)
 
 
 @given(a=spots, b=spots, turn=angles, half=st.floats(0.01, 0.1), up=st.floats(0, 0.2))
@@ -233,10 +234,8 @@ def test_bad_goals_are_refused_with_the_nearest_match(goal, error, fragments):
 
 
 def test_good_goals_pass_and_every_predicate_explains_itself():
+    players = {"object": ["apple", "sponge"]}
     for name, entry in PREDICATES.items():
-        arguments = tuple(
-            next(n for n in KNOWN[kind] if n not in ("apple",) or i == 0)
-            for i, kind in enumerate(entry.kinds)
-        )
-        check_goal(Goal("any", children=(leaf(name, *arguments),)), KNOWN)
+        pool = {kind: list(players.get(kind, names)) for kind, names in KNOWN.items()}
+        check_goal(Goal("any", children=(leaf(name, *(pool[kind].pop(0) for kind in entry.kinds)),)), KNOWN)
         assert entry.summary.endswith("."), name

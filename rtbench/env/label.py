@@ -25,7 +25,7 @@ Box = tuple[float, float, float, float]
 OVERSAMPLING = 2
 """Drawn that much larger and averaged down, because Pillow draws shapes without smooth edges."""
 
-Emblem = Literal["none", "disc", "discs", "stripes", "wave", "chequers", "peppers", "leaf", "specks"]
+Emblem = Literal["none", "disc", "discs", "stripes", "wave", "chequers", "peppers", "specks"]
 
 
 class LabelSpec(BaseModel):
@@ -176,17 +176,6 @@ def _peppers(draw: ImageDraw.ImageDraw, box: Box, color: str) -> None:
         )
 
 
-def _leaf(draw: ImageDraw.ImageDraw, box: Box, color: str) -> None:
-    """A pointed leaf above the text."""
-    x0, y0, x1, y1 = box
-    w, h = x1 - x0, y1 - y0
-    x, y = x0 + w / 2, y0 + 0.15 * h
-    t = np.linspace(0, np.pi, 20)
-    along, across = -0.22 * h * np.cos(t), 0.11 * h * np.sin(t)
-    points = [*zip(x + along, y + across, strict=True), *zip(x - along, y - across, strict=True)]
-    draw.polygon([(float(a), float(b)) for a, b in points], fill=color)
-
-
 def _specks(draw: ImageDraw.ImageDraw, box: Box, color: str) -> None:
     """Pores of a fruit or a sponge: always the same ones."""
     x0, y0, x1, y1 = box
@@ -203,7 +192,6 @@ _EMBLEMS: dict[str, Callable[[ImageDraw.ImageDraw, Box, str], None]] = {
     "wave": _wave,
     "chequers": _chequers,
     "peppers": _peppers,
-    "leaf": _leaf,
     "specks": _specks,
 }
 
@@ -236,7 +224,8 @@ def _noise(name: str, size: tuple[int, int], smooth: tuple[float, float]) -> NDA
     keep = np.exp(-2 * np.pi**2 * ((smooth[0] * fy) ** 2 + (smooth[1] * fx) ** 2))
     keep[0, 0] = 0.0
     field: NDArray[np.float64] = np.fft.irfft2(np.fft.rfft2(white) * keep, s=size)
-    return field / field.std()
+    field /= field.std()
+    return field
 
 
 def _blend(share: NDArray[np.float64], a: Color, b: Color) -> NDArray[np.float64]:
@@ -284,7 +273,7 @@ def _brick(name: str, ground: Color, joint: Color) -> NDArray[np.float64]:
     return _blend(np.where(joints, 0.9, 0.12 + 0.06 * shade), ground, joint)
 
 
-def _cloth(name: str, ground: Color, stripe: Color) -> NDArray[np.float64]:
+def _cloth(_name: str, ground: Color, stripe: Color) -> NDArray[np.float64]:
     """A woven check: stripes both ways, darkest where they cross."""
     row, column = np.indices((128, 128))
     across, along = (row % 32 < 16).astype(np.float64), (column % 32 < 16).astype(np.float64)
@@ -292,7 +281,7 @@ def _cloth(name: str, ground: Color, stripe: Color) -> NDArray[np.float64]:
     return _blend(0.48 * (across + along) + weave, ground, stripe)
 
 
-def _dots(name: str, ground: Color, dot: Color) -> NDArray[np.float64]:
+def _dots(_name: str, ground: Color, dot: Color) -> NDArray[np.float64]:
     """Printed cloth: dots in a diagonal grid."""
     row, column = np.indices((128, 128)).astype(np.float64)
     even = np.hypot(row % 32 - 16, column % 32 - 16)

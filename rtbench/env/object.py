@@ -96,7 +96,7 @@ class Primitive:
 
 
 class ObjectSpec(Entry):
-    """One object, as written in envs/objects/*.yaml; the entry's key is its name in the world and in tasks."""
+    """One object, as written in envs/objects/*.yaml; the entry's key is its name everywhere."""
 
     kind: Kind
     """Shape, for the eye and for contacts."""
@@ -130,8 +130,8 @@ class ObjectSpec(Entry):
         width = 2 * float(np.sort(self.half)[1])
         if "movable" in self.tags and width > GRIP:
             raise ValueError(
-                f"too wide for the tag 'movable': there is a pose in which it rests at least {width:g} m wide "
-                f"in all directions, and the gripper takes {GRIP:g} m; make it slimmer or drop the tag"
+                f"too wide for the tag 'movable': in one of its poses it is at least {width:g} m wide in all "
+                f"directions, and the gripper takes {GRIP:g} m; make it slimmer or drop the tag"
             )
         return self
 
@@ -139,7 +139,7 @@ class ObjectSpec(Entry):
         diameter, height, base, wall = self.size
         if not (2 * wall < base <= diameter and height > 2 * BOWL_FLOOR):
             raise ValueError(
-                f"not a bowl: the base must be at most as wide as the rim and more than two walls, the height "
+                "not a bowl: its base must be wider than two walls and no wider than the rim, and its height "
                 f"more than {2 * BOWL_FLOOR:g} m"
             )
 
@@ -300,8 +300,8 @@ def _bag(obj: ObjectSpec) -> tuple[Primitive, ...]:
     """A waist to pinch and a belly to lie on; the crimped seams carry nothing."""
     hx, hy, hz = obj.half.tolist()
     return (
-        Primitive(mujoco.mjtGeom.mjGEOM_BOX, (0.86 * hx, hy, 0.5 * hz)),
-        Primitive(mujoco.mjtGeom.mjGEOM_BOX, (0.68 * hx, 0.72 * hy, hz)),
+        Primitive(mujoco.mjtGeom.mjGEOM_BOX, (0.86 * hx, hy, 0.75 * hz)),
+        Primitive(mujoco.mjtGeom.mjGEOM_BOX, (0.68 * hx, 0.8 * hy, hz)),
     )
 
 

@@ -36,8 +36,8 @@ DRAWER_SIZE = (0.30, 0.40, 0.11)
 """Depth, width and height of a drawer's front and box [m]."""
 DRAWER_TRAVEL = 0.26
 """[m]."""
-HANDLE_OFFSET = 0.045
-"""Distance of the handle's bar from the drawer's front [m]: a closed gripper's fingers fit behind it."""
+HANDLE_OFFSET = 0.050
+"""Distance of the handle's bar from the drawer's front [m]: closed fingers fit behind it, leaning."""
 HANDLE_RADIUS = 0.007
 WALL = 0.012
 """Thickness of a drawer's walls [m]."""

@@ -41,7 +41,8 @@ class Mesh:
     @property
     def half(self) -> Points:
         """Half extents of the bounding box, float64[3] [m]."""
-        return np.abs(self.vertices.astype(np.float64)).max(axis=0)
+        half: Points = np.abs(self.vertices.astype(np.float64)).max(axis=0)
+        return half
 
     def inertia(self, mass: float) -> tuple[Points, Points]:
         """Centre of mass float64[3] [m] and inertia about it float64[3, 3] [kg m2] of a homogeneous solid.

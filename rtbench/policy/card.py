@@ -39,7 +39,7 @@ class CardEntry(Entry):
 def cards(extra: Sequence[Path] = ()) -> dict[str, Card]:
     """All policies that have a name: those of the cards, then those of installed packages."""
     entries = read_folder(FOLDER, CardEntry, extra)
-    found = {name: Card(**entry.model_dump()) for name, entry in entries.items()}
+    found = {name: Card(**entry.model_dump(exclude={"where"})) for name, entry in entries.items()}
     for point in entry_points(group=GROUP):
         found.setdefault(point.name, _of_entry_point(point))
     return found
@@ -108,7 +108,7 @@ def check_shape(policy: Any, name: str) -> Policy:
 
 
 def identity(card: Card) -> dict[str, Any]:
-    """What makes two runs of this policy the same: its factory, arguments, weights and, for a file, source."""
+    """What makes two runs of a policy the same: factory, arguments, weights and a file's source."""
     place, _, _ = card.factory.rpartition(":")
     source = file_hash(Path(place)) if place.endswith(".py") else None
     factory = card.factory.rpartition("/")[2] if source else card.factory

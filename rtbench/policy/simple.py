@@ -27,7 +27,7 @@ class NoopPolicy:
     def reset(self, slot: int, instruction: str, seed: int) -> None:
         """Nothing to forget."""
 
-    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
+    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:  # noqa: ARG002
         """The idle tokens, int64[len(slots), 11]."""
         return np.tile(self._tokens, (len(slots), 1))
 
@@ -43,11 +43,11 @@ class RandomPolicy:
         self._shares = [MODE_SHARES[mode] for mode in spec.modes]
         self._generators: dict[int, np.random.Generator] = {}
 
-    def reset(self, slot: int, instruction: str, seed: int) -> None:
+    def reset(self, slot: int, instruction: str, seed: int) -> None:  # noqa: ARG002 - the contract's
         """Begin the episode's own stream."""
         self._generators[slot] = generator("random policy", seed)
 
-    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
+    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:  # noqa: ARG002
         """Random tokens int64[len(slots), 11]."""
         return np.stack([self._draw(self._generators[slot]) for slot in slots])
 

@@ -1,0 +1,60 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+# ARGS is handed on: make test ARGS="-k action", make run ARGS="--limit 5".
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test check clean
+
+VENV ?= .venv
+WORKERS ?= 2
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# The first interpreter that starts, has a version we support and can make environments. A name on the
+# PATH proves nothing: pyenv leaves python3.12 there also where only another version is active.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+	>/dev/null 2>&1 && { echo $$p; break; }; done)
+
+help:
+	@echo "make run    set up, and let the oracle play the suite 'seen'"
+	@echo "make test   set up, and run the tests"
+	@echo "make check  lint, types, layers and tests"
+	@echo "make clean  remove the environment and all caches of tools"
+
+run: $(VENV)/.installed
+	$(BIN)/rtbench run --policy oracle --suite seen $(ARGS)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@# pyright fetches a Node runtime when it first runs: where it cannot, say so and go on.
+	@if timeout 120 $(BIN)/pyright --version >/dev/null 2>&1; then $(BIN)/pyright; \
+	else echo "pyright: left out, it cannot start here (it needs Node, or network to fetch it)"; fi
+	$(MAKE) test
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.python:
+	@if [ -z "$(PYTHON)" ]; then \
+	echo "rtbench needs Python 3.11 or 3.12 with venv: apt-get install -y python3 python3-venv, or make PYTHON=/path/to/python3.12" >&2; \
+	exit 2; fi
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (a minute or two) ..."
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (a minute or two) ..."
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.installed $@

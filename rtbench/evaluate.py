@@ -1,0 +1,230 @@
+"""Evaluate a policy on a suite: the entry point behind `rtbench run` and `rtbench.evaluate`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import rtbench.policy.card as policies
+from rtbench.action import convention
+from rtbench.content import content_hash
+from rtbench.desk import Desk
+from rtbench.errors import PolicyError, RunError
+from rtbench.folder import RUN, SUMMARY, RunFolder, read_json, write_json
+from rtbench.latency import NO_LATENCY, Latency, Pace
+from rtbench.messages import EnvSettings, Hello
+from rtbench.policy.base import Card, Policy
+from rtbench.progress import Reporter, Silent
+from rtbench.provenance import packages, session
+from rtbench.record import SCHEMA
+from rtbench.result import Run, load_run
+from rtbench.runner import Limits, Plan, Runner
+from rtbench.spec import Episode
+
+FACTORY = "rtbench.env.kitchen:make_worker_env"
+"""Makes the environment of a worker from its `EnvSettings`."""
+VIDEOS = ("none", "fail", "all")
+RUN_ID_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to play, beside what. The first six decide results and are part of the run's id."""
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Override arguments of the policy's card."""
+    latency: Latency = NO_LATENCY
+    """Thinking time charged to simulated time."""
+    profile: str = "lean"
+    """Render profile, lean or full."""
+    control_hz: int = 3
+    """Control rate [Hz]."""
+    content: tuple[str, ...] = ()
+    """The user's content roots."""
+    factory: str = FACTORY
+    """What makes the environment."""
+    video: str = "none"
+    """none, fail, all, or the number of episodes at the head of the list that get one."""
+    limits: Limits = field(default_factory=Limits)
+    """When to give up."""
+    reporter: Reporter = field(default_factory=Silent)
+    """Told of the course; `rtbench.progress.Display` shows it."""
+
+
+def evaluate(
+    policy: str | Card | Policy, episodes: str | Sequence[Episode], *,
+    out: str | Path = "runs", workers: int | None = None, options: Options | None = None,
+) -> Run:  # fmt: skip
+    """Play episodes with a policy, write a run folder, and read it back.
+
+    The folder is `out/<policy>/<suite>/<run-id>`. The id is a hash of everything that decides the result, so
+    the same call continues a run that was stopped, and returns at once from one that is complete.
+
+    Args:
+        policy: A name for `rtbench.policy.card.resolve`, a card, or a policy. A policy object is told apart
+            from others of its class by an attribute `fingerprint` (text); one without it gets a new run
+            each time.
+        episodes: Name of a suite, or episodes.
+        out: Folder of runs.
+        workers: Worker processes; as many as cores, at most 8, where None.
+        options: Everything else.
+
+    Raises:
+        RtbenchError: a mistake in the arguments, a folder that cannot be written, workers that cannot start,
+            too many errors, an interruption; see the subclasses for their exit codes.
+    """
+    options = options or Options()
+    _check_video(options.video)
+    chosen = _episodes(episodes, options)
+    player = _player(policy, options)
+    needs = player.policy.needs
+    settings = EnvSettings(
+        cameras=needs.cameras,
+        profile=options.profile,
+        convention=needs.convention,
+        content=tuple(str(Path(root).resolve()) for root in options.content),
+        control_hz=options.control_hz,
+    )
+    meta = _meta(player, chosen, settings, options)
+    folder = RunFolder(Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"])
+    try:
+        _play(folder, meta, player, chosen, _Setting(settings, options, workers))
+    finally:
+        folder.close()
+    return load_run(folder.path)
+
+
+@dataclass(frozen=True)
+class _Player:
+    """A policy ready to play."""
+
+    name: str
+    policy: Policy
+    card: Card | None
+    identity: dict[str, Any]
+    renew: Callable[[], Policy] | None
+
+
+@dataclass(frozen=True)
+class _Setting:
+    env: EnvSettings
+    options: Options
+    workers: int | None
+
+
+def _play(
+    folder: RunFolder, meta: dict[str, Any], player: _Player, chosen: Sequence[Episode], setting: _Setting
+) -> None:
+    options = setting.options
+    reporter = options.reporter
+    for note in folder.reading.notes:
+        reporter.say(note)
+    done = {record.key for record in folder.reading.records}
+    missing = tuple((i, e) for i, e in enumerate(chosen) if e.key not in done)
+    reporter.begin(len(chosen), len(chosen) - len(missing))
+    meta = _with_sessions(folder, meta)
+    write_json(folder.path / RUN, meta)
+    privileged = player.policy.needs.privileged
+    hello = Hello(
+        factory=options.factory,
+        settings=setting.env,
+        pace=Pace(options.latency, options.control_hz),
+        card=player.card if privileged else None,
+        videos=str(folder.videos.resolve()),
+    )
+    workers = setting.workers or min(os.cpu_count() or 1, 8)
+    plan = Plan(missing, hello, max(1, min(workers, len(missing))), options.video, options.limits)
+
+    def note_environment(info: dict[str, str]) -> None:
+        if meta["sessions"][-1].get("environment") != info:
+            meta["sessions"][-1]["environment"] = info
+            write_json(folder.path / RUN, meta)
+
+    desk = None
+    if not privileged:
+        spec = convention(setting.env.convention)
+        desk = Desk(player.policy, spec, limit_s=options.limits.policy_s, renew=player.renew)
+    runner = Runner(plan, desk, sink=folder.append, reporter=reporter, on_ready=note_environment)
+    try:
+        if missing:
+            runner.run()
+    finally:
+        # Half a run is worth a summary too.
+        write_json(folder.path / SUMMARY, load_run(folder.path).summary)
+
+
+def _with_sessions(folder: RunFolder, meta: dict[str, Any]) -> dict[str, Any]:
+    """The earlier sessions of a run that is continued, and this one."""
+    path = folder.path / RUN
+    before = read_json(path).get("sessions", []) if path.exists() else []
+    return {**meta, "sessions": [*before, session()]}
+
+
+def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
+    if isinstance(episodes, str):
+        from rtbench import catalogue, suite  # noqa: PLC0415 - not needed for a list of episodes
+
+        return suite.episodes(catalogue.load_suite(episodes, [Path(root) for root in options.content]))
+    chosen = list({episode.key: episode for episode in episodes}.values())
+    if not chosen:
+        raise RunError("no episodes to play; give a suite's name or a list of episodes.")
+    return chosen
+
+
+def _player(policy: str | Card | Policy, options: Options) -> _Player:
+    if isinstance(policy, str):
+        policy = policies.resolve(policy, [Path(root) for root in options.content], options.arguments)
+    if isinstance(policy, Card):
+        card = policy
+        made = policies.build(card)
+        return _Player(card.name, made, card, policies.identity(card), lambda: policies.build(card))
+    made = policies.check_shape(policy, type(policy).__name__)
+    if made.needs.privileged:
+        reason = "it runs in the workers, which make it from its name: give 'package.module:Class'."
+        raise PolicyError(f"policy {type(made).__name__} is privileged: {reason}")
+    kind = type(made)
+    # Two objects of a class may hold different weights; nothing but a fingerprint of theirs can tell.
+    mark = getattr(made, "fingerprint", None) or os.urandom(8).hex()
+    identity = {"factory": f"{kind.__module__}:{kind.__qualname__}", "fingerprint": str(mark)}
+    return _Player(kind.__name__, made, None, identity, None)
+
+
+def _meta(
+    player: _Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
+) -> dict[str, Any]:
+    """What run.json says of the run, whoever runs it and how often."""
+    suites = {episode.suite for episode in chosen}
+    keys = hashlib.sha256(" ".join(sorted(e.key for e in chosen)).encode()).hexdigest()
+    # Where the user's content lies does not matter; what it says does, and is in the content hash.
+    shown = {**asdict(settings), "latency_ms": list(options.latency.milliseconds), "factory": options.factory}
+    del shown["content"]
+    versions = packages()
+    decides = {
+        "schema": SCHEMA,
+        "policy": {"name": player.name, **player.identity},
+        "suite": suites.pop() if len(suites) == 1 else "mixed",
+        "episodes_hash": keys,
+        "content_hash": content_hash([Path(root) for root in options.content]),
+        "settings": shown,
+        "simulator": {name: versions[name] for name in ("rtbench", "mujoco") if name in versions},
+    }
+    try:
+        text = json.dumps(decides, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        reason = f"its arguments must be plain values: {error}"
+        raise PolicyError(f"policy {player.name}: {reason}") from None
+    run_id = hashlib.sha256(text.encode()).hexdigest()[:RUN_ID_DIGITS]
+    card = asdict(player.card) if player.card else None
+    meta = {"id": run_id, **decides, "episodes": len(chosen), "card": card}
+    meta["settings"] = {**shown, "content": list(settings.content)}
+    return meta
+
+
+def _check_video(video: str) -> None:
+    if video not in VIDEOS and not video.isdigit():
+        raise RunError(f"--video {video}: allowed are {', '.join(VIDEOS)} and a number of episodes.")

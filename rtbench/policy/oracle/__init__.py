@@ -1,0 +1,50 @@
+"""The scripted oracle: proves every episode solvable, and is the ceiling of every table.
+
+It reads the simulator's state but acts as any policy does, through eleven tokens three times a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.action import GRIPPER, MODE, RTBENCH, Mode, idle
+from rtbench.env.kitchen import Kitchen
+from rtbench.policy.base import Needs
+from rtbench.policy.oracle.hand import View
+from rtbench.policy.oracle.plan import next_step
+from rtbench.spec import Observation
+
+
+class OraclePolicy:
+    """Closed-loop and without memory: each action follows from the state alone."""
+
+    def __init__(self) -> None:
+        self.needs = Needs(privileged=True)
+        self._envs: dict[int, Kitchen] = {}
+
+    def attach(self, slot: int, env: Any) -> None:
+        """Take the environment that plays a slot."""
+        self._envs[slot] = env
+
+    def reset(self, slot: int, instruction: str, seed: int) -> None:
+        """Nothing to forget."""
+
+    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
+        """Tokens int64[len(slots), 11] of the rtbench convention."""
+        return np.stack([RTBENCH.encode(oracle_action(self._envs[slot])) for slot in slots])
+
+
+def oracle_action(env: Kitchen) -> NDArray[np.float64]:
+    """The oracle's action float64[11] in the environment's present state."""
+    view = View(env)
+    action = next_step(view, env.task.goal)
+    if action is None:
+        action = idle()
+        action[GRIPPER] = 1.0 - 2.0 * min(view.opening, 0.08) / 0.08 if view.carried() is None else 1.0
+        # The goal may wait for things to come to rest; end only when it is true.
+        action[MODE] = Mode.TERMINATE if env.success() else Mode.ARM
+    return action

@@ -1,0 +1,118 @@
+"""Opening and closing drawers: closed fingers, leaning, hook the handle or push the front."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.scene import DRAWER_SIZE, HANDLE_OFFSET, HANDLE_RADIUS
+from rtbench.geometry import DOWN, about_z, from_rotation_vector, multiply, rotate
+from rtbench.policy.oracle.hand import FINGERTIP, View, move
+
+Array = NDArray[np.float64]
+
+LEAN = math.radians(35)
+"""Fingers point forward by this much, so that hand and wrist pass in front of the handles above."""
+FINGER_HALF = 0.010
+"""Half thickness of the fingers in the plane in which they lean [m]."""
+PAST = 0.004
+"""The fingers reach this much further past the bar than their tip alone would [m]."""
+PULLED = 0.185
+"""Drawn out this far the pull ends [m]."""
+PUSHED = 0.008
+"""Drawn out less than this the push ends [m]."""
+ASIDE = 0.12
+"""The push meets the front this far beside the handle's middle [m], on the side away from the robot."""
+
+
+def open_drawer(view: View, drawer: str) -> Array | None:
+    """One step of drawing a drawer out; None once it is."""
+    if view.world.opening(drawer) >= PULLED:
+        return None
+    front, forward = _front(view, drawer)
+    lean = _lean(view, drawer)
+    pointing = rotate(lean, [0.0, 0.0, 1.0])
+    across = np.cross(pointing, np.cross(forward, [0.0, 0.0, 1.0]))  # up and forward, square to the fingers
+    if across[2] < 0:
+        across = -across
+    bar = front - HANDLE_OFFSET * forward
+    hook = bar + (FINGER_HALF + HANDLE_RADIUS + 0.004) * across + PAST * pointing
+    here = view.hand.position
+    off = here - hook
+    behind = abs(off @ across) < 0.010 and abs(off @ pointing) < 0.012 and abs(off[1] * forward[0] - off[0] * forward[1]) < 0.05
+    if behind:
+        pull = hook - (PULLED + 0.02 - view.world.opening(drawer)) * forward
+        return move(view, pull, lean, 0.0)
+    return _approach(view, hook, lean, pointing, keep=float(np.linalg.norm(off - (off @ pointing) * pointing)) < 0.012)
+
+
+def close_drawer(view: View, drawer: str) -> Array | None:
+    """One step of pushing a drawer in; None once it is."""
+    if view.world.opening(drawer) <= PUSHED:
+        return None
+    front, forward = _front(view, drawer)
+    lean = _lean(view, drawer)
+    side = np.cross([0.0, 0.0, 1.0], forward)
+    tip = front + ASIDE * side - (FINGER_HALF * math.cos(LEAN) + 0.004) * forward
+    start = tip - FINGERTIP * rotate(lean, [0.0, 0.0, 1.0]) - 0.02 * forward
+    off = view.hand.position - start
+    level = abs(off[2]) < 0.025 and abs(off @ side) < 0.03 and -0.05 < off @ forward < 0.06
+    if level:
+        push = view.hand.position + (view.world.opening(drawer) + 0.03 - min(0.0, float(off @ forward))) * forward
+        push += (start - view.hand.position) @ side * side
+        push[2] = start[2]
+        return move(view, push, lean, 0.0)
+    return _approach(view, start, lean, forward * 0.3 - np.array([0, 0, 1.0]), keep=False)
+
+
+def _approach(view: View, goal: Array, quaternion: Array, along: Array, *, keep: bool) -> Array:
+    """One step to a goal near the drawers, whose last stretch runs `along`."""
+    here = view.hand.position
+    before = goal - 0.075 * along / np.linalg.norm(along)
+    turned = np.linalg.norm(rotate(quaternion, [0, 0, 1]) - rotate(view.hand.quaternion, [0, 0, 1])) < 0.12
+    if turned and (keep or np.linalg.norm(here - before) < 0.02):
+        return move(view, goal, quaternion, 0.0)
+    clear = max(float(c.center[2]) for c in map(view.world.surface, view.world.scene.spec.counters)) + 0.09
+    # The open air before the counter is free of things: come down there.
+    lane = np.array([before[0], before[1], max(clear, before[2])])
+    if np.linalg.norm(here[:2] - before[:2]) > 0.03 and not (here[2] < clear - 0.02 and _in_lane(view, here, before)):
+        if here[2] < clear - 0.02:
+            return move(view, np.array([*here[:2], clear]), view.hand.quaternion, 0.0)
+        return move(view, lane, quaternion, 0.0)
+    return move(view, before, quaternion, 0.0)
+
+
+def _in_lane(view: View, here: Array, goal: Array) -> bool:
+    """Near enough to go to the goal straight, without rising."""
+    return bool(np.linalg.norm(here - goal) < 0.10)
+
+
+def _front(view: View, drawer: str) -> tuple[Array, Array]:
+    """Middle of the front's face now [m] and the unit vector into the counter, world."""
+    spec = view.world.scene.spec.drawers[drawer]
+    yaw = math.radians(view.world.scene.spec.counters[spec.counter].yaw)
+    forward = np.array([math.cos(yaw), math.sin(yaw), 0.0])
+    x, y = view.world.scene.to_world(spec.counter, 0.0, spec.left)
+    return np.array([x, y, spec.height]) - view.world.opening(drawer) * forward, forward
+
+
+def _lean(view: View, drawer: str) -> Array:
+    """World quaternion of the leaning hand."""
+    spec = view.world.scene.spec.drawers[drawer]
+    yaw = math.radians(view.world.scene.spec.counters[spec.counter].yaw)
+    return multiply(about_z(yaw), multiply(from_rotation_vector([0.0, -LEAN, 0.0]), DOWN))
+
+
+def drawer_of(view: View, name: str) -> str | None:
+    """The drawer that an object lies in, shut or open; None for any other place."""
+    position = view.world.pose(name).position
+    depth, width, height = DRAWER_SIZE
+    for drawer in view.world.scene.spec.drawers:
+        front, forward = _front(view, drawer)
+        d = position - front
+        x, y = float(d @ forward), abs(float(d[0] * forward[1] - d[1] * forward[0]))
+        if 0.0 < x < depth + 0.03 and y < width / 2 and -height / 2 - 0.01 < d[2] < height / 2 + 0.04:
+            return drawer
+    return None

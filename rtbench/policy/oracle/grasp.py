@@ -1,0 +1,165 @@
+"""Grasping from above: where the fingers go, and the steps that bring them there."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.geometry import rotate, wrap
+from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, MAX_OPENING, PALM, View, move, stay, travel
+
+Array = NDArray[np.float64]
+
+ALIGNED = (0.008, 0.012, 0.12)
+"""Errors at which the fingers close: across [m], in height [m], in yaw [rad]."""
+OVER = 0.012
+"""Error across at which the fingers may come down [m]."""
+HOVER = 0.045
+"""Fingertips wait this far above the object's top [m]."""
+YAW_RANGE = math.radians(115)
+"""The wrist turns this far to each side of straight ahead."""
+SLACK = 0.006
+"""Least air on each side of the object between open fingers [m]."""
+YAWS = 12
+
+
+@dataclass(frozen=True)
+class Grasp:
+    """A grasp from above."""
+
+    position: Array
+    """Grip point, world, float64[3] [m]."""
+    yaw: float
+    """Heading of the gripper's x axis in the base frame [rad]; fingers open across it."""
+    width: float
+    """Of what is gripped [m]."""
+    top: float
+    """Height of the object's top [m]."""
+
+
+def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None:
+    """One step towards holding the object; None once it is held."""
+    if view.world.held(name):
+        return None
+    other = view.carried()
+    if other is not None and other != name:
+        return put_back(view, other)
+    grasp = grasp or best_grasp(view, name)
+    across = float(np.linalg.norm(grasp.position[:2] - view.hand.position[:2]))
+    above = float(view.hand.position[2] - grasp.position[2])
+    turned = abs(wrap(grasp.yaw - view.hand_yaw))
+    wide = view.opening > grasp.width + 0.003
+    quaternion = view.down(grasp.yaw)
+    straight = view.leaning < 0.15
+    if across < ALIGNED[0] and abs(above) < ALIGNED[1] and turned < ALIGNED[2] and wide and straight:
+        return stay(view, 0.0)
+    if across < OVER and turned < 0.15 and straight and wide and above > -ALIGNED[1]:
+        return move(view, grasp.position, quaternion, MAX_OPENING)
+    hover = np.array([*grasp.position[:2], grasp.top + HOVER + FINGERTIP])
+    if view.hand.position[2] - FINGERTIP < grasp.top + 0.01 and across < 0.10:
+        # Fingers beside or round the object, but not as they should be: straight up first, open.
+        up = np.array([*view.hand.position[:2], hover[2]])
+        return move(view, up, view.hand.quaternion if not straight else quaternion, MAX_OPENING)
+    return travel(view, hover, quaternion, MAX_OPENING, ignore=(name,))
+
+
+def put_back(view: View, name: str) -> Array:
+    """Let go of something that is in the way of the task, low over where it is."""
+    low = float(view.world.box(name)[0][2])
+    ground = _support(view, name)
+    if low > ground + 0.008:
+        down = view.hand.position - np.array([0.0, 0.0, low - ground - 0.004])
+        return move(view, down, view.hand.quaternion, view.opening - 0.01)
+    return stay(view, MAX_OPENING)
+
+
+def _support(view: View, name: str) -> float:
+    """Height of the counter below an object [m]; the lowest counter's where there is none."""
+    position = view.world.pose(name).position
+    counters = [view.world.surface(c) for c in view.world.scene.spec.counters]
+    below = [float(c.center[2]) for c in counters if c.covers(position)]
+    return max(below, default=min(float(c.center[2]) for c in counters))
+
+
+def best_grasp(view: View, name: str) -> Grasp:
+    """The grasp with the most room for fingers and hand, nearest to how the hand is turned now."""
+    candidates = _candidates(view, name)
+    costs = [crowding(view, name, g) + 0.004 * abs(wrap(g.yaw - view.hand_yaw)) for g in candidates]
+    return candidates[int(np.argmin(costs))]
+
+
+def _candidates(view: View, name: str) -> list[Grasp]:
+    obj, pose = view.world.scene.objects[name], view.world.pose(name)
+    low, high = view.world.box(name)
+    height = grip_height(float(low[2]), float(high[2]))
+    axis = rotate(pose.quaternion, [0, 0, 1])
+    upright = abs(axis[2]) > 0.8
+    position = np.array([*pose.position[:2], height])
+    if obj.cavity is not None:
+        return [Grasp(position, y, 0.02, float(high[2])) for y in _yaws(view, None)]
+    if obj.round and (upright or not obj.rest_lying):
+        width = obj.width_at(float(height - pose.position[2])) or obj.grasp_width
+        yaws = [0.0, math.pi, 0.3, -0.3] if _in_drawer(view, name) else _yaws(view, None)
+        return [Grasp(position, wrap(y), width, float(high[2])) for y in yaws]
+    if obj.round:  # lying on its side: across its axis
+        along = math.atan2(axis[1], axis[0])
+        return [Grasp(position, y, obj.grasp_width, float(high[2])) for y in _yaws(view, along)]
+    # Boxes and bags: across the narrower of the two horizontal extents.
+    x_axis, y_axis = rotate(pose.quaternion, [1, 0, 0]), rotate(pose.quaternion, [0, 1, 0])
+    level = sorted(
+        ((float(h), a) for h, a in zip(obj.half, (x_axis, y_axis, axis), strict=True) if abs(a[2]) < 0.6),
+        key=lambda pair: pair[0],
+    )
+    half, across = level[0]
+    along = math.atan2(across[1], across[0]) + math.pi / 2
+    return [Grasp(position, y, 2 * half, float(high[2])) for y in _yaws(view, along)]
+
+
+def grip_height(low: float, high: float) -> float:
+    """Height of the grip point [m] for an object between two heights: low, but with the palm clear of it."""
+    return max((low + high) / 2, high - PALM + 0.005, low + FINGERTIP + 0.004)
+
+
+def _yaws(view: View, along: float | None) -> list[float]:
+    """Headings [rad], base frame, with the gripper's x axis along a world direction; all round for None."""
+    if along is None:
+        return [wrap(k * math.pi / YAWS * 2 - math.pi / 2) for k in range(YAWS // 2 + 1)]
+    both = [wrap(along - float(view.base[2])), wrap(along + math.pi - float(view.base[2]))]
+    return [y for y in both if abs(y) < YAW_RANGE] or [min(both, key=abs)]
+
+
+def _in_drawer(view: View, name: str) -> bool:
+    position = view.world.pose(name).position
+    for drawer in view.world.scene.spec.drawers:
+        cavity = view.world.cavity(drawer)
+        if cavity.covers(position) and abs(position[2] - cavity.center[2]) < 0.10:
+            return True
+    return False
+
+
+def crowding(view: View, name: str, grasp: Grasp) -> float:
+    """How far open fingers and hand would stand in other things [m], 0 when all is free."""
+    heading = grasp.yaw + float(view.base[2])
+    c, s = math.cos(heading), math.sin(heading)
+    palm = grasp.position[2] + PALM
+    worst = 0.0
+    for other in view.world.names():
+        if other == name or view.world.scene.objects[other].cavity is not None:
+            continue
+        low, high = view.world.box(other)
+        d = (low[:2] + high[:2]) / 2 - grasp.position[:2]
+        x, y = abs(c * d[0] + s * d[1]), abs(-s * d[0] + c * d[1])
+        radius = float(np.linalg.norm(high[:2] - low[:2])) / 2 * (0.75 if view.world.scene.objects[other].round else 0.9)
+        if high[2] > palm:
+            worst = max(worst, radius - _gap(x, y, HAND_HALF[0], HAND_HALF[1]))
+        elif high[2] > grasp.position[2] - FINGERTIP:
+            worst = max(worst, radius - _gap(x, abs(y - 0.053), 0.012, 0.014))
+    return max(worst + SLACK, 0.0)
+
+
+def _gap(x: float, y: float, half_x: float, half_y: float) -> float:
+    """Distance of a point from a rectangle about the origin [m]."""
+    return math.hypot(max(x - half_x, 0.0), max(y - half_y, 0.0))

@@ -1,0 +1,145 @@
+"""Putting things down: where there is room, and the steps that bring them there."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.scene import ARM_AHEAD
+from rtbench.geometry import rotate, wrap
+from rtbench.policy.oracle.grasp import Grasp, crowding
+from rtbench.policy.oracle.hand import MAX_OPENING, PALM, View, move, stay, travel
+from rtbench.world import Region
+
+Array = NDArray[np.float64]
+
+GAP = 0.03
+"""Gap left to the thing that something is put near [m]: half of what counts as near."""
+ARRIVED = 0.012
+"""Error across at which a carried thing may be lowered [m]."""
+TOUCHDOWN = 0.005
+"""Height over the ground at which the fingers open [m]."""
+LOOSEN = 0.022
+"""The fingers open by this much to let go [m]; neighbours stand near."""
+REACH = (0.30, 0.73)
+"""Nearest and farthest spot from the arm's axis [m]."""
+
+
+def put_down(view: View, name: str, spot: Array, ground: float, *, least: float = 0.0, yaw: float | None = None) -> Array:
+    """One step of bringing a held object to a spot and letting it go there.
+
+    Args:
+        view: What is so now.
+        name: The object in the hand.
+        spot: Where its middle is to be, float64[2] [m], world.
+        ground: Height of what it is put on [m].
+        least: Height below which the grip point may not go [m]: the palm must clear a rim.
+        yaw: Heading of the gripper in the base frame [rad]; as it is, for None.
+    """
+    low, high = view.world.box(name)
+    error = spot - (low[:2] + high[:2]) / 2
+    quaternion = view.down(view.hand_yaw if yaw is None else yaw)
+    turned = 0.0 if yaw is None else abs(wrap(yaw - view.hand_yaw))
+    height = max(ground + float(view.hand.position[2] - low[2]) + TOUCHDOWN - 0.002, least)
+    if np.linalg.norm(error) > ARRIVED or turned > 0.15 or view.leaning > 0.15:
+        over = np.array([*(view.hand.position[:2] + error), height + 0.04])
+        if np.linalg.norm(error) < 0.03 and turned <= 0.15:
+            return move(view, np.array([*over[:2], view.hand.position[2]]), quaternion, 0.0)
+        return travel(view, over, quaternion, 0.0)
+    if view.hand.position[2] > height + 0.004 and not _landed(view, name, float(low[2]) - ground):
+        target = np.array([*(view.hand.position[:2] + error), height])
+        return move(view, target, quaternion, 0.0)
+    return stay(view, view.opening + LOOSEN)
+
+
+def _landed(view: View, name: str, gap: float) -> bool:
+    """Whether it stands on something, a little above where it was thought to."""
+    grounds = (*view.world.scene.spec.counters, *view.world.scene.spec.drawers, *view.world.names())
+    return gap < 0.03 and any(view.world.touching(name, g) for g in grounds if g != name)
+
+
+def retreat(view: View) -> Array:
+    """One step back out of a place, along the fingers, open."""
+    back = -rotate(view.hand.quaternion, [0.0, 0.0, 1.0])
+    return move(view, view.hand.position + 0.07 * back, view.hand.quaternion, MAX_OPENING)
+
+
+def near_spot(view: View, name: str, target: str) -> Array:
+    """The best spot beside a target for an object, float64[2] [m], world."""
+    low, high = view.world.box(target)
+    middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
+    low, high = view.world.box(name)
+    own = (high[:2] - low[:2]) / 2
+    spots = []
+    for angle in np.arange(24) * (2 * math.pi / 24):
+        direction = np.array([math.cos(angle), math.sin(angle)])
+        distance = float(np.hypot(*(half * direction)) + np.hypot(*(own * direction))) + GAP
+        spots.append(middle + distance * direction)
+    return _best(view, name, spots)
+
+
+def free_spot(view: View, name: str, counter: str) -> Array:
+    """The best free spot on a counter, float64[2] [m], world."""
+    workspace = view.world.scene.spec.workspace
+    xs = np.linspace(workspace.low[0] + 0.02, workspace.high[0] - 0.02, 4)
+    ys = np.linspace(workspace.low[1] + 0.02, workspace.high[1] - 0.02, 13)
+    return _best(view, name, [view.world.scene.to_world(counter, x, y) for x in xs for y in ys])
+
+
+def drawer_spot(view: View, name: str, drawer: str) -> Array:
+    """A free spot in the drawn-out part of a drawer, float64[2] [m], world."""
+    cavity = view.world.cavity(drawer)
+    c, s = math.cos(cavity.yaw), math.sin(cavity.yaw)
+    inside = {o for o in view.world.names() if o != name and lies_in(view, o, cavity)}
+    best, most = cavity.center[:2], -1.0
+    for y in (0.0, -0.05, 0.05):
+        spot = cavity.center[:2] + np.array([-s * y, c * y])
+        room = min((float(np.linalg.norm(view.world.pose(o).position[:2] - spot)) for o in inside), default=1.0)
+        if room > most + 0.02:
+            best, most = spot, room
+    return best
+
+
+def lies_in(view: View, name: str, cavity: Region) -> bool:
+    """Whether an object is within a receptacle."""
+    position = view.world.pose(name).position
+    return cavity.covers(position) and abs(float(position[2] - cavity.center[2])) < 0.10
+
+
+def grip_floor(region: Region) -> float:
+    """Lowest grip point [m] at which the palm clears a round receptacle's rim."""
+    return float(region.center[2] + region.half[2]) - PALM + 0.010
+
+
+def _best(view: View, name: str, spots: list[Array]) -> Array:
+    low, high = view.world.box(name)
+    here = (low[:2] + high[:2]) / 2
+    radius = float(np.max(high[:2] - low[:2])) / 2
+    costs = [_cost(view, name, spot, radius) + 0.15 * float(np.linalg.norm(spot - here)) for spot in spots]
+    return spots[int(np.argmin(costs))]
+
+
+def _cost(view: View, name: str, spot: Array, radius: float) -> float:
+    """How bad a spot is: metres by which it is out of reach, off the counter or in something."""
+    world, base = view.world, view.base
+    axis = base[:2] + ARM_AHEAD * np.array([math.cos(base[2]), math.sin(base[2])])
+    distance = float(np.linalg.norm(spot - axis))
+    cost = 10 * max(0.0, REACH[0] - distance, distance - REACH[1])
+    regions = [world.surface(c) for c in world.scene.spec.counters]
+    inside = max(float(np.min(r.half[:2] - np.abs(r.local(np.array([*spot, 0.0]))[:2]))) for r in regions)
+    cost += 10 * max(0.0, radius + 0.015 - inside)
+    for other in world.names():
+        if other == name:
+            continue
+        low, high = world.box(other)
+        apart = float(np.linalg.norm((low[:2] + high[:2]) / 2 - spot))
+        cost += 10 * max(0.0, radius + float(np.max(high[:2] - low[:2])) / 2 + 0.012 - apart)
+    grip_low = float(world.surface(next(iter(world.scene.spec.counters))).center[2])
+    low, high = world.box(name)
+    grip = grip_low + float(view.hand.position[2] - low[2]) if world.held(name) else grip_low + 0.05
+    grasp = Grasp(np.array([*spot, grip]), view.hand_yaw, 0.06, grip)
+    return cost + 5 * crowding(view, name, grasp)
+
+

@@ -1,0 +1,164 @@
+"""A run that was written down: its records, a frame of them, a summary and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtbench.folder import EPISODES, RUN, read_json
+from rtbench.record import Record, read_records
+from rtbench.stats import percentile
+from rtbench.summary import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+EPISODE_COLUMNS = (
+    "suite", "split", "axis", "skill", "task", "scene", "instruction", "language", "seed", "variant",
+    "horizon",
+)  # fmt: skip
+OUTCOME_COLUMNS = ("ever", "end", "held", "steps", "termination", "progress")
+EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder as read."""
+
+    path: Path
+    """The folder."""
+    meta: dict[str, Any]
+    """run.json: command, versions, machine, policy, settings; see `rtbench.provenance`."""
+    records: tuple[Record, ...]
+    """One record an episode, in the order in which they ended."""
+    notes: tuple[str, ...] = ()
+    """What was odd about the file."""
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Counts, rates, intervals and control rates, overall and by skill; see `rtbench.summary`."""
+        return summarise(self.records, int(self.meta["episodes"]), int(self.meta["settings"]["control_hz"]))
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row an episode, in order of their keys, so that two runs of a suite line up.
+
+        Columns: key, the episode's fields (objects joined by spaces), success (= end; <NA> for an error),
+        ever, end, held, steps, termination, progress, one column for each event, true_at_reset,
+        simulated_s, error and error_message ('' where none), policy_ms, env_ms and loop_ms (medians),
+        reset_ms and video.
+        """
+        import pandas as pd  # noqa: PLC0415 - half a second that only users of the frame pay
+
+        rows = pd.DataFrame([_row(record) for record in sorted(self.records, key=lambda r: r.key)])
+        types = dict.fromkeys(("success", "ever", "end", "held"), "boolean")
+        types |= dict.fromkeys(("steps", *EVENTS), "Int64")
+        if rows.empty:
+            return rows
+        return rows.astype(types)
+
+
+def load_run(path: str | Path) -> Run:
+    """Read a run folder; it may still be running.
+
+    Raises:
+        RunError: no run there, or a damaged one.
+    """
+    folder = Path(path)
+    meta = read_json(folder / RUN)
+    reading = read_records(folder / EPISODES)
+    return Run(folder, meta, reading.records, reading.notes)
+
+
+def table(run: Run) -> Table:
+    """A rich table of the summary, at most 80 columns wide."""
+    from rich import box  # noqa: PLC0415 - loaded only to print
+    from rich.table import Table  # noqa: PLC0415
+
+    summary = run.summary
+    policy, suite = run.meta["policy"]["name"], run.meta["suite"]
+    shown = Table(box=box.SIMPLE_HEAD, title=f"{policy} on {suite}", title_justify="left", padding=(0, 1))
+    shown.add_column("skill", no_wrap=True, max_width=22, overflow="ellipsis")
+    for head in ("n", "err", "success", "95 % CI", "held", "ever", "steps"):
+        shown.add_column(head, justify="right", no_wrap=True)
+    for skill, group in summary["skills"].items():
+        shown.add_row(*_cells(skill, group, [r for r in run.records if r.episode.skill == skill]))
+    shown.add_section()
+    shown.add_row(*_cells("all episodes", summary["overall"], run.records), style="bold")
+    means = summary["macro"]
+    shown.add_row("mean of skills", "", "", *map(_percent, (means["rate"],)), "",
+                  *map(_percent, (means["held_rate"], means["ever_rate"])), "")  # fmt: skip
+    shown.caption = caption(summary)
+    shown.caption_justify = "left"
+    return shown
+
+
+def caption(summary: dict[str, Any]) -> str:
+    """Control rates, terminations and errors of a summary, in lines of at most 78 characters."""
+    rates, overall = summary["hz"], summary["overall"]
+    lines = []
+    if rates["decisions"]:
+        met = "met" if rates["met"] else "NOT met"
+        policy, env, loop = rates["policy"], rates["env"], rates["loop"]
+        lines.append(f"policy {_ms(policy)} ms (p50/p95/p99); {rates['control_hz']} Hz {met}")
+        lines.append(f"environment {_ms(env)} ms; closed loop {_ms(loop)} ms, {loop['hz']:.1f} Hz")
+    ends = ", ".join(f"{name} {count}" for name, count in overall["terminations"].items())
+    lines.append(f"termination: {ends}")
+    if errors := overall["errors"]:
+        low = _percent(overall["rate_errors_as_failures"])
+        left = "1 error is" if errors == 1 else f"{errors} errors are"
+        lines.append(f"{left} left out of the rates; success with errors as failures: {low} %")
+    if not summary["complete"]:
+        lines.append(f"unfinished: {overall['n']} of {summary['planned']} episodes")
+    return "\n".join(lines)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    episode, outcome = asdict(record.episode), record.outcome
+    judged = asdict(outcome) if outcome else {}
+    events = judged.get("events", {})
+    blank = None if outcome is None else 0
+    return {
+        "key": record.key,
+        **{name: episode[name] for name in EPISODE_COLUMNS},
+        "objects": " ".join(record.episode.objects),
+        "success": judged.get("end"),
+        **{name: judged.get(name) for name in OUTCOME_COLUMNS},
+        **{name: events.get(name, blank) for name in EVENTS},
+        "true_at_reset": record.true_at_reset,
+        "simulated_s": record.simulated_s,
+        "error": record.error.kind if record.error else "",
+        "error_message": record.error.message if record.error else "",
+        "policy_ms": percentile(record.times.policy, 0.5),
+        "env_ms": percentile(record.times.env, 0.5),
+        "loop_ms": percentile(record.times.loop, 0.5),
+        "reset_ms": record.times.reset,
+        "video": record.video or "",
+    }
+
+
+def _cells(name: str, group: dict[str, Any], records: Sequence[Record]) -> list[str]:
+    low, high = group["interval"]
+    steps = percentile([r.outcome.steps for r in records if r.outcome], 0.5)
+    return [
+        name,
+        str(group["n"]),
+        str(group["errors"] or ""),
+        _percent(group["rate"]),
+        f"{100 * low:.1f}-{100 * high:.1f}" if group["rate"] is not None else "-",
+        _percent(group["held_rate"]),
+        _percent(group["ever_rate"]),
+        "-" if steps is None else f"{steps:.0f}",
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _ms(spread: dict[str, float]) -> str:
+    return "/".join(f"{spread[name]:.3g}" for name in ("p50", "p95", "p99"))

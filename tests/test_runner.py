@@ -1,0 +1,384 @@
+"""Whole runs with real worker processes, and everything that may go wrong in one."""
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+import rtbench
+from rtbench.errors import Exit, PolicyError, RunError
+from rtbench.evaluate import Options, evaluate
+from rtbench.load import load_object
+from rtbench.progress import Silent
+from rtbench.replay import verify
+from rtbench.result import load_run
+from rtbench.runner import InterruptedRunError, Limits, TooManyErrorsError
+
+HERE = Path(__file__).resolve().parent
+FAKE, POLICIES = f"{HERE / 'fake_env.py'}", f"{HERE / 'fake_policies.py'}"
+FACTORY = load_object(f"{FAKE}:FACTORY")
+episode, episodes = load_object(f"{FAKE}:episode"), load_object(f"{FAKE}:episodes")
+FakeEnv = load_object(f"{FAKE}:FakeEnv")
+TOLERANT = Limits(error_share=1.0)
+
+
+class Listener(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.said, self.begun, self.seen = [], (), []
+
+    def begin(self, total, done):
+        self.begun = (total, done)
+
+    def episode(self, success):
+        self.seen.append(success)
+
+    def say(self, text):
+        self.said.append(text)
+
+
+def play(out, chosen, policy="Pusher", workers=2, **options):
+    options = Options(**{"factory": FACTORY, "limits": TOLERANT, **options})
+    name = f"{POLICIES}:{policy}" if isinstance(policy, str) else policy
+    return evaluate(name, chosen, out=out, workers=workers, options=options)
+
+
+def essence(run):
+    """What must not depend on how a run was made."""
+    return {
+        r.key: (r.outcome, r.tokens, r.hashes, r.final_hash, r.fingerprint, r.error and r.error.kind)
+        for r in run.records
+    }
+
+
+def by_seed(run):
+    return {record.episode.seed: record for record in run.records}
+
+
+def dead(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state == "Z"
+
+
+def test_workers_order_place_and_images_do_not_matter(tmp_path):
+    chosen = episodes(9)
+    one = play(tmp_path / "1", chosen, workers=1)
+    assert len(one.records) == 9
+    assert all(record.outcome.end for record in one.records)
+    assert essence(play(tmp_path / "3", chosen[::-1], workers=3)) == essence(one)
+    assert essence(play(tmp_path / "images", chosen, "Watcher")) == essence(one)
+    assert essence(play(tmp_path / "inside", chosen, "Seer")) == essence(one)
+    alone = play(tmp_path / "alone", chosen[4:5])
+    assert essence(alone).items() <= essence(one).items()
+    assert verify(FakeEnv(), one.records[0]) == []
+
+
+def test_a_run_says_where_it_comes_from(tmp_path):
+    run = play(tmp_path, episodes(2))
+    meta = json.loads((run.path / "run.json").read_text())
+    assert (meta["suite"], meta["episodes"], meta["policy"]["name"]) == ("fake", 2, "Pusher")
+    assert len(meta["policy"]["source"]) == len(meta["content_hash"]) == 64
+    (session,) = meta["sessions"]
+    assert session["environment"]["renderer"] == "fake"
+    assert session["packages"]["numpy"]
+    assert session["machine"]["cpu"]
+    assert run.path == tmp_path / "Pusher" / "fake" / meta["id"]
+    assert json.loads((run.path / "summary.json").read_text()) == run.summary
+
+
+def test_the_same_call_returns_the_finished_run_and_other_settings_make_another(tmp_path):
+    first = play(tmp_path, episodes(3))
+    stamp = (first.path / "episodes.jsonl").stat().st_mtime_ns
+    again = play(tmp_path, episodes(3)[::-1], workers=1, video="fail")
+    assert again.path == first.path
+    assert (first.path / "episodes.jsonl").stat().st_mtime_ns == stamp
+    paths = {
+        play(tmp_path, episodes(3), profile="full").path,
+        play(tmp_path, episodes(3), control_hz=10).path,
+        play(tmp_path, episodes(2)).path,
+        play(tmp_path, episodes(3), arguments={"hang_s": 1}).path,
+    }
+    assert len(paths | {first.path}) == 5
+
+
+def test_latency_is_part_of_the_run_and_costs_decisions(tmp_path):
+    from rtbench.latency import Latency
+
+    chosen = [episode(1, horizon=6)]
+    free = play(tmp_path, chosen).records[0]
+    slow = play(tmp_path, chosen, latency=Latency((333.0,)))
+    assert slow.records[0].outcome.steps == 3 < free.outcome.steps
+    assert slow.meta["settings"]["latency_ms"] == [333.0]
+
+
+BAD = {
+    2: ("raise here", "policy", "ValueError: no weights for this"),
+    3: ("nan here", "policy_output", "pitch"),
+    5: ("short here", "policy_output", "expected (1, 11)"),
+    6: ("unresettable", "policy", "KeyError"),
+}
+
+
+@pytest.mark.parametrize("policy", ["Pusher", "Seer"])
+def test_a_bad_episode_is_an_error_with_its_reason_and_harms_no_other(tmp_path, policy):
+    chosen = [episode(i, instruction=BAD[i][0]) if i in BAD else episode(i) for i in range(8)]
+    run = play(tmp_path / "bad", chosen, policy, workers=3)
+    good = play(tmp_path / "good", [e for e in chosen if e.seed not in BAD], policy, workers=3)
+    found = by_seed(run)
+    for seed, (_, kind, message) in BAD.items():
+        assert found[seed].error.kind == kind
+        assert message in found[seed].error.message
+        assert found[seed].outcome is None
+    assert "fake_policies.py" in found[2].error.traceback
+    assert len(found[2].token_rows) == 3, "the tokens before the fault are kept"
+    assert essence(good).items() <= essence(run).items()
+    assert (run.summary["overall"]["errors"], run.summary["overall"]["successes"]) == (4, 4)
+
+
+@pytest.mark.parametrize("policy", ["Pusher", "object"])
+def test_a_policy_that_hangs_costs_only_its_episode(tmp_path, policy):
+    if policy == "object":
+        policy = load_object(f"{POLICIES}:Pusher")(hang_s=1.0)
+    chosen = [episode(1, instruction="hang here"), *episodes(6)[2:]]
+    limits = Limits(policy_s=0.3, error_share=1.0)
+    run = play(tmp_path, chosen, policy, workers=2, limits=limits)
+    found = by_seed(run)
+    assert found[1].error.kind == "policy_timeout"
+    assert "0.3 s" in found[1].error.message
+    assert sum(record.outcome is not None for record in found.values()) == 4
+
+
+def test_a_simulator_that_raises_or_cannot_place_is_an_error_of_that_episode(tmp_path):
+    chosen = [episode(0, variant="raise"), episode(1, variant="crowded"), episode(2)]
+    found = by_seed(play(tmp_path, chosen, workers=1))
+    assert found[0].error.kind == found[1].error.kind == "environment"
+    assert "unstable" in found[0].error.message
+    assert "_misbehave" in found[0].error.traceback
+    assert found[1].error.message == "the cart does not fit: 3 cm missing."
+    assert found[2].outcome.end
+
+
+@pytest.mark.parametrize("policy", ["Pusher", "Seer"])
+def test_an_episode_that_hangs_in_the_simulator_is_an_error(tmp_path, policy):
+    chosen = [episode(0, variant="hang"), *episodes(4)[1:]]
+    run = play(tmp_path, chosen, policy, limits=Limits(step_s=0.5, error_share=1.0))
+    found = by_seed(run)
+    assert found[0].error.kind == "worker_timeout"
+    assert all(found[i].outcome for i in (1, 2, 3))
+
+
+@pytest.mark.parametrize("policy", ["Pusher", "Seer"])
+def test_a_killed_worker_costs_nothing_the_first_time_and_one_episode_the_second(tmp_path, policy):
+    listener = Listener()
+    flag = tmp_path / "died"
+    chosen = [episode(0, variant=f"die_once:{flag}"), episode(1, variant="die"), *episodes(6)[2:]]
+    run = play(tmp_path / "runs", chosen, policy, reporter=listener)
+    found = by_seed(run)
+    assert flag.exists()
+    assert found[0].outcome.end
+    assert found[1].error.kind == "worker_died"
+    assert "SIGKILL" in found[1].error.message
+    assert "2 times" in found[1].error.message
+    assert "last words" in found[1].error.traceback
+    assert all(found[i].outcome.end for i in (2, 3, 4, 5))
+    assert len(run.records) == 6
+    assert sum("run again" in text for text in listener.said) == 2
+    assert listener.seen.count(None) == 1
+
+
+def test_too_many_errors_stop_the_run(tmp_path):
+    chosen = [episode(i, instruction="raise here" if i % 2 else "push") for i in range(40)]
+    with pytest.raises(TooManyErrorsError, match=r"of 10 episodes were errors.*ValueError") as error:
+        play(tmp_path, chosen, workers=1, limits=Limits())
+    assert error.value.exit_code == Exit.TOO_MANY_ERRORS
+    (folder,) = (tmp_path / "Pusher" / "fake").iterdir()
+    assert len(load_run(folder).records) == 10
+    assert json.loads((folder / "summary.json").read_text())["complete"] is False
+
+
+def test_few_errors_do_not(tmp_path):
+    chosen = [episode(i, instruction="raise here" if i == 0 else "push") for i in range(10)]
+    assert play(tmp_path, chosen, limits=Limits()).summary["overall"]["errors"] == 1
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"), [("make_broken", "libEGL.so.1"), ("make_dying", "GL said no")]
+)
+def test_an_environment_that_cannot_be_made_stops_the_run_with_its_reason(tmp_path, factory, message):
+    with pytest.raises(RunError, match=message):
+        play(tmp_path, episodes(3), factory=f"{FAKE}:{factory}")
+
+
+def test_an_environment_that_never_comes_stops_the_run(tmp_path):
+    (tmp_path / "slow.py").write_text("import time\ndef make(settings):\n    time.sleep(60)\n")
+    with pytest.raises(RunError, match="not ready within 0.5 s"):
+        play(tmp_path, episodes(3), factory=f"{tmp_path}/slow.py:make", limits=Limits(start_s=0.5))
+
+
+def test_a_privileged_object_is_refused(tmp_path):
+    with pytest.raises(PolicyError, match="privileged"):
+        play(tmp_path, episodes(1), load_object(f"{POLICIES}:Seer")())
+
+
+def test_objects_without_a_fingerprint_never_share_a_run(tmp_path):
+    noop = load_object("rtbench.policy.simple:NoopPolicy")
+    assert play(tmp_path, episodes(1), noop()).path != play(tmp_path, episodes(1), noop()).path
+
+
+def test_videos_are_made_of_those_asked_for(tmp_path):
+    chosen = [episode(0), episode(1, horizon=2), episode(2)]
+    shown = {}
+    for video in ("none", "fail", "all", "1"):
+        run = play(tmp_path / video, chosen, video=video)
+        files = {path.stem for path in (run.path / "videos").glob("*.mp4")}
+        assert files == {r.key for r in run.records if r.video}
+        shown[video] = {r.episode.seed for r in run.records if r.video}
+    assert shown == {"none": set(), "fail": {1}, "all": {0, 1, 2}, "1": {0}}
+    with pytest.raises(RunError, match="allowed are none, fail, all"):
+        play(tmp_path, chosen, video="some")
+
+
+def script(tmp_path, body):
+    """A program that runs 24 slow episodes with two workers; without a guard, as users write them."""
+    path = tmp_path / "run.py"
+    path.write_text(
+        textwrap.dedent(f"""
+        import sys
+        from rtbench.evaluate import Options, evaluate
+        from rtbench.load import load_object
+        from rtbench.runner import Limits, RunError
+        chosen = load_object({f"{FAKE}:episodes"!r})(24, variant="slow:0.01")
+        options = Options(factory={FACTORY!r}, limits=Limits(error_share=1.0))
+        def go():
+            return evaluate({f"{POLICIES}:Pusher"!r}, chosen, out=sys.argv[1], workers=2, options=options)
+    """)
+        + textwrap.dedent(body)
+    )
+    return path
+
+
+def start(path, out):
+    environment = {**os.environ, "PYTHONPATH": str(Path(rtbench.__file__).parent.parent)}
+    return subprocess.Popen(
+        [sys.executable, str(path), str(out)], env=environment, cwd=path.parent, start_new_session=True,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def await_lines(out, count, process):
+    """Wait until so many records are there; gives the file."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        files = list(Path(out).rglob("episodes.jsonl"))
+        if files and files[0].read_bytes().count(b"\n") >= count:
+            return files[0]
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
+    raise AssertionError("no records came")
+
+
+def children(pid):
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    return essence(play(tmp_path_factory.mktemp("whole"), episodes(24, variant="slow:0.01"), workers=2))
+
+
+@pytest.mark.parametrize("lines", [0, 5])
+def test_a_run_killed_at_any_point_is_finished_by_the_same_command(tmp_path, uninterrupted, lines):
+    path = script(tmp_path, "go()")
+    process = start(path, tmp_path / "out")
+    file = await_lines(tmp_path / "out", lines, process)
+    workers = children(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    deadline = time.monotonic() + 5
+    while not all(map(dead, workers)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert all(map(dead, workers)), "orphans"
+    assert lines == 0 or len(workers) == 2
+    before = file.read_bytes()
+    second = start(path, tmp_path / "out")
+    _, errors = second.communicate(timeout=30)
+    assert second.returncode == 0, errors
+    run = load_run(file.parent)
+    assert essence(run) == uninterrupted
+    assert run.notes == ()
+    assert file.read_bytes().startswith(before), "earlier records were touched"
+    assert len(run.meta["sessions"]) == 2 if lines else True
+    assert run.summary["complete"]
+
+
+def test_a_record_cut_off_by_the_kill_is_repaired_on_resume(tmp_path):
+    whole = play(tmp_path, episodes(6))
+    file = whole.path / "episodes.jsonl"
+    expected = essence(whole)
+    file.write_bytes(file.read_bytes()[:-200])
+    listener = Listener()
+    run = play(tmp_path, episodes(6), reporter=listener)
+    assert "cut off" in listener.said[0]
+    assert listener.begun == (6, 5)
+    assert len(listener.seen) == 1
+    assert essence(run) == expected
+    assert (run.path / "episodes.jsonl.cut").exists()
+
+
+def test_ctrl_c_ends_with_130_and_whole_records(tmp_path, uninterrupted):
+    body = """
+        try:
+            go()
+        except RunError as error:
+            print(error, file=sys.stderr)
+            sys.exit(error.exit_code)
+    """
+    process = start(script(tmp_path, body), tmp_path / "out")
+    file = await_lines(tmp_path / "out", 3, process)
+    workers = children(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == Exit.INTERRUPTED == InterruptedRunError.exit_code
+    assert re.fullmatch(
+        r"interrupted after \d+ of 24 episodes; the same command continues the run.\n", errors
+    )
+    assert all(map(dead, workers))
+    run = load_run(file.parent)
+    assert 3 <= len(run.records) < 24
+    assert essence(run).items() <= uninterrupted.items()
+    assert (file.parent / "summary.json").exists()
+
+
+def test_a_disk_that_fills_up_keeps_earlier_records(tmp_path, uninterrupted):
+    body = """
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
+        try:
+            go()
+        except RunError as error:
+            print(error, file=sys.stderr)
+            sys.exit(error.exit_code)
+    """
+    process = start(script(tmp_path, body), tmp_path / "out")
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == Exit.USAGE
+    assert "File too large. Earlier records are intact. Free some space" in errors
+    assert "Traceback" not in errors
+    (file,) = (tmp_path / "out").rglob("episodes.jsonl")
+    run = load_run(file.parent)
+    assert run.notes == ()
+    assert 1 <= len(run.records) < 24
+    assert essence(run).items() <= uninterrupted.items()
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 6000
