@@ -167,7 +167,7 @@ def _with_sessions(folder: RunFolder, meta: dict[str, Any]) -> dict[str, Any]:
 
 def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
     if isinstance(episodes, str):
-        from rtbench import catalogue, suite  # noqa: PLC0415 - not needed for a list of episodes
+        from rtbench import catalogue, suite
 
         return suite.episodes(catalogue.load_suite(episodes, [Path(root) for root in options.content]))
     chosen = list({episode.key: episode for episode in episodes}.values())

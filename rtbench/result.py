@@ -52,7 +52,7 @@ class Run:
         simulated_s, error and error_message ('' where none), policy_ms, env_ms and loop_ms (medians),
         reset_ms and video.
         """
-        import pandas as pd  # noqa: PLC0415 - half a second that only users of the frame pay
+        import pandas as pd
 
         rows = pd.DataFrame([_row(record) for record in sorted(self.records, key=lambda r: r.key)])
         types = dict.fromkeys(("success", "ever", "end", "held"), "boolean")
@@ -76,8 +76,8 @@ def load_run(path: str | Path) -> Run:
 
 def table(run: Run) -> Table:
     """A rich table of the summary, at most 80 columns wide."""
-    from rich import box  # noqa: PLC0415 - loaded only to print
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.table import Table
 
     summary = run.summary
     policy, suite = run.meta["policy"]["name"], run.meta["suite"]
@@ -98,20 +98,21 @@ def table(run: Run) -> Table:
 
 
 def caption(summary: dict[str, Any]) -> str:
-    """Control rates, terminations and errors of a summary, in lines of at most 78 characters."""
+    """Control rates, terminations and errors of a summary, in lines short enough for any table."""
     rates, overall = summary["hz"], summary["overall"]
     lines = []
     if rates["decisions"]:
         met = "met" if rates["met"] else "NOT met"
         policy, env, loop = rates["policy"], rates["env"], rates["loop"]
-        lines.append(f"policy {_ms(policy)} ms (p50/p95/p99); {rates['control_hz']} Hz {met}")
-        lines.append(f"environment {_ms(env)} ms; closed loop {_ms(loop)} ms, {loop['hz']:.1f} Hz")
+        lines.append(f"policy       {_ms(policy)} ms (p50/p95/p99); {rates['control_hz']} Hz {met}")
+        lines.append(f"environment  {_ms(env)} ms")
+        lines.append(f"closed loop  {_ms(loop)} ms, {loop['hz']:.1f} Hz")
     ends = ", ".join(f"{name} {count}" for name, count in overall["terminations"].items())
     lines.append(f"termination: {ends}")
     if errors := overall["errors"]:
         low = _percent(overall["rate_errors_as_failures"])
-        left = "1 error is" if errors == 1 else f"{errors} errors are"
-        lines.append(f"{left} left out of the rates; success with errors as failures: {low} %")
+        left = "1 error" if errors == 1 else f"{errors} errors"
+        lines.append(f"{left} left out; counted as failures: {low} % success")
     if not summary["complete"]:
         lines.append(f"unfinished: {overall['n']} of {summary['planned']} episodes")
     return "\n".join(lines)

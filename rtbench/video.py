@@ -32,7 +32,7 @@ def write_video(folder: Path, episode: Episode, result: EpisodeResult) -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    import imageio.v2 as imageio  # noqa: PLC0415 - slow to import, and most runs make no videos
+    import imageio.v2 as imageio
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{episode.key}.mp4"

@@ -38,7 +38,7 @@ from rtbench.messages import (
     ToWorker,
     Wire,
     Withdraw,
-)  # fmt: skip
+)
 from rtbench.policy.base import Policy, Privileged
 from rtbench.rollout import Act, Decision, EpisodeEnv, EpisodeResult, Trace, rollout
 from rtbench.spec import Observation
@@ -128,7 +128,7 @@ class Worker:
     def _finish(self, play: Play, result: EpisodeResult) -> Done:
         video, warning = None, ""
         if play.video == "all" or (play.video == "fail" and not result.outcome.end):
-            from rtbench.video import write_video  # noqa: PLC0415 - imageio is slow to import
+            from rtbench.video import write_video
 
             try:
                 video = write_video(Path(self._hello.videos), play.episode, result).name
@@ -193,7 +193,7 @@ class Worker:
 def _make_policy(hello: Hello) -> Policy | None:
     if hello.card is None:
         return None
-    from rtbench.policy.card import build  # noqa: PLC0415 - reads YAML, which most workers need not
+    from rtbench.policy.card import build
 
     return build(hello.card)
 

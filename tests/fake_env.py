@@ -114,7 +114,9 @@ class FakeEnv:
             return
         if kind == "raise":
             raise RuntimeError("the simulator is unstable")
-        if kind == "hang":
+        if kind == "hang_beside":
+            Path(f"hung-{os.getpid()}").touch()
+        if kind.startswith("hang"):
             time.sleep(1000)
         if kind == "die" or (kind == "die_once" and not Path(detail).exists()):
             if detail:

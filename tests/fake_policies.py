@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,24 @@ class Seer(Pusher):
     def one(self, observation, slot):
         assert self.env.x == np.float64(self.env.x)
         return super().one(observation, slot)
+
+
+class Tardy(Pusher):
+    """Takes its time, so that questions gather; notes the size of each batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+        self.resets = Counter()
+
+    def reset(self, slot, instruction, seed):
+        self.resets[seed] += 1
+        super().reset(slot, instruction, seed)
+
+    def act(self, observations, slots):
+        time.sleep(0.02)
+        self.batches.append(len(slots))
+        return super().act(observations, slots)
 
 
 class NoAct:

@@ -21,7 +21,16 @@ from rtbench.spec import Outcome
 
 make_episode = load_object(f"{__file__.replace('test_record', 'fake_env')}:episode")
 
-OUTCOME = Outcome(True, True, False, 2, "on_time", 0.5, {"lifted(cart)": True}, {"dropped": 1})
+OUTCOME = Outcome(
+    ever=True,
+    end=True,
+    held=False,
+    steps=2,
+    termination="on_time",
+    progress=0.5,
+    subgoals={"lifted(cart)": True},
+    events={"dropped": 1},
+)
 RECORD = Record(
     episode=make_episode(instruction='schiebe den Wagen über \u2028 die "Linie"\n'),
     convention="rtbench",
@@ -102,7 +111,7 @@ def test_a_lost_newline_loses_no_record(tmp_path):
 )
 def test_damage_in_the_middle_names_the_line(tmp_path, damage):
     path = write(tmp_path / "e.jsonl", nth(1).line(), damage, nth(3).line())
-    with pytest.raises(RunError, match="line 2.*damaged"):
+    with pytest.raises(RunError, match=r"line 2.*damaged"):
         read_records(path)
 
 

@@ -128,7 +128,7 @@ def test_the_table_fits_80_columns_and_shows_what_matters(tmp_path):
         "open_drawer",
         "50.0",
         "3 Hz NOT met",
-        "1 error is left out",
+        "1 error left out; counted",
         "unfinished",
     ):
         assert part in text, text

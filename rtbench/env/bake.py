@@ -30,7 +30,7 @@ FACE_BUDGET = {"base": 2500, "leftfinger": 300, "rightfinger": 300}
 LINK_FACES = 1100
 MIN_FACES = 40
 """Smaller parts are not worth breaking."""
-BAKE_VERSION = 4
+BAKE_VERSION = 5
 """Raise when this file changes what it writes."""
 
 ARM_JOINTS = tuple(f"joint{i}" for i in range(1, 8))
@@ -43,10 +43,14 @@ WHEEL_CENTRE = -0.20
 ROBOT_CONTACT = {"contype": 2, "conaffinity": 1}
 """The robot touches the world (contype 1), not itself."""
 ACTUATORS = {  # joint: stiffness [N m/rad], damping [N m s/rad], limit [N m]; limits of the real Panda
-    "joint1": (6000, 520, 87), "joint2": (6000, 520, 87), "joint3": (6000, 420, 87),
-    "joint4": (6000, 420, 87), "joint5": (2500, 130, 30), "joint6": (2500, 130, 30),
-    "joint7": (2000, 100, 30),
+    "joint1": (6000, 300, 87), "joint2": (6000, 300, 87), "joint3": (6000, 250, 87),
+    "joint4": (6000, 220, 87), "joint5": (2500, 80, 30), "joint6": (2500, 80, 30),
+    "joint7": (2000, 60, 30),
 }  # fmt: skip
+BASE_ACTUATORS = {"base_x": (4e5, 2.2e4), "base_y": (4e5, 2.2e4), "base_yaw": (4e4, 2.4e3)}
+"""Stiffness and damping of the base's slides [N/m, N s/m] and its turning [N m/rad, N m s/rad]."""
+FINGER_ACTUATOR = (1500, 60, 30)
+"""Stiffness [N/m], damping [N s/m] and force [N] of a finger: a firm grip that does not dent a can."""
 
 
 @dataclass(frozen=True)
@@ -278,8 +282,8 @@ def _add_joints(source: mujoco.MjModel, body: mujoco.MjsBody, name: str) -> None
         name=f"finger{1 if name == 'leftfinger' else 2}" if finger else f"joint{name[-1]}",
         type=slide if finger else hinge, axis=source.jnt_axis[joint], range=source.jnt_range[joint],
     )  # fmt: skip
-    added.armature = 0.2 if finger else 0.3
-    added.damping = np.array([30.0 if finger else 1.0, 0.0, 0.0]) if np.ndim(added.damping) else 1.0
+    added.armature = 0.3 if finger else 0.3
+    # All damping is the actuators': see the integrator in `rtbench.env.scene`.
 
 
 def _add_collision(source: mujoco.MjModel, spec: mujoco.MjSpec, frames: dict[str, tuple[NDArray[np.float64], ...]]) -> None:
@@ -354,11 +358,10 @@ def _add_grip_point(spec: mujoco.MjSpec, source: mujoco.MjModel, frames: dict[st
 def _add_actuators(spec: mujoco.MjSpec) -> None:
     for joint, (stiffness, damping, limit) in ACTUATORS.items():
         _position_actuator(spec, joint, stiffness, damping, limit)
-    for joint, stiffness, damping in (("base_x", 4e5, 3e4), ("base_y", 4e5, 3e4), ("base_yaw", 2e5, 1.2e4)):
+    for joint, (stiffness, damping) in BASE_ACTUATORS.items():
         _position_actuator(spec, joint, stiffness, damping, 5000)
-    # Both fingers are driven to the same opening; 30 N each is a firm grip that does not dent a can.
-    _position_actuator(spec, "finger1", 1500, 60, 30)
-    _position_actuator(spec, "finger2", 1500, 60, 30)
+    for joint in FINGER_JOINTS:  # both are driven to the same opening
+        _position_actuator(spec, joint, *FINGER_ACTUATOR)
     spec.add_equality(
         name="fingers", type=mujoco.mjtEq.mjEQ_JOINT, name1="finger2", name2="finger1",
         objtype=mujoco.mjtObj.mjOBJ_JOINT, data=[0, -1] + [0] * 10, solref=[0.01, 1],

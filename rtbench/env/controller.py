@@ -67,8 +67,7 @@ class Controller:
         if mode is Mode.TERMINATE:
             self.run(steps)
             return True
-        self.opening = MAX_OPENING * (1.0 - float(action[GRIPPER])) / 2.0
-        return self._move_arm(action[ARM_SLICE], ticks, steps)
+        return self._move_arm(action[ARM_SLICE], MAX_OPENING * (1.0 - float(action[GRIPPER])) / 2.0, ticks, steps)
 
     def run(self, steps: int) -> None:
         """Let the world go on under the last command."""
@@ -87,13 +86,14 @@ class Controller:
                 self._data.qpos[self._arm_qpos], self.position, self.quaternion, iterations=4
             ).angles
 
-    def _move_arm(self, delta: Array, ticks: int, steps: int) -> bool:
-        start, turned = self.position, self.quaternion
+    def _move_arm(self, delta: Array, opening: float, ticks: int, steps: int) -> bool:
+        start, turned, open_before = self.position, self.quaternion, self.opening
         error = 0.0
         for tick in range(ticks):
             share = min(1.0, (tick + 1) / (RAMP * ticks))
             self.position = start + share * delta[:3]
             self.quaternion = multiply(from_rotation_vector(share * delta[3:]), turned)
+            self.opening = open_before + share * (opening - open_before)
             solution = self._arm.solve(self.angles, self.position, self.quaternion, iterations=2)
             substeps = _share(steps, ticks, tick)
             velocity = (solution.angles - self.angles) / max(substeps * self._model.opt.timestep, 1e-9)

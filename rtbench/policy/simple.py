@@ -43,7 +43,7 @@ class RandomPolicy:
         self._shares = [MODE_SHARES[mode] for mode in spec.modes]
         self._generators: dict[int, np.random.Generator] = {}
 
-    def reset(self, slot: int, instruction: str, seed: int) -> None:  # noqa: ARG002 - the contract's
+    def reset(self, slot: int, instruction: str, seed: int) -> None:  # noqa: ARG002
         """Begin the episode's own stream."""
         self._generators[slot] = generator("random policy", seed)
 
