@@ -51,7 +51,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def ratios(over: Samples, under: Samples) -> dict[str, float]:
-    """over / under, round by round: both sides of a pair met the same load of the machine."""
+    """Quotients, round by round: both sides of a pair met the same load of the machine."""
     low, middle, high = quartiles([a / b for a, b in zip(over.values, under.values, strict=True)])
     return {"median": round(middle, 3), "q1": round(low, 3), "q3": round(high, 3)}
 

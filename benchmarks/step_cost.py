@@ -37,7 +37,7 @@ STEPS = 3
 
 
 class Ours:
-    """rtbench's side."""  # noqa: D403
+    """The side of rtbench."""
 
     def __init__(self) -> None:
         self.kitchen = Kitchen(cameras=("head",), profile="lean")

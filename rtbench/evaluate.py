@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import rtbench.policy.card as policies
+from rtbench import gl
 from rtbench.action import convention
 from rtbench.content import content_hash
 from rtbench.desk import Desk
@@ -129,7 +130,10 @@ def _play(
     reporter.begin(len(chosen), len(chosen) - len(missing))
     meta = _with_sessions(folder, meta)
     write_json(folder.path / RUN, meta)
-    privileged = player.policy.needs.privileged
+    needs = player.policy.needs
+    if missing and options.factory == FACTORY and (needs.cameras or options.video != "none"):
+        gl.prepare()
+    privileged = needs.privileged
     hello = Hello(
         factory=options.factory,
         settings=setting.env,

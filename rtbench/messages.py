@@ -86,7 +86,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Broken:
-    """The environment or the privileged policy could not be made; the worker leaves."""
+    """The environment or the privileged policy cannot be had on this machine: the run must stop."""
 
     message: str
     """One line, or a user error's whole text."""

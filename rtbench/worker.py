@@ -20,7 +20,7 @@ import numpy as np
 
 from rtbench.action import convention
 from rtbench.desk import check_tokens
-from rtbench.errors import ActionError, RtbenchError
+from rtbench.errors import ActionError, RenderError, RtbenchError
 from rtbench.fault import Fault, FaultError
 from rtbench.load import load_object
 from rtbench.messages import (
@@ -103,7 +103,7 @@ class Worker:
         """Tell the main process."""
         self._wire.send(message)
 
-    def play(self, play: Play) -> Done | Idle:
+    def play(self, play: Play) -> Done | Idle | Broken:
         """Play one episode; whatever happens in it, the worker stays fit for the next."""
         trace = Trace(keep_frames=play.video != "none")
         try:
@@ -111,19 +111,26 @@ class Worker:
             result = rollout(self.env, play.episode, act, pace=self._hello.pace, trace=trace)
         except WithdrawnError:
             return Idle()
-        except FaultError as error:
-            return Done(None, error.fault, _listed(trace))
-        except ActionError as error:
-            return Done(None, Fault("policy_output", str(error)), _listed(trace))
-        except RtbenchError as error:
-            return Done(None, Fault("environment", str(error)), _listed(trace))
+        except RenderError as error:
+            # No episode's fault: the machine cannot draw, and all others would end like this one.
+            return Broken(str(error), "")
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
-        except Exception as error:  # noqa: BLE001 - a broken simulator is an error of this episode only
-            done = Done(None, Fault.of("environment", error), _listed(trace))
-            self._renew_env()
-            return done
+        except Exception as error:  # noqa: BLE001 - whatever breaks, it is an error of this episode only
+            return Done(None, self._blame(error), _listed(trace))
         return self._finish(play, result)
+
+    def _blame(self, error: Exception) -> Fault:
+        """The fault an exception stands for; afterwards the environment is fit for another episode."""
+        if isinstance(error, FaultError):
+            return error.fault
+        if isinstance(error, ActionError):
+            return Fault("policy_output", str(error))
+        if isinstance(error, RtbenchError):
+            return Fault("environment", str(error))
+        fault = Fault.of("environment", error)
+        self._renew_env()
+        return fault
 
     def _finish(self, play: Play, result: EpisodeResult) -> Done:
         video, warning = None, ""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rtbench.action import MODE, Mode, convention
-from rtbench.errors import PlacementError
+from rtbench.errors import PlacementError, RenderError
 from rtbench.messages import EnvSettings
 from rtbench.seeding import generator
 from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
@@ -131,6 +131,16 @@ def make(settings: EnvSettings) -> FakeEnv:
 
 def make_broken(settings: EnvSettings) -> FakeEnv:
     raise OSError("libEGL.so.1 not found")
+
+
+def make_blind(settings: EnvSettings) -> FakeEnv:
+    env = FakeEnv(settings)
+
+    def begin(episode: Episode) -> Observation:
+        raise RenderError("no OpenGL back end works here; run `rtbench doctor`.")
+
+    env.begin = begin
+    return env
 
 
 def make_dying(settings: EnvSettings) -> FakeEnv:

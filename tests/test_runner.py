@@ -163,13 +163,15 @@ def test_a_batch_that_fails_as_a_whole_is_played_again_one_by_one(tmp_path):
 def test_a_policy_that_hangs_costs_only_its_episode(tmp_path, policy):
     if policy == "object":
         policy = load_object(f"{POLICIES}:Pusher")(hang_s=1.0)
-    chosen = [episode(1, instruction="hang here"), *episodes(6)[2:]]
+    # The others are in the middle of a step when the policy loses its memory.
+    chosen = [episode(1, instruction="hang here"), *episodes(6, variant="slow:0.02")[2:]]
     limits = Limits(policy_s=0.3, error_share=1.0)
     run = play(tmp_path, chosen, policy, workers=2, limits=limits)
     found = by_seed(run)
     assert found[1].error.kind == "policy_timeout"
     assert "0.3 s" in found[1].error.message
     assert sum(record.outcome is not None for record in found.values()) == 4
+    assert run.notes == ()
 
 
 def test_a_simulator_that_raises_or_cannot_place_is_an_error_of_that_episode(tmp_path):
@@ -226,7 +228,8 @@ def test_few_errors_do_not(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("factory", "message"), [("make_broken", "libEGL.so.1"), ("make_dying", "GL said no")]
+    ("factory", "message"),
+    [("make_broken", "libEGL.so.1"), ("make_dying", "GL said no"), ("make_blind", "no OpenGL back end")],
 )
 def test_an_environment_that_cannot_be_made_stops_the_run_with_its_reason(tmp_path, factory, message):
     with pytest.raises(RunError, match=message):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.env.scene import DRAWER_SIZE, HANDLE_OFFSET, HANDLE_RADIUS
-from rtbench.geometry import DOWN, about_z, from_rotation_vector, multiply, rotate
+from rtbench.geometry import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
 from rtbench.policy.oracle.hand import FINGERTIP, View, move
 
 Array = NDArray[np.float64]
@@ -19,6 +20,8 @@ FINGER_HALF = 0.010
 """Half thickness of the fingers in the plane in which they lean [m]."""
 PAST = 0.004
 """The fingers reach this much further past the bar than their tip alone would [m]."""
+STRETCH = 0.075
+"""The last stretch to the handle, along the fingers [m]."""
 PULLED = 0.185
 """Drawn out this far the pull ends [m]."""
 PUSHED = 0.008
@@ -45,7 +48,7 @@ def open_drawer(view: View, drawer: str) -> Array | None:
     if behind:
         pull = hook - (PULLED + 0.02 - view.world.opening(drawer)) * forward
         return move(view, pull, lean, 0.0)
-    return _approach(view, hook, lean, pointing, keep=float(np.linalg.norm(off - (off @ pointing) * pointing)) < 0.012)
+    return _approach(view, _Approach(hook, lean, pointing, forward, out=0.05))
 
 
 def close_drawer(view: View, drawer: str) -> Array | None:
@@ -64,29 +67,56 @@ def close_drawer(view: View, drawer: str) -> Array | None:
         push += (start - view.hand.position) @ side * side
         push[2] = start[2]
         return move(view, push, lean, 0.0)
-    return _approach(view, start, lean, forward * 0.3 - np.array([0, 0, 1.0]), keep=False)
+    return _approach(view, _Approach(start, lean, 0.29 * forward - np.array([0.0, 0.0, 0.96]), forward, out=0.0))
 
 
-def _approach(view: View, goal: Array, quaternion: Array, along: Array, *, keep: bool) -> Array:
-    """One step to a goal near the drawers, whose last stretch runs `along`."""
-    here = view.hand.position
-    before = goal - 0.075 * along / np.linalg.norm(along)
-    turned = np.linalg.norm(rotate(quaternion, [0, 0, 1]) - rotate(view.hand.quaternion, [0, 0, 1])) < 0.12
-    if turned and (keep or np.linalg.norm(here - before) < 0.02):
-        return move(view, goal, quaternion, 0.0)
+@dataclass(frozen=True)
+class _Approach:
+    """How the hand comes to a place at the drawers' fronts."""
+
+    goal: Array
+    """Grip point, world [m]."""
+    quaternion: Array
+    """Of the hand, world."""
+    along: Array
+    """Unit vector of the last stretch."""
+    forward: Array
+    """Unit vector into the counter."""
+    out: float
+    """How far before the start of the last stretch the hand comes down, clear of the handles above [m]."""
+
+    @property
+    def before(self) -> Array:
+        """Where the last stretch starts [m]."""
+        return self.goal - STRETCH * self.along
+
+    @property
+    def lane(self) -> Array:
+        """Where the hand comes down, at the height of `before` [m]."""
+        return self.before - self.out * self.forward
+
+
+def _approach(view: View, way: _Approach) -> Array:
+    """One step over the counter's height to the lane, down it, in, and along the last stretch to the goal."""
+    here, before, lane = view.hand.position, way.before, way.lane
+    turned = np.linalg.norm(difference(way.quaternion, view.hand.quaternion)) < 0.15
+    off = here - before
+    beside = float(np.linalg.norm(off - (off @ way.along) * way.along))
+    if turned and beside < 0.018 and -0.03 < off @ way.along < STRETCH + 0.02:
+        return move(view, way.goal, way.quaternion, 0.0)
     clear = max(float(c.center[2]) for c in map(view.world.surface, view.world.scene.spec.counters)) + 0.09
-    # The open air before the counter is free of things: come down there.
-    lane = np.array([before[0], before[1], max(clear, before[2])])
-    if np.linalg.norm(here[:2] - before[:2]) > 0.03 and not (here[2] < clear - 0.02 and _in_lane(view, here, before)):
-        if here[2] < clear - 0.02:
-            return move(view, np.array([*here[:2], clear]), view.hand.quaternion, 0.0)
-        return move(view, lane, quaternion, 0.0)
-    return move(view, before, quaternion, 0.0)
-
-
-def _in_lane(view: View, here: Array, goal: Array) -> bool:
-    """Near enough to go to the goal straight, without rising."""
-    return bool(np.linalg.norm(here - goal) < 0.10)
+    if np.linalg.norm(here[:2] - lane[:2]) < 0.025:
+        level = turned and abs(here[2] - lane[2]) < 0.015
+        return move(view, before if level else lane, way.quaternion, 0.0)
+    if turned and abs(off[2]) < 0.02 and np.linalg.norm(here - lane) + np.linalg.norm(off) < way.out + 0.03:
+        return move(view, before, way.quaternion, 0.0)
+    if here[2] >= clear - 0.02:
+        return move(view, np.array([*lane[:2], clear]), way.quaternion, 0.0)
+    if (here - lane) @ way.forward > 0.03:
+        # Among the handles: back out along the fingers before rising.
+        back = here - 0.08 * rotate(view.hand.quaternion, [0.0, 0.0, 1.0])
+        return move(view, back - 0.04 * way.forward, view.hand.quaternion, 0.0)
+    return move(view, np.array([*here[:2], clear]), view.hand.quaternion, 0.0)
 
 
 def _front(view: View, drawer: str) -> tuple[Array, Array]:
@@ -102,7 +132,9 @@ def _lean(view: View, drawer: str) -> Array:
     """World quaternion of the leaning hand."""
     spec = view.world.scene.spec.drawers[drawer]
     yaw = math.radians(view.world.scene.spec.counters[spec.counter].yaw)
-    return multiply(about_z(yaw), multiply(from_rotation_vector([0.0, -LEAN, 0.0]), DOWN))
+    leaning = multiply(from_rotation_vector([0.0, -LEAN, 0.0]), DOWN)
+    # Turned by half a turn about the fingers, which look the same: otherwise joint 7 meets its limit.
+    return multiply(about_z(yaw), multiply(leaning, about_z(math.pi)))
 
 
 def drawer_of(view: View, name: str) -> str | None:
