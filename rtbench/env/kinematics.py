@@ -15,8 +15,8 @@ Array = NDArray[np.float64]
 
 DAMPING = 0.02
 """Damping of the least squares [-]: small enough to reach 1 mm, large enough to pass singular poses."""
-POSTURE = np.array([0.3, 0.05, 0.3, 0.05, 0.3, 0.05, 0.3])
-"""Pull of each joint towards its resting angle in the null space: no joint drifts to its limit."""
+POSTURE = np.array([0.05, 0.05, 0.6, 0.05, 0.3, 0.05, 0.05])
+"""Pull of each joint towards its resting angle in the null space: the elbow stays above the hand."""
 LONGEST_STEP = 0.25
 """Most a joint turns in one iteration [rad]."""
 

@@ -29,6 +29,8 @@ NEAR = 0.12
 """Least distance between the footprints of objects that must not start near each other [m]."""
 DROP = 0.001
 """Objects start this far above what they rest on [m]."""
+HANDLES = 0.100
+"""Depth before the counter's front in which the handles above an open drawer are in the hand's way [m]."""
 LYING = np.array([math.sqrt(0.5), 0.0, math.sqrt(0.5), 0.0])
 """Turned by 90 degrees about y: the object's z axis lies along x."""
 
@@ -117,10 +119,10 @@ class Placer:
         if where not in cavities:
             raise PlacementError(f"{name!r} cannot start in {where!r}: it is neither on the scene's list nor open.")
         cavity = cavities[where]
-        # Along the drawer's length, so that fingers that open across it have room.
-        margin = np.array([obj.half[0] + 0.012, obj.half[1] + 0.045])
-        room = np.maximum(cavity.half[:2] - margin, 0.0)
-        local = self._rng.uniform(-room, room)
+        # Lengthwise, so that fingers that open across have room, and clear of the handles above the drawer.
+        low = np.array([-cavity.half[0] + max(obj.half[0] + 0.005, 0.045), -0.06])
+        high = np.array([cavity.half[0] - max(obj.half[0] + 0.005, HANDLES), 0.06])
+        local = self._rng.uniform(np.minimum(low, high), np.maximum(low, high))
         c, s = math.cos(cavity.yaw), math.sin(cavity.yaw)
         x = cavity.center[0] + c * local[0] - s * local[1]
         y = cavity.center[1] + s * local[0] + c * local[1]

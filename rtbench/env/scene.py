@@ -41,9 +41,9 @@ HANDLE_OFFSET = 0.050
 HANDLE_RADIUS = 0.007
 WALL = 0.012
 """Thickness of a drawer's walls [m]."""
-HEAD_CAMERA = (0.24, -0.62, 1.62)
+HEAD_CAMERA = (0.24, 0.62, 1.62)
 """Head camera in the base frame [m]: from a mast beside the arm, so that the arm hides little."""
-HEAD_TARGET = (0.78, 0.06, 0.76)
+HEAD_TARGET = (0.78, -0.06, 0.76)
 """Point in the base frame that the head camera looks at [m]."""
 HEAD_FOVY = 46.0
 STATIC_FRICTION = (0.9, 0.01, 0.002)
@@ -322,11 +322,11 @@ def _add_head_camera(world: mujoco.MjSpec) -> None:
     quaternion = np.zeros(4)
     mujoco.mju_mat2Quat(quaternion, np.stack([right, np.cross(back, right), back], axis=1).flatten())
     base.add_camera(name="head", pos=position, quat=quaternion, fovy=HEAD_FOVY)
-    knee, top = [-0.10, -0.22, 0.36], [-0.10, -0.22, position[2] + 0.06]
+    knee, top = [-0.10, 0.22, 0.36], [-0.10, 0.22, position[2] + 0.06]
     look = {"type": mujoco.mjtGeom.mjGEOM_CAPSULE, "rgba": [0.25, 0.25, 0.27, 1], "group": VISUAL_GROUP,
             "contype": 0, "conaffinity": 0, "mass": 0}  # fmt: skip
     base.add_geom(name="mast", fromto=[*knee, *top], size=[0.02, 0, 0], **look)
-    base.add_geom(name="boom", fromto=[*top, position[0] - 0.03, position[1] - 0.0, position[2] + 0.06], size=[0.015, 0, 0], **look)
+    base.add_geom(name="boom", fromto=[*top, position[0] - 0.03, position[1], position[2] + 0.06], size=[0.015, 0, 0], **look)
 
 
 __all__ = ["COLLISION_GROUP", "Scene", "SceneSpec", "build", "load_scene", "scene_specs"]

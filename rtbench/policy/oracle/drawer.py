@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtbench.env.scene import DRAWER_SIZE, HANDLE_OFFSET, HANDLE_RADIUS
 from rtbench.geometry import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
-from rtbench.policy.oracle.hand import FINGERTIP, View, move
+from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, View, move
 
 Array = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ PAST = 0.004
 """The fingers reach this much further past the bar than their tip alone would [m]."""
 STRETCH = 0.075
 """The last stretch to the handle, along the fingers [m]."""
-PULLED = 0.185
+PULLED = 0.205
 """Drawn out this far the pull ends [m]."""
 PUSHED = 0.008
 """Drawn out less than this the push ends [m]."""
@@ -57,7 +57,7 @@ def close_drawer(view: View, drawer: str) -> Array | None:
         return None
     front, forward = _front(view, drawer)
     lean = _lean(view, drawer)
-    side = np.cross([0.0, 0.0, 1.0], forward)
+    side = np.cross(forward, [0.0, 0.0, 1.0])
     tip = front + ASIDE * side - (FINGER_HALF * math.cos(LEAN) + 0.004) * forward
     start = tip - FINGERTIP * rotate(lean, [0.0, 0.0, 1.0]) - 0.02 * forward
     off = view.hand.position - start
@@ -132,9 +132,19 @@ def _lean(view: View, drawer: str) -> Array:
     """World quaternion of the leaning hand."""
     spec = view.world.scene.spec.drawers[drawer]
     yaw = math.radians(view.world.scene.spec.counters[spec.counter].yaw)
-    leaning = multiply(from_rotation_vector([0.0, -LEAN, 0.0]), DOWN)
-    # Turned by half a turn about the fingers, which look the same: otherwise joint 7 meets its limit.
-    return multiply(about_z(yaw), multiply(leaning, about_z(math.pi)))
+    return multiply(about_z(yaw), multiply(from_rotation_vector([0.0, -LEAN, 0.0]), DOWN))
+
+
+def drawer_window(view: View, drawer: str) -> tuple[Array, float]:
+    """Where a hand that points down has room in an open drawer: middle float64[2] and half length [m], world.
+
+    Between the drawer's own front and the handles of the drawers above, which stand out over it.
+    """
+    spec = view.world.scene.spec.drawers[drawer]
+    near = -view.world.opening(drawer) + 0.02 + HAND_HALF[0] + 0.006
+    far = -(HANDLE_OFFSET + HANDLE_RADIUS + HAND_HALF[0] + 0.006)
+    middle = view.world.scene.to_world(spec.counter, (near + far) / 2, spec.left)
+    return middle, max(0.0, (far - near) / 2)
 
 
 def drawer_of(view: View, name: str) -> str | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import rotate, wrap
+from rtbench.policy.oracle.drawer import drawer_window
 from rtbench.policy.oracle.grasp import Grasp, crowding
 from rtbench.policy.oracle.hand import MAX_OPENING, PALM, View, move, stay, travel
 from rtbench.world import Region
@@ -91,12 +92,13 @@ def free_spot(view: View, name: str, counter: str) -> Array:
 def drawer_spot(view: View, name: str, drawer: str) -> Array:
     """A free spot in the drawn-out part of a drawer, float64[2] [m], world."""
     cavity = view.world.cavity(drawer)
-    c, s = math.cos(cavity.yaw), math.sin(cavity.yaw)
-    inside = {o for o in view.world.names() if o != name and lies_in(view, o, cavity)}
-    best, most = cavity.center[:2], -1.0
+    middle, _ = drawer_window(view, drawer)
+    across = np.array([-math.sin(cavity.yaw), math.cos(cavity.yaw)])
+    others = [view.world.pose(o).position for o in view.world.names() if o != name and lies_in(view, o, cavity)]
+    best, most = middle, -1.0
     for y in (0.0, -0.05, 0.05):
-        spot = cavity.center[:2] + np.array([-s * y, c * y])
-        room = min((float(np.linalg.norm(view.world.pose(o).position[:2] - spot)) for o in inside), default=1.0)
+        spot = middle + y * across
+        room = min((float(np.linalg.norm(p[:2] - spot)) for p in others), default=1.0)
         if room > most + 0.02:
             best, most = spot, room
     return best
