@@ -26,6 +26,8 @@ PULLED = 0.205
 """Drawn out this far the pull ends [m]."""
 PUSHED = 0.008
 """Drawn out less than this the push ends [m]."""
+STEP_BACK = 0.20
+"""The lowest drawer is worked from this much further back [m]."""
 ASIDE = 0.12
 """The push meets the front this far beside the handle's middle [m], on the side away from the robot."""
 
@@ -133,6 +135,20 @@ def _lean(view: View, drawer: str) -> Array:
     spec = view.world.scene.spec.drawers[drawer]
     yaw = math.radians(view.world.scene.spec.counters[spec.counter].yaw)
     return multiply(about_z(yaw), multiply(from_rotation_vector([0.0, -LEAN, 0.0]), DOWN))
+
+
+def drawer_station(view: View, drawer: str) -> Array:
+    """Base pose x, y [m], yaw [rad] from which a drawer is opened and closed.
+
+    Below two others the forearm would come down upon the upper handles; from further back it comes in lower.
+    """
+    drawers = view.world.scene.spec.drawers
+    spec = drawers[drawer]
+    above = sum(d.counter == spec.counter and d.height > spec.height for d in drawers.values())
+    station = view.world.station(spec.counter)
+    back = STEP_BACK if above >= 2 else 0.0
+    station[:2] -= back * np.array([math.cos(station[2]), math.sin(station[2])])
+    return station
 
 
 def drawer_window(view: View, drawer: str) -> tuple[Array, float]:

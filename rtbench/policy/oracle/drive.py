@@ -53,11 +53,6 @@ def come_near(view: View, point: Array) -> Array | None:
     return drive_to(view, _workplace(view, point))
 
 
-def come_to_station(view: View, counter: str) -> Array | None:
-    """One step of the base towards a counter's station; None while it is near enough for drawers."""
-    return drive_to(view, view.world.station(counter), (0.06, 0.08))
-
-
 def _workplace(view: View, point: Array) -> Array:
     """Base pose [m, m, rad] from which the arm reaches a point on the nearest counter."""
     spec = view.world.scene.spec

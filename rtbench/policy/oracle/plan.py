@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.geometry import wrap
-from rtbench.policy.oracle.drawer import close_drawer, drawer_of, open_drawer
-from rtbench.policy.oracle.drive import come_near, come_to_station, drive_to
+from rtbench.policy.oracle.drawer import close_drawer, drawer_of, drawer_station, open_drawer
+from rtbench.policy.oracle.drive import come_near, drive_to
 from rtbench.policy.oracle.grasp import put_back, reach_for
 from rtbench.policy.oracle.hand import View, move
 from rtbench.policy.oracle.place import drawer_spot, free_spot, grip_floor, near_spot, put_down, retreat
@@ -210,7 +210,8 @@ def _first(*steps: Callable[[], Array | None]) -> Array | None:
 
 
 def _at_drawer(view: View, drawer: str) -> Array | None:
-    return come_to_station(view, view.world.scene.spec.drawers[drawer].counter)
+    """One step of the base to where the drawer can be worked; None while it stands there."""
+    return drive_to(view, drawer_station(view, drawer), (0.06, 0.08))
 
 
 def _counter_top(view: View, counter: str) -> float:
