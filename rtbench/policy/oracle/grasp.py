@@ -52,8 +52,9 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     above = float(view.hand.position[2] - grasp.position[2])
     turned = abs(wrap(grasp.yaw - view.hand_yaw))
     wide = view.opening > grasp.width + 0.003
-    quaternion = view.down(grasp.yaw)
     straight = view.leaning < 0.15
+    quaternion = view.turned_down(grasp.yaw) if straight else None
+    quaternion = view.down(grasp.yaw) if quaternion is None else quaternion
     if across < ALIGNED[0] and abs(above) < ALIGNED[1] and turned < ALIGNED[2] and wide and straight:
         return stay(view, 0.0)
     if across < OVER and turned < 0.15 and straight and wide and above > -ALIGNED[1]:

@@ -30,6 +30,9 @@ CORRIDOR = 0.13
 TURN = 0.45
 """Most the gripper turns in one step [rad]."""
 
+WRIST_MARGIN = 0.03
+"""Room kept to the limits of joint 7 [rad]."""
+
 
 @dataclass
 class View:
@@ -62,6 +65,21 @@ class View:
     def down(self, yaw: float) -> Array:
         """World quaternion of a gripper pointing down, heading `yaw` [rad] in the base frame."""
         return pointing_down(yaw + float(self.base[2]))
+
+    def turned_down(self, yaw: float) -> Array | None:
+        """World quaternion, pointing down, on the way to heading `yaw`; None if the wrist cannot get there.
+
+        Joint 7 turns against the heading and has limits: the way to a heading may be the longer one.
+        """
+        wrist = float(self.env.controller.angles[6])
+        low, high = self.env.arm.limits[6]
+        shortest = wrap(yaw - self.hand_yaw)
+        ways = [d for d in (shortest, shortest - 2 * math.pi, shortest + 2 * math.pi)
+                if low + WRIST_MARGIN < wrist - d < high - WRIST_MARGIN]  # fmt: skip
+        if not ways:
+            return None
+        way = min(ways, key=abs)
+        return self.down(self.hand_yaw + float(np.clip(way, -TURN, TURN)))
 
     def carried(self) -> str | None:
         """The object between the fingers, if any."""

@@ -32,6 +32,8 @@ DROPPED_TO_FLOOR = 0.35
 def next_step(view: View, goal: Goal) -> Array | None:
     """The action float64[11] that brings the goal nearer; None once it is reached and need not be kept up."""
     leaves = {leaf.predicate: leaf.arguments for leaf in goal.leaves()}
+    if "released" in leaves and evaluate(goal, view.world):
+        return retreat(view) if _round_it(view, *leaves["released"]) else None
     for predicate, makes in _MAKERS.items():
         if predicate in leaves:
             return makes(view, goal, *leaves[predicate])
@@ -179,6 +181,12 @@ def _only_letting_go_is_left(view: View, goal: Goal) -> bool:
     waiting = {"released", "still"}
     rest = [leaf for leaf in goal.leaves() if leaf.predicate not in waiting]
     return all(evaluate(leaf, view.world) for leaf in rest)
+
+
+def _round_it(view: View, name: str) -> bool:
+    """Whether the fingers are still round an object that they have let go."""
+    low, high = view.world.box(name)
+    return bool(np.all(view.hand.position > low - 0.02) and np.all(view.hand.position < high + [0.02, 0.02, 0.012]))
 
 
 def _raise(view: View, name: str, surface: str) -> Array | None:

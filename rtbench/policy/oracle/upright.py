@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import about_z, difference, from_rotation_vector, multiply, rotate, wrap
 from rtbench.policy.oracle.grasp import Grasp, reach_for
-from rtbench.policy.oracle.hand import FINGERTIP, MAX_OPENING, PALM, View, move, stay, travel
-from rtbench.policy.oracle.place import free_spot
+from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, MAX_OPENING, PALM, View, move, stay, travel
+from rtbench.world import Pose
 
 Array = NDArray[np.float64]
 
 TOWARDS_TOP = 0.018
 """The can is gripped this far [m] from its middle towards its top, so that the level hand stays off the counter."""
-HEADINGS = (50, -50, 70, -70, 90, -90, 30, -30, 110, -110)
+HEADINGS = (50, -50, 70, -70, 90, -90, 110, -110)
 """Headings of the level hand off the arm's own direction [degrees]: straight ahead the wrist meets its limit."""
 LEVEL_LIFT = 0.10
 """Height over the counter [m] at which a gripped can is turned."""
+CHECKED = 8
+"""So many of the best places are tried out by inverse kinematics."""
+EASY = 1.4
+"""An object whose top points less than this from straight ahead can be gripped rightly [rad]."""
 FELLED = math.radians(60)
 """Leaning so far it falls by itself."""
+
+
+@dataclass(frozen=True)
+class _Stand:
+    """Where and how an object is stood on its foot."""
+
+    spot: Array
+    """Middle of the object, float64[2] [m], world."""
+    quaternion: Array
+    """Of the level hand, world."""
 
 
 def stand_up(view: View, name: str) -> Array | None:
@@ -31,28 +47,50 @@ def stand_up(view: View, name: str) -> Array | None:
     if not world.held(name):
         if axis[2] > math.cos(0.17):
             return None
-        return reach_for(view, name, _grasp_lying(view, name, axis))
-    counter = _counter_below(view, name)
+        return _grasp(view, name, axis)
     low, _ = world.box(name)
-    goal = _level_hand(view, name, axis)
-    turn = difference(goal, view.hand.quaternion)
-    lift = float(low[2]) - counter
-    if np.linalg.norm(turn) > 0.10 and axis[2] < math.cos(0.12):
-        return _turn(view, name, goal, lift, counter)
-    if lift > 0.006:
-        down = view.hand.position - np.array([0.0, 0.0, lift - 0.002])
-        return move(view, down, view.hand.quaternion if axis[2] > math.cos(0.06) else goal, 0.0)
+    lift = float(low[2]) - _counter_below(view, name)
+    upright = axis[2] > math.cos(0.10)
+    if not upright and lift < 0.03 and view.leaning < 0.2:
+        return move(view, view.hand.position + [0.0, 0.0, 0.08], view.hand.quaternion, 0.0)
+    if not upright and not _gripped_rightly(view, axis):
+        return _turn_round(view, name, axis, lift)
+    here = world.pose(name).position[:2]
+    if upright and lift < 0.03:
+        if lift > 0.006:
+            return move(view, view.hand.position - [0.0, 0.0, lift - 0.002], view.hand.quaternion, 0.0)
+        return stay(view, view.opening + 0.022)
+    stand = _best_stand(view, name, axis)
+    across = stand.spot - here
+    height = _counter_below(view, name) + LEVEL_LIFT + float(world.scene.objects[name].half[2]) + TOWARDS_TOP
+    if np.linalg.norm(across) < 0.015 and upright:
+        return move(view, view.hand.position - [0.0, 0.0, lift - 0.002], stand.quaternion, 0.0)
+    goal = np.array([*(view.hand.position[:2] + across), height])
+    return move(view, goal, stand.quaternion, 0.0)
+
+
+def _grasp(view: View, name: str, axis: Array) -> Array | None:
+    """One step of gripping a lying object, so that it can be stood up if the wrist allows, else to be turned."""
+    grasp = _grasp_lying(view, name, axis)
+    if abs(wrap(grasp.yaw - view.hand_yaw)) > 0.1 and view.leaning < 0.15 and view.turned_down(grasp.yaw) is None:
+        grasp = replace(grasp, yaw=wrap(grasp.yaw + math.pi))
+    return reach_for(view, name, grasp)
+
+
+def _gripped_rightly(view: View, axis: Array) -> bool:
+    """Whether the hand's x axis points to the object's top, so that levelling the hand stands it up."""
+    return float(rotate(view.hand.quaternion, [1.0, 0.0, 0.0]) @ axis) > 0.0
+
+
+def _turn_round(view: View, name: str, axis: Array, lift: float) -> Array:
+    """One step of turning a wrongly gripped object until it can be gripped rightly, and of putting it down."""
+    del name
+    heading = wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]))
+    if abs(heading) > EASY:
+        return move(view, view.hand.position, view.down(view.hand_yaw - math.copysign(0.4, heading)), 0.0)
+    if lift > 0.008:
+        return move(view, view.hand.position - [0.0, 0.0, lift - 0.003], view.hand.quaternion, 0.0)
     return stay(view, view.opening + 0.022)
-
-
-def _turn(view: View, name: str, goal: Array, lift: float, counter: float) -> Array:
-    half = float(view.world.scene.objects[name].half[2])
-    height = counter + half + LEVEL_LIFT
-    if lift < 0.05 and view.hand.position[2] < height - 0.02:
-        return move(view, np.array([*view.hand.position[:2], height]), view.hand.quaternion, 0.0)
-    spot = free_spot(view, name, _counter_name(view, name))
-    here = view.hand.position
-    return move(view, np.array([*(here[:2] + 0.5 * (spot - here[:2])), height]), goal, 0.0)
 
 
 def _grasp_lying(view: View, name: str, axis: Array) -> Grasp:
@@ -61,27 +99,52 @@ def _grasp_lying(view: View, name: str, axis: Array) -> Grasp:
     middle = pose.position + TOWARDS_TOP * axis
     height = max(float(high[2]) - PALM + 0.005, float(low[2]) + FINGERTIP + 0.004)
     # The gripper's x axis along the object's top: tilting x up then stands it on its foot.
-    yaw = math.atan2(axis[1], axis[0]) - float(view.base[2])
-    yaw = wrap(yaw)
+    yaw = wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]))
     return Grasp(np.array([middle[0], middle[1], height]), yaw, obj.grasp_width, float(high[2]))
 
 
-def _level_hand(view: View, name: str, axis: Array) -> Array:
-    """World quaternion of the hand that holds the object upright, the nearest one that the arm can take."""
-    # Orientation of the hand that would bring the object's axis to vertical, for each heading about it.
-    upright = difference_to_up(axis)
-    current = multiply(upright, view.hand.quaternion)
-    ahead = float(view.base[2])
+def _best_stand(view: View, name: str, axis: Array) -> _Stand:
+    """The nearest free place and the easiest heading of the level hand from which the arm can stand it up."""
+    current = multiply(difference_to_up(axis), view.hand.quaternion)
     heading = rotate(current, [0.0, 0.0, 1.0])
     now = math.atan2(heading[1], heading[0])
-    best, least = current, math.inf
-    for offset in HEADINGS:
-        wanted = ahead + _bearing(view) + math.radians(offset)
-        candidate = multiply(about_z(wrap(wanted - now)), current)
-        cost = float(np.linalg.norm(difference(candidate, view.hand.quaternion))) + 0.2 * abs(math.radians(offset)) / 2
-        if cost < least and _reachable(view, candidate):
-            best, least = candidate, cost
-    return best
+    options = []
+    for spot in _stand_spots(view, name):
+        bearing = _bearing(view, spot)
+        for offset in HEADINGS:
+            wanted = float(view.base[2]) + bearing + math.radians(offset)
+            quaternion = multiply(about_z(wrap(wanted - now)), current)
+            turn = float(np.linalg.norm(difference(quaternion, view.hand.quaternion)))
+            cost = 20 * _level_crowding(view, name, spot, wanted) + 0.05 * turn
+            cost += 0.6 * float(np.linalg.norm(spot - view.world.pose(name).position[:2]))
+            options.append((cost, spot, quaternion))
+    options.sort(key=lambda option: option[0])
+    for _, spot, quaternion in options[:CHECKED]:
+        if _reachable(view, name, spot, quaternion):
+            return _Stand(spot, quaternion)
+    return _Stand(options[0][1], options[0][2])
+
+
+def _stand_spots(view: View, name: str) -> list[Array]:
+    counter = _counter_name(view, name)
+    return [view.world.scene.to_world(counter, x, y) for x in (0.07, 0.11, 0.15) for y in np.linspace(-0.3, 0.3, 9)]
+
+
+def _level_crowding(view: View, name: str, spot: Array, heading: float) -> float:
+    """How far the level hand and the object stand in other things [m]."""
+    c, s = math.cos(heading), math.sin(heading)
+    radius = float(view.world.scene.objects[name].half[0]) + 0.012
+    worst = 0.0
+    for other in view.world.names():
+        if other == name:
+            continue
+        low, high = view.world.box(other)
+        d = (low[:2] + high[:2]) / 2 - spot
+        size = float(np.max(high[:2] - low[:2])) / 2
+        along, across = -(c * d[0] + s * d[1]), -s * d[0] + c * d[1]  # along: back from the object to the wrist
+        beyond = math.hypot(max(0.0, -along, along - 0.30), max(0.0, abs(across) - HAND_HALF[1]))
+        worst = max(worst, size - beyond, radius + size - float(np.linalg.norm(d)))
+    return worst
 
 
 def difference_to_up(axis: Array) -> Array:
@@ -93,27 +156,31 @@ def difference_to_up(axis: Array) -> Array:
     return from_rotation_vector(turn / sine * math.atan2(sine, cosine))
 
 
-def _bearing(view: View) -> float:
-    """Direction of the hand seen from the arm's axis, in the base frame [rad]."""
-    local = view.world.to_base(view.hand).position
-    return math.atan2(local[1], local[0] - 0.2)
+def _bearing(view: View, spot: Array) -> float:
+    """Direction of a spot seen from the arm's axis, in the base frame [rad]."""
+    local = view.world.to_base(Pose(np.array([*spot, 0.0]), view.hand.quaternion)).position
+    return math.atan2(local[1], local[0] - ARM_AHEAD)
 
 
-def _reachable(view: View, quaternion: Array) -> bool:
-    """Whether the arm gets from where it is to that orientation in place, in steps as the controller takes."""
-    from rtbench.world import Pose
-
+def _reachable(view: View, name: str, spot: Array, quaternion: Array) -> bool:
+    """Whether the arm gets from where it is to standing the object there, in steps as the controller takes."""
     arm, controller = view.env.arm, view.env.controller
-    target = view.world.to_base(Pose(view.hand.position, quaternion))
-    angles, (_, turned) = controller.angles, arm.forward(controller.angles)
+    half = float(view.world.scene.objects[name].half[2])
+    counter = _counter_below(view, name)
+    offset = view.hand.position[:2] - view.world.pose(name).position[:2]
+    target = view.world.to_base(Pose(np.array([*(spot + 0 * offset), counter + half + TOWARDS_TOP]), quaternion))
+    angles = controller.angles
+    here, turned = arm.forward(angles)
     whole = difference(target.quaternion, turned)
-    position = target.position.copy()
-    position[2] = max(position[2], 0.98)
-    for share in np.linspace(0.1, 1.0, 10):
-        step = multiply(from_rotation_vector(share * whole), turned)
-        solution = arm.solve(angles, position, step, iterations=4)
+    steps = 12
+    for step in range(1, steps + 1):
+        share = step / steps
+        position = here + share * (target.position - here)
+        position[2] = max(position[2], counter + half + LEVEL_LIFT) if step < steps else target.position[2]
+        turn = multiply(from_rotation_vector(share * whole), turned)
+        solution = arm.solve(angles, position, turn, iterations=5)
         angles = solution.angles
-    return solution.position_error < 0.01 and solution.rotation_error < 0.05
+    return solution.position_error < 0.01 and solution.rotation_error < 0.05 and arm.lowest(angles) > counter + 0.055
 
 
 def knock_over(view: View, name: str) -> Array | None:
