@@ -29,6 +29,8 @@ LEASH = (0.03, 0.2)
 """How far the commanded pose may be ahead of the measured one when a step begins [m, rad]."""
 UNREACHED = 0.015
 """A commanded position that inverse kinematics misses by more than this is out of reach [m]."""
+MAX_SPEED = np.array([2.175] * 4 + [2.61] * 3)
+"""Fastest each joint turns [rad/s], float64[7]: limits of the real Panda."""
 MAX_OPENING = 0.08
 """[m]."""
 LAG = np.array([damping / stiffness for stiffness, damping, _ in ACTUATORS.values()])
@@ -88,21 +90,23 @@ class Controller:
 
     def _move_arm(self, delta: Array, opening: float, ticks: int, steps: int) -> bool:
         start, turned, open_before = self.position, self.quaternion, self.opening
-        error = 0.0
         for tick in range(ticks):
             share = min(1.0, (tick + 1) / (RAMP * ticks))
             self.position = start + share * delta[:3]
             self.quaternion = multiply(from_rotation_vector(share * delta[3:]), turned)
             self.opening = open_before + share * (opening - open_before)
-            solution = self._arm.solve(self.angles, self.position, self.quaternion, iterations=2)
+            wanted = self._arm.solve(self.angles, self.position, self.quaternion, iterations=2).angles
             substeps = _share(steps, ticks, tick)
-            velocity = (solution.angles - self.angles) / max(substeps * self._model.opt.timestep, 1e-9)
-            self.angles, error = solution.angles, solution.position_error
+            velocity = (wanted - self.angles) / max(substeps * self._model.opt.timestep, 1e-9)
+            # Near singular poses inverse kinematics asks for more than the joints can do: all slow down together.
+            velocity /= max(1.0, float(np.max(np.abs(velocity) / MAX_SPEED)))
+            self.angles = self.angles + velocity * (substeps * self._model.opt.timestep)
             self._lead = velocity * LAG if tick + 1 < ticks else np.zeros_like(LAG)
             self.run(substeps)
-        if error <= UNREACHED:
+        position, quaternion = self._arm.forward(self.angles)
+        if np.linalg.norm(position - self.position) <= UNREACHED:
             return True
-        self.position, self.quaternion = self._arm.forward(self.angles)
+        self.position, self.quaternion = position, quaternion
         return False
 
     def _move_base(self, delta: Array, ticks: int, steps: int) -> None:

@@ -51,10 +51,10 @@ def stand_up(view: View, name: str) -> Array | None:
     low, _ = world.box(name)
     lift = float(low[2]) - _counter_below(view, name)
     upright = axis[2] > math.cos(0.10)
+    if not upright and not _gripped_rightly(view, axis):
+        return _turn_round(view, axis, lift)
     if not upright and lift < 0.03 and view.leaning < 0.2:
         return move(view, view.hand.position + [0.0, 0.0, 0.08], view.hand.quaternion, 0.0)
-    if not upright and not _gripped_rightly(view, axis):
-        return _turn_round(view, name, axis, lift)
     here = world.pose(name).position[:2]
     if upright and lift < 0.03:
         if lift > 0.006:
@@ -82,10 +82,11 @@ def _gripped_rightly(view: View, axis: Array) -> bool:
     return float(rotate(view.hand.quaternion, [1.0, 0.0, 0.0]) @ axis) > 0.0
 
 
-def _turn_round(view: View, name: str, axis: Array, lift: float) -> Array:
+def _turn_round(view: View, axis: Array, lift: float) -> Array:
     """One step of turning a wrongly gripped object until it can be gripped rightly, and of putting it down."""
-    del name
     heading = wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]))
+    if abs(heading) > EASY and lift < 0.03:
+        return move(view, view.hand.position + [0.0, 0.0, 0.06], view.hand.quaternion, 0.0)
     if abs(heading) > EASY:
         return move(view, view.hand.position, view.down(view.hand_yaw - math.copysign(0.4, heading)), 0.0)
     if lift > 0.008:
