@@ -17,6 +17,8 @@ from rtbench.world import Pose, Region
 Array = NDArray[np.float64]
 ROBOT = "robot"
 FINGERS = ("leftfinger", "rightfinger")
+HELD_OPENING = 0.01
+"""Fingers that are nearer together [m] hold nothing: the slimmest thing, a bar on edge, is 2.2 cm."""
 TOUCH = 0.0015
 """Sleeping bodies have no contacts in MuJoCo: they touch when their surfaces are this near [m]."""
 
@@ -113,7 +115,9 @@ class SimWorld:
         )  # fmt: skip
 
     def held(self, name: str) -> bool:
-        """Whether both fingers press on the object."""
+        """Whether both fingers press on the object from its two sides, not both from the same."""
+        if self.gripper_opening() < HELD_OPENING:
+            return False
         pairs = self._contacts()
         return all((f, name) in pairs or (name, f) in pairs for f in FINGERS)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import rotate, wrap
 from rtbench.policy.oracle.drawer import drawer_window
-from rtbench.policy.oracle.grasp import Grasp, crowding
+from rtbench.policy.oracle.grasp import YAW_RANGE, Grasp, crowding
 from rtbench.policy.oracle.hand import MAX_OPENING, PALM, View, move, stay, travel
 from rtbench.world import Region
 
@@ -41,7 +41,8 @@ def put_down(view: View, name: str, spot: Array, ground: float, *, least: float 
     """
     low, high = view.world.box(name)
     error = spot - (low[:2] + high[:2]) / 2
-    quaternion = view.down(view.hand_yaw if yaw is None else yaw)
+    quaternion = view.down(view.hand_yaw) if yaw is None else view.turned_down(yaw)
+    quaternion = view.down(view.hand_yaw) if quaternion is None else quaternion
     turned = 0.0 if yaw is None else abs(wrap(yaw - view.hand_yaw))
     height = max(ground + float(view.hand.position[2] - low[2]) + TOUCHDOWN - 0.002, least)
     if np.linalg.norm(error) > ARRIVED or turned > 0.15 or view.leaning > 0.15:
@@ -67,18 +68,40 @@ def retreat(view: View) -> Array:
     return move(view, view.hand.position + 0.07 * back, view.hand.quaternion, MAX_OPENING)
 
 
-def near_spot(view: View, name: str, target: str) -> Array:
-    """The best spot beside a target for an object, float64[2] [m], world."""
+def near_spot(view: View, name: str, target: str) -> tuple[Array, float]:
+    """The best spot beside a target, float64[2] [m], world, and heading of the hand in the base frame [rad]."""
     low, high = view.world.box(target)
     middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
+    best, least = (middle, view.hand_yaw), math.inf
+    for turn in (0.0, math.pi / 4, -math.pi / 4, math.pi / 2, -math.pi / 2):
+        yaw = wrap(view.hand_yaw + turn)
+        if abs(yaw) > YAW_RANGE and turn:
+            continue
+        own = _turned_half(view, name, turn)
+        spots = []
+        for angle in np.arange(24) * (2 * math.pi / 24):
+            direction = np.array([math.cos(angle), math.sin(angle)])
+            distance = float(np.hypot(*(half * direction)) + np.hypot(*(own * direction))) + GAP
+            spots.append(middle + distance * direction)
+        cost, spot = _best(view, name, spots, yaw)
+        if cost + 0.02 * abs(turn) < least:
+            best, least = (spot, yaw), cost + 0.02 * abs(turn)
+    return best
+
+
+def _turned_half(view: View, name: str, turn: float) -> Array:
+    """Half extents float64[2] [m] of an object's footprint after a turn about the vertical."""
     low, high = view.world.box(name)
-    own = (high[:2] - low[:2]) / 2
-    spots = []
-    for angle in np.arange(24) * (2 * math.pi / 24):
-        direction = np.array([math.cos(angle), math.sin(angle)])
-        distance = float(np.hypot(*(half * direction)) + np.hypot(*(own * direction))) + GAP
-        spots.append(middle + distance * direction)
-    return _best(view, name, spots)
+    if turn == 0.0:
+        return (high[:2] - low[:2]) / 2
+    c, s = abs(math.cos(turn)), abs(math.sin(turn))
+    obj = view.world.scene.objects[name]
+    axes = [rotate(view.world.pose(name).quaternion, axis) for axis in np.eye(3)]
+    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    if obj.round:
+        x, y = (high[:2] - low[:2]) / 2
+        return np.array([c * x + s * y, s * x + c * y])
+    return np.sum([abs(rotation @ axis[:2]) * h for axis, h in zip(axes, obj.half, strict=True)], axis=0)
 
 
 def free_spot(view: View, name: str, counter: str) -> Array:
@@ -86,7 +109,7 @@ def free_spot(view: View, name: str, counter: str) -> Array:
     workspace = view.world.scene.spec.workspace
     xs = np.linspace(workspace.low[0] + 0.02, workspace.high[0] - 0.02, 4)
     ys = np.linspace(workspace.low[1] + 0.02, workspace.high[1] - 0.02, 13)
-    return _best(view, name, [view.world.scene.to_world(counter, x, y) for x in xs for y in ys])
+    return _best(view, name, [view.world.scene.to_world(counter, x, y) for x in xs for y in ys], view.hand_yaw)[1]
 
 
 def drawer_spot(view: View, name: str, drawer: str) -> Array:
@@ -115,15 +138,17 @@ def grip_floor(region: Region) -> float:
     return float(region.center[2] + region.half[2]) - PALM + 0.010
 
 
-def _best(view: View, name: str, spots: list[Array]) -> Array:
+def _best(view: View, name: str, spots: list[Array], yaw: float) -> tuple[float, Array]:
+    """Cost and place of the best of some spots, for a hand at that heading in the base frame."""
     low, high = view.world.box(name)
     here = (low[:2] + high[:2]) / 2
     radius = float(np.max(high[:2] - low[:2])) / 2
-    costs = [_cost(view, name, spot, radius) + 0.15 * float(np.linalg.norm(spot - here)) for spot in spots]
-    return spots[int(np.argmin(costs))]
+    costs = [_cost(view, name, spot, radius, yaw) + 0.15 * float(np.linalg.norm(spot - here)) for spot in spots]
+    best = int(np.argmin(costs))
+    return costs[best], spots[best]
 
 
-def _cost(view: View, name: str, spot: Array, radius: float) -> float:
+def _cost(view: View, name: str, spot: Array, radius: float, yaw: float) -> float:
     """How bad a spot is: metres by which it is out of reach, off the counter or in something."""
     world, base = view.world, view.base
     axis = base[:2] + ARM_AHEAD * np.array([math.cos(base[2]), math.sin(base[2])])
@@ -141,7 +166,7 @@ def _cost(view: View, name: str, spot: Array, radius: float) -> float:
     grip_low = float(world.surface(next(iter(world.scene.spec.counters))).center[2])
     low, high = world.box(name)
     grip = grip_low + float(view.hand.position[2] - low[2]) if world.held(name) else grip_low + 0.05
-    grasp = Grasp(np.array([*spot, grip]), view.hand_yaw, 0.06, grip)
+    grasp = Grasp(np.array([*spot, grip]), yaw, 0.06, grip)
     return cost + 5 * crowding(view, name, grasp)
 
 

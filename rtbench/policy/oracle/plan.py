@@ -7,6 +7,7 @@ from it anew, so the oracle can take over in the middle of any episode and label
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,12 +54,16 @@ def _lift(view: View, goal: Goal, name: str) -> Array | None:
 
 
 def _put_near(view: View, goal: Goal, name: str, target: str) -> Array | None:
-    return _bring(view, goal, name, lambda: (near_spot(view, name, target), _counter_top(view, "counter")))
+    def spot() -> _Spot:
+        place, yaw = near_spot(view, name, target)
+        return _Spot(place, _counter_below(view, target), yaw=yaw)
+
+    return _bring(view, goal, name, spot)
 
 
 def _put_on(view: View, goal: Goal, name: str, surface: str) -> Array | None:
-    def spot() -> tuple[Array, float]:
-        return free_spot(view, name, surface), _counter_top(view, surface)
+    def spot() -> _Spot:
+        return _Spot(free_spot(view, name, surface), _counter_top(view, surface))
 
     if evaluate(goal, view.world):
         return None
@@ -73,7 +78,7 @@ def _put_in(view: View, goal: Goal, name: str, receptacle: str) -> Array | None:
     if receptacle not in view.world.scene.spec.drawers:
         cavity = view.world.cavity(receptacle)
         ground = float(cavity.center[2] - cavity.half[2])
-        return _bring(view, goal, name, lambda: (cavity.center[:2], ground), least=grip_floor(cavity))
+        return _bring(view, goal, name, lambda: _Spot(cavity.center[:2], ground, least=grip_floor(cavity)))
     if view.world.opening(receptacle) < OPEN:
         carried = view.carried()
         if carried is not None:
@@ -81,9 +86,8 @@ def _put_in(view: View, goal: Goal, name: str, receptacle: str) -> Array | None:
         return _draw(view, receptacle)
     cavity = view.world.cavity(receptacle)
     ahead = wrap(cavity.yaw - float(view.base[2]))
-    yaw = ahead if abs(wrap(view.hand_yaw - ahead)) < np.pi / 2 else wrap(ahead + np.pi)
     ground = float(cavity.center[2] - cavity.half[2])
-    return _bring(view, goal, name, lambda: (drawer_spot(view, name, receptacle), ground), yaw=yaw)
+    return _bring(view, goal, name, lambda: _Spot(drawer_spot(view, name, receptacle), ground, yaw=ahead))
 
 
 def _stand(view: View, goal: Goal, name: str) -> Array | None:
@@ -158,9 +162,21 @@ def _fetch(view: View, name: str) -> Array | None:
     return _first(lambda: come_near(view, view.world.pose(name).position[:2]), lambda: reach_for(view, name))
 
 
-def _bring(
-    view: View, goal: Goal, name: str, spot: Callable[[], tuple[Array, float]], *, least: float = 0.0, yaw: float | None = None
-) -> Array | None:
+@dataclass(frozen=True)
+class _Spot:
+    """Where something is put down."""
+
+    place: Array
+    """float64[2] [m], world."""
+    ground: float
+    """Height [m]."""
+    least: float = 0.0
+    """Lowest grip point [m]."""
+    yaw: float | None = None
+    """Heading of the hand in the base frame [rad]; as it is, for None."""
+
+
+def _bring(view: View, goal: Goal, name: str, spot: Callable[[], _Spot]) -> Array | None:
     """One step of fetching an object and putting it down at a spot."""
     if evaluate(goal, view.world):
         return None
@@ -168,12 +184,12 @@ def _bring(
         if _only_letting_go_is_left(view, goal):
             return retreat(view)
         return _fetch(view, name)
-    place, ground = spot()
-    near = come_near(view, place)
+    goal_spot = spot()
+    near = come_near(view, goal_spot.place)
     if near is not None:
         raised = _raise(view, name, "counter")
         return near if raised is None else raised
-    return put_down(view, name, place, ground, least=least, yaw=yaw)
+    return put_down(view, name, goal_spot.place, goal_spot.ground, least=goal_spot.least, yaw=goal_spot.yaw)
 
 
 def _only_letting_go_is_left(view: View, goal: Goal) -> bool:
@@ -220,6 +236,13 @@ def _first(*steps: Callable[[], Array | None]) -> Array | None:
 def _at_drawer(view: View, drawer: str) -> Array | None:
     """One step of the base to where the drawer can be worked; None while it stands there."""
     return drive_to(view, drawer_station(view, drawer), (0.06, 0.08))
+
+
+def _counter_below(view: View, name: str) -> float:
+    """Height of the counter that an object stands on, or of the nearest [m]."""
+    position = view.world.pose(name).position
+    regions = [view.world.surface(c) for c in view.world.scene.spec.counters]
+    return float(min(regions, key=lambda r: float(np.linalg.norm(r.center[:2] - position[:2]))).center[2])
 
 
 def _counter_top(view: View, counter: str) -> float:

@@ -1,0 +1,26 @@
+"""The command line. Each group of commands has a file; what they need they import when they run.
+
+So `rtbench --help` loads neither numpy nor the simulator. A new group is a file with a function and a line in
+`rtbench.cli.app`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rtbench.errors import RtbenchError
+
+
+def main() -> None:
+    """Run the command line; exits with one of `rtbench.errors.Exit`.
+
+    Typer itself exits with 2 for a usage error, and with 130 after Ctrl-C.
+    """
+    from rtbench.cli.app import app
+    from rtbench.cli.console import complain
+
+    try:
+        app(prog_name="rtbench")
+    except RtbenchError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)

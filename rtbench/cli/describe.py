@@ -1,0 +1,201 @@
+"""Suites, tasks, policies, runs and episodes in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtbench.cli.console import console, print_fields
+from rtbench.errors import RtbenchError
+
+if TYPE_CHECKING:
+    from rtbench.cli.locate import Found
+    from rtbench.policy.base import Card
+    from rtbench.record import Record
+    from rtbench.result import Run
+    from rtbench.suite import Suite
+    from rtbench.task import Task
+
+HZ = 3
+"""Control rate [Hz] at which a horizon is counted."""
+
+
+def suite(shown: Suite) -> None:
+    """Print a suite."""
+    entry = shown.entry
+    rounds = sum(entry.skills.values())
+    skills = [
+        f"{name}: {len(tasks)} tasks, {entry.rounds * entry.skills[name]} episodes"
+        for name, tasks in shown.tasks.items()
+    ]
+    print_fields([
+        ("suite", entry.name),
+        ("summary", entry.summary),
+        ("split", f"{entry.split}, axis {entry.axis}"),
+        ("episodes", f"{entry.rounds * rounds} in {entry.rounds} rounds; --per-skill changes the rounds"),
+        ("instructions", f"{entry.instructions} templates"),
+        ("variant", entry.variant),
+        ("skills", skills),
+    ])  # fmt: skip
+
+
+def suite_with(task: Task, roots: Sequence[Path]) -> Suite:
+    """The first suite that has the task, to draw an episode of it from.
+
+    Raises:
+        RtbenchError: none has it.
+    """
+    from rtbench.catalogue import load_suite, load_suite_entries
+
+    for name in load_suite_entries(roots):
+        found = load_suite(name, roots)
+        if task in found.tasks.get(task.skill, ()):
+            return found
+    raise RtbenchError(f"no suite has the task {task.id}; add its skill {task.skill!r} to one.")
+
+
+def task(shown: Task) -> None:
+    """Print a task."""
+    start = shown.start
+    place = [
+        f"{name}{' (lying)' if name in start.lying else ''} on {where}" for name, where in start.place.items()
+    ]
+    fewest, most = start.distractors
+    print_fields([
+        ("task", shown.id),
+        ("gymnasium", shown.gym_id),
+        ("skill", shown.skill),
+        ("scene", shown.scene),
+        ("instructions", shown.templates),
+        ("goal", str(shown.goal)),
+        ("start", [*place, f"robot at {start.station}"]),
+        ("drawers", [f"{name} {100 * opening:.0f} cm open" for name, opening in start.drawers.items()]),
+        ("distractors", f"{fewest} to {most} other objects" if most else "none"),
+        ("apart", [f"{a} not near {b}" for a, b in start.apart]),
+        ("horizon", f"{shown.horizon} steps ({shown.horizon / HZ:.0f} s)"),
+    ])  # fmt: skip
+
+
+def policy(card: Card) -> None:
+    """Print a policy's card."""
+    print_fields([
+        ("policy", card.name),
+        ("summary", card.summary),
+        ("class", card.factory),
+        ("arguments", [f"{name} = {value!r}" for name, value in card.arguments.items()]),
+        ("weights", card.weights),
+        ("trained on", card.trained_on),
+        ("licence", card.licence),
+    ])  # fmt: skip
+
+
+def run(shown: Run) -> None:
+    """Print a run: its table, and where it comes from."""
+    from rtbench.result import table
+
+    console().print(table(shown))
+    meta = shown.meta
+    settings, last = meta["settings"], meta["sessions"][-1]
+    latency = settings["latency_ms"]
+    print_fields([
+        ("run", str(shown.path)),
+        ("notes", shown.notes),
+        ("policy", _policy(meta)),
+        ("settings", ", ".join([
+            f"{settings['control_hz']} Hz", f"profile {settings['profile']}",
+            f"cameras {' '.join(settings['cameras']) or 'none'}", f"convention {settings['convention']}",
+            f"latency {' '.join(f'{ms:g}' for ms in latency[:8])} ms" if latency else "no latency",
+        ])),
+        ("content", [f"hash {meta['content_hash'][:12]}", *settings["content"]]),
+        ("command", last["command"]),
+        ("sessions", [_session(session) for session in meta["sessions"]]),
+        ("versions", ", ".join(f"{name} {number}" for name, number in last["packages"].items())),
+        ("machine", "{cpu}, {cores} cores, {memory_gib} GiB; Python {python}".format(**last["machine"])),
+        ("drawn by", last.get("environment", {}).get("gl_renderer")),
+        ("failures", _failures(shown)),
+    ])  # fmt: skip
+
+
+def episode(found: Found) -> None:
+    """Print an episode as recorded."""
+    record = found.record
+    played, outcome = record.episode, record.outcome
+    fields: list[tuple[str, object]] = [
+        ("episode", found.name),
+        ("instruction", f'"{played.instruction}" ({played.language})'),
+        ("task", f"{played.task} of {played.suite}, seed {played.seed}, horizon {played.horizon} steps"),
+        ("objects", ", ".join(played.objects)),
+        ("policy", found.run.meta["policy"]["name"]),
+    ]
+    if outcome:
+        held = ", ".join(name for name in ("ever", "end", "held") if getattr(outcome, name)) or "never"
+        fields += [
+            ("outcome", f"{'success' if outcome.end else 'failure'}, termination {outcome.termination}"),
+            ("goal true", f"{held}; progress {outcome.progress:.2f}"),
+            ("sub-goals", [f"{'x' if ever else '-'} {name}" for name, ever in outcome.subgoals.items()]),
+            ("events", ", ".join(f"{name} {n}" for name, n in outcome.events.items() if n) or "none"),
+        ]
+    if record.true_at_reset:
+        fields.append(("warning", "the goal was true before anything was done"))
+    print_fields([*fields, *_error(record), *_trace(record), ("video", _video(found))])
+
+
+def _policy(meta: dict[str, Any]) -> str:
+    about = meta["policy"]
+    given = ", ".join(f"{name}={value!r}" for name, value in about.get("arguments", {}).items())
+    return f"{about['name']}: {about['factory']}({given})"
+
+
+def _session(session: dict[str, Any]) -> str:
+    git = session["git"]
+    commit = f"commit {git['commit'][:12]}{' with changes' if git['dirty'] else ''}" if git else "no checkout"
+    return f"{session['started']}, {commit}"
+
+
+def _failures(shown: Run, most: int = 5) -> list[str]:
+    """The first episodes that did not succeed, ready to be given to `show` and `replay`."""
+    bad = [record for record in shown.records if record.outcome is None or not record.outcome.end]
+    lines = [
+        f"{record.key} {record.episode.task}: {record.outcome.termination if record.outcome else 'error'}"
+        for record in bad[:most]
+    ]
+    return [*lines, f"and {len(bad) - most} more"] if len(bad) > most else lines
+
+
+def _error(record: Record) -> Iterator[tuple[str, object]]:
+    if record.error is None:
+        return
+    yield "outcome", f"error ({record.error.kind}): {record.error.message}"
+    yield "traceback", [line for line in record.error.traceback.splitlines() if line.strip()]
+
+
+def _trace(record: Record) -> Iterator[tuple[str, object]]:
+    from rtbench.action import MODE, convention
+    from rtbench.stats import percentile
+
+    rows = record.token_rows
+    if not len(rows):
+        return
+    spoken = convention(record.convention)
+    column = spoken.order.index(MODE)
+    modes = Counter(spoken.modes[int(row[column])].name.lower() for row in rows)
+    counts = ", ".join(f"{name} {n}" for name, n in modes.most_common())
+    yield "tokens", f"{len(rows)} steps of 11 ({counts}), convention {record.convention}"
+    times = record.times
+    for name, values in (("policy", times.policy), ("environment", times.env), ("closed loop", times.loop)):
+        spread = [percentile(values, share) for share in (0.5, 0.95)]
+        if None not in spread:
+            yield name, f"{spread[0]:.2f} ms a step (p50), {spread[1]:.2f} ms (p95)"
+    yield "reset", f"{times.reset:.0f} ms"
+    yield "simulated", f"{record.simulated_s:.2f} s"
+    yield "start", ", ".join(f"{name} {value}" for name, value in record.fingerprint.items())
+    yield "final state", record.final_hash
+
+
+def _video(found: Found) -> str:
+    from rtbench.folder import VIDEOS
+
+    name = found.record.video
+    return str(found.run.path / VIDEOS / name) if name else f"none; make one: rtbench replay {found.name}"

@@ -1,0 +1,220 @@
+"""`rtbench run`: plays a suite with a policy."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rtbench.cli.options import Content, Jobs, Out
+from rtbench.errors import Exit, RtbenchError, UnknownNameError
+
+if TYPE_CHECKING:
+    from rtbench.evaluate import Options
+    from rtbench.result import Run
+    from rtbench.spec import Episode
+
+EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --per-skill 2 --video fail"
+
+
+class Profile(StrEnum):
+    """How images are drawn."""
+
+    LEAN = "lean"
+    FULL = "full"
+
+
+class OptionError(RtbenchError):
+    """A value of an option that cannot be used."""
+
+
+def run(  # noqa: PLR0913 - each is an option
+    policy: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of a policy, package.module:Class or ./file.py:Class.")
+    ],
+    suite: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of a suite, or a YAML file with one.")
+    ] = "seen",
+    *,
+    per_skill: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Episodes of each skill.", show_default="as the suite says"),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="At most this many episodes.")
+    ] = None,
+    skill: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this skill; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed draws other episodes.")] = 0,
+    jobs: Jobs = None,
+    out: Out = Path("runs"),
+    video: Annotated[
+        str, typer.Option(metavar="WHICH", help="Episodes to film: none, fail, all, or the first N.")
+    ] = "none",
+    latency: Annotated[
+        str,
+        typer.Option(
+            metavar="MS",
+            help="Thinking time charged to simulated time: none, milliseconds, or a file of them.",
+        ),
+    ] = "none",
+    profile: Annotated[Profile, typer.Option(help="How images are drawn; full has shadows.")] = Profile.LEAN,
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Draw the head camera even if the policy wants none.")
+    ] = False,
+    content: Content = None,
+    policy_arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="Argument of the policy, the value in JSON or text; may be repeated."
+        ),
+    ] = None,
+    max_errors: Annotated[
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Stop when more episodes than this are errors."),
+    ] = 0.1,
+) -> None:
+    """Play a suite with a policy: success rates, intervals and control rates.
+
+    The same command goes on with a run that was stopped, and shows the result of one that is complete.
+    """
+    from rtbench.cli.console import console
+    from rtbench.evaluate import Options, evaluate
+    from rtbench.latency import Latency
+    from rtbench.progress import Display
+    from rtbench.runner import Limits
+
+    roots = content or []
+    episodes = _episodes(suite, roots, _Choice(per_skill, limit, skill or (), seed))
+    where = console()
+    began = time.time()
+    display = Display(where)
+    options = Options(
+        arguments=_arguments(policy_arg or ()),
+        latency=Latency.parse(latency),
+        profile=profile.value,
+        content=tuple(map(str, roots)),
+        video=_video(video),
+        limits=Limits(error_share=max_errors),
+        reporter=display,
+    )
+    options = _with_images(options) if images else options
+    try:
+        with display:
+            played = evaluate(policy, episodes, out=out, workers=jobs, options=options)
+    except RtbenchError:
+        _report_partial(out, began)
+        raise
+    _report(played)
+    _judge(played, max_errors)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Which episodes of a suite."""
+
+    per_skill: int | None
+    limit: int | None
+    skills: Sequence[str]
+    seed: int
+
+
+def _episodes(name: str, roots: Sequence[Path], choice: _Choice) -> list[Episode]:
+    from rtbench.catalogue import load_suite
+    from rtbench.suite import episodes
+
+    suite = load_suite(name, roots)
+    return episodes(
+        suite, per_skill=choice.per_skill, limit=choice.limit, skills=choice.skills, seed=choice.seed
+    )
+
+
+def _with_images(options: Options) -> Options:
+    from dataclasses import replace
+
+    from rtbench import gl
+    from rtbench.cli.images import FACTORY
+
+    gl.prepare()
+    return replace(options, factory=FACTORY)
+
+
+def _arguments(pairs: Sequence[str]) -> dict[str, Any]:
+    """Arguments of a policy: a value that is no JSON is a text, so that names need no quotes."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise OptionError(
+                f"--policy-arg {pair}: expected KEY=VALUE, such as --policy-arg convention=rt1."
+            )
+        if key in found:
+            raise OptionError(f"--policy-arg {pair}: {key!r} is given twice; give it once.")
+        try:
+            found[key] = json.loads(text, parse_constant=_no_constant)
+        except ValueError:
+            found[key] = text
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)  # NaN and Infinity are JSON to Python alone
+
+
+def _video(value: str) -> str:
+    from rtbench.evaluate import VIDEOS
+
+    if value not in VIDEOS and not (value.isascii() and value.isdigit()):
+        raise UnknownNameError("value", value, [*VIDEOS, "N"], where="--video")
+    return value
+
+
+def _report(played: Run) -> None:
+    """The table, and where everything is."""
+    from rtbench.cli.console import console
+    from rtbench.folder import VIDEOS
+    from rtbench.result import table
+
+    where = console()
+    where.print(table(played))
+    films = sum(record.video is not None for record in played.records)
+    if films:
+        where.print(f"{films} videos: {played.path / VIDEOS}", markup=False, soft_wrap=True)
+    where.print(f"results: {played.path}", markup=False, soft_wrap=True)
+
+
+def _report_partial(out: Path, began: float) -> None:
+    """What there is of a run that broke off, if it had begun to be written."""
+    from rtbench.cli.locate import run_folders
+    from rtbench.folder import SUMMARY
+    from rtbench.result import load_run
+
+    written = [path for path in run_folders(out) if (path / SUMMARY).exists()]
+    fresh = [path for path in written if (path / SUMMARY).stat().st_mtime >= began]
+    # Two at once is somebody else's run too; then better none than the wrong one.
+    if len(fresh) == 1:
+        played = load_run(fresh[0])
+        if played.records:
+            _report(played)
+
+
+def _judge(played: Run, max_errors: float) -> None:
+    """Exit with 5 where a complete run has too many errors: a short one is never stopped for them."""
+    overall = played.summary["overall"]
+    if overall["errors"] > max_errors * overall["n"]:
+        from rtbench.cli.console import complain
+
+        first = next(record for record in played.records if record.error)
+        message = first.error.message if first.error else ""
+        complain(
+            f"{overall['errors']} of {overall['n']} episodes were errors; the first: {message} "
+            f"Its traceback: rtbench show {played.path}:{first.key}"
+        )
+        raise typer.Exit(Exit.TOO_MANY_ERRORS)
