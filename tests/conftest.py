@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
@@ -50,3 +51,40 @@ def no_network() -> Iterator[None]:
             patch.setattr(socket.socket, name, guarded)
         patch.setattr(socket, "getaddrinfo", lambda host, *_, **__: _refuse("getaddrinfo", host))
         yield
+
+
+# What tests of the simulator share. MuJoCo is imported inside: `pytest_configure` must come first.
+
+
+@pytest.fixture(scope="session")
+def kitchen() -> Any:
+    """A kitchen that draws nothing unless asked; every test begins an episode of its own in it."""
+    from rtbench.env.kitchen import Kitchen
+
+    return Kitchen(cameras=())
+
+
+@pytest.fixture(scope="session")
+def episode_of() -> Callable[..., Any]:
+    """episode_of(task, seed=0, **changes): an episode of the seen suite, with other fields if named."""
+    from rtbench.catalogue import load_suite, load_task
+    from rtbench.suite import draw
+
+    def make(task: str, seed: int = 0, **changes: Any) -> Any:
+        return dataclasses.replace(draw(load_suite("seen"), load_task(task), seed), **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def act() -> Callable[..., Any]:
+    """act(kitchen, **dimensions): one step of an action that is idle but for the dimensions named."""
+    from rtbench.action import DIMENSIONS, RTBENCH, idle
+
+    def step(kitchen: Any, **dimensions: float) -> Any:
+        action = idle()
+        for name, value in dimensions.items():
+            action[DIMENSIONS.index(name)] = value
+        return kitchen.advance(RTBENCH.encode(action))
+
+    return step

@@ -16,13 +16,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Example:  rtbench run --policy oracle --suite seen --per-skill 1",
 )
-app.command("run", epilog=run.EXAMPLE)(run.run)
-app.add_typer(ls.app, name="ls")
-app.command("show", epilog=show.EXAMPLE)(show.show)
-app.command("replay", epilog=replay.EXAMPLE)(replay.replay)
-app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
-app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
-app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
+app.command(epilog=run.EXAMPLE, short_help="Play a suite with a policy.")(run.run)
+app.add_typer(ls.app, name="ls", short_help="List what there is, and what was played.")
+app.command(epilog=show.EXAMPLE, short_help="Show a suite, task, policy, run or episode.")(show.show)
+app.command(epilog=replay.EXAMPLE, short_help="Make a video of a recorded episode.")(replay.replay)
+app.command(epilog=verify.EXAMPLE, short_help="Confirm a run by simulating it again.")(verify.verify)
+app.command(epilog=bench.EXAMPLE, short_help="Time a control step on this machine.")(bench.bench)
+app.command(epilog=doctor.EXAMPLE, short_help="Look at the machine.")(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:

@@ -15,6 +15,8 @@ from rich.table import Table
 WIDTH = 100
 """Columns that fields are wrapped to at most; longer lines are hard to read."""
 _LABEL = 14
+_NAME = 58
+"""Columns in which the first cell of a table is kept whole, for it is what one copies: the longest task."""
 
 
 def console() -> Console:
@@ -55,10 +57,12 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *,
         for row in rows:
             sys.stdout.write("\t".join(_cell(row[key]) for key in columns) + "\n")
         return
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for key, head in columns.items():
         number = bool(rows) and all(isinstance(row[key], int | float | None) for row in rows)
-        table.add_column(head, justify="right" if number else "left", overflow="fold", no_wrap=number)
+        longest = max((len(_cell(row[key])) for row in rows), default=0)
+        whole = number or (key == next(iter(columns)) and longest <= _NAME)
+        table.add_column(head, justify="right" if number else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(_cell(row[key]) for key in columns))
     where.print(table, markup=False)

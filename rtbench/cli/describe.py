@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtbench.cli.console import console, print_fields
+from rtbench.cli.images import FACTORY as WITH_IMAGES
 from rtbench.errors import RtbenchError
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def run(shown: Run) -> None:
         ("policy", _policy(meta)),
         ("settings", ", ".join([
             f"{settings['control_hz']} Hz", f"profile {settings['profile']}",
-            f"cameras {' '.join(settings['cameras']) or 'none'}", f"convention {settings['convention']}",
+            f"cameras {_cameras(settings)}", f"convention {settings['convention']}",
             f"latency {' '.join(f'{ms:g}' for ms in latency[:8])} ms" if latency else "no latency",
         ])),
         ("content", [f"hash {meta['content_hash'][:12]}", *settings["content"]]),
@@ -115,6 +116,7 @@ def run(shown: Run) -> None:
         ("machine", "{cpu}, {cores} cores, {memory_gib} GiB; Python {python}".format(**last["machine"])),
         ("drawn by", last.get("environment", {}).get("gl_renderer")),
         ("failures", _failures(shown)),
+        ("episodes", f"rtbench ls episodes {shown.path}"),
     ])  # fmt: skip
 
 
@@ -139,7 +141,16 @@ def episode(found: Found) -> None:
         ]
     if record.true_at_reset:
         fields.append(("warning", "the goal was true before anything was done"))
-    print_fields([*fields, *_error(record), *_trace(record), ("video", _video(found))])
+    if record.error:
+        fields.append(("outcome", f"error ({record.error.kind}): {record.error.message}"))
+    print_fields([*fields, *_trace(record), ("video", _video(found))])
+    if record.error:
+        console().print(record.error.traceback.rstrip(), markup=False, soft_wrap=True)
+
+
+def _cameras(settings: dict[str, Any]) -> str:
+    wanted = " ".join(settings["cameras"]) or "none"
+    return f"{wanted}, head drawn all the same" if settings["factory"] == WITH_IMAGES else wanted
 
 
 def _policy(meta: dict[str, Any]) -> str:
@@ -162,13 +173,6 @@ def _failures(shown: Run, most: int = 5) -> list[str]:
         for record in bad[:most]
     ]
     return [*lines, f"and {len(bad) - most} more"] if len(bad) > most else lines
-
-
-def _error(record: Record) -> Iterator[tuple[str, object]]:
-    if record.error is None:
-        return
-    yield "outcome", f"error ({record.error.kind}): {record.error.message}"
-    yield "traceback", [line for line in record.error.traceback.splitlines() if line.strip()]
 
 
 def _trace(record: Record) -> Iterator[tuple[str, object]]:

@@ -11,19 +11,20 @@ from rtbench.cli.options import Content, Json, Out
 from rtbench.errors import RunError, UnknownNameError
 
 if TYPE_CHECKING:
+    from rtbench.record import Record
     from rtbench.task import Task
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List policies, suites, tasks, skills, objects or runs.",
+    help="List policies, suites, tasks, skills, objects, runs or episodes.",
     epilog="Example:  rtbench ls tasks --skill pick",
 )
 
 
 @app.command(epilog="Example:  rtbench ls policies --content my_policies")
 def policies(content: Content = None, as_json: Json = False) -> None:
-    """List policies: those with a card, and those of installed packages."""
+    """List policies."""
     from rtbench.cli.console import print_rows
     from rtbench.policy.card import cards
 
@@ -124,15 +125,48 @@ def runs(out: Out = Path("runs"), as_json: Json = False) -> None:
     if not rows and not as_json:
         note(f"no runs in {out}; `rtbench run --policy oracle --suite seen --per-skill 1` makes one.")
         return
-    columns = {
-        "folder": "run",
-        "episodes": "done",
-        "planned": "of",
-        "success": "success %",
-        "errors": "errors",
+    columns = {"folder": "run", "done": "episodes", "success": "success %", "errors": "errors"}
+    print_rows(rows, {**columns, "started": "started"}, as_json=as_json)
+
+
+@app.command(epilog="Example:  rtbench ls episodes runs/oracle/seen/0123456789ab --failed")
+def episodes(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run, or the beginning of its id.")],
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failures and errors.")] = False,
+    skill: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this skill; may be repeated.")
+    ] = None,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """List episodes of a run."""
+    from rtbench.cli.console import print_rows
+    from rtbench.cli.locate import find_run
+
+    records = find_run(run, out).records
+    known = {record.episode.skill for record in records}
+    for name in skill or ():
+        if name not in known:
+            raise UnknownNameError("skill", name, known, where=run)
+    rows = [_episode(record) for record in records if not skill or record.episode.skill in skill]
+    rows = [row for row in rows if not failed or row["result"] != "success"]
+    columns = {"key": "episode", "result": "result", "termination": "termination", "steps": "steps"}
+    print_rows(rows, {**columns, "task": "task"}, as_json=as_json)
+
+
+def _episode(record: Record) -> dict[str, Any]:
+    outcome = record.outcome
+    return {
+        "key": record.key,
+        "task": record.episode.task,
+        "instruction": record.episode.instruction,
+        "result": "error" if outcome is None else "success" if outcome.end else "failure",
+        "termination": outcome.termination if outcome else None,
+        "steps": outcome.steps if outcome else None,
+        "error": record.error.message if record.error else None,
+        "video": record.video,
     }
-    columns["started"] = "started"
-    print_rows(rows, columns, as_json=as_json)
 
 
 def _run(folder: Path) -> dict[str, Any]:
@@ -151,6 +185,7 @@ def _run(folder: Path) -> dict[str, Any]:
         "suite": meta["suite"],
         "episodes": overall["n"],
         "planned": summary["planned"],
+        "done": f"{overall['n']}/{summary['planned']}",
         "success": None if rate is None else round(100 * rate, 1),
         "errors": overall["errors"],
         "started": meta["sessions"][0]["started"][:16].replace("T", " "),

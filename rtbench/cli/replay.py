@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from rtbench.cli.locate import Found
     from rtbench.rollout import EpisodeResult
 
-EXAMPLE = "Example:  rtbench replay runs/oracle/seen/0123456789ab:fedcba98 -o pick.mp4"
+EXAMPLE = "Example:  rtbench replay runs/oracle/seen/0123456789ab:fedcba98"
+
+_VERDICTS = {True: "success", False: "failure"}
 
 
 def replay(
@@ -51,8 +53,10 @@ def replay(
     path = _write(found, again.result, output)
     for line in again.remarks:
         note(line)
-    outcome = again.result.outcome
-    verdict = f"{'success' if outcome.end else 'failure'}, termination {outcome.termination}"
+    outcome, error = again.result.outcome, found.record.error
+    verdict = (
+        f"error ({error.kind})" if error else f"{_VERDICTS[outcome.end]}, termination {outcome.termination}"
+    )
     print_fields([
         ("episode", found.name),
         ("instruction", found.record.episode.instruction),

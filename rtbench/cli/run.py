@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rtbench.result import Run
     from rtbench.spec import Episode
 
-EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --per-skill 2 --video fail"
+EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --per-skill 2"
 
 
 class Profile(StrEnum):

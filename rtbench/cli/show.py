@@ -56,12 +56,14 @@ def show(
     shown = _find(what, out, roots, seed)
     if frame is not None and shown.episode is None:
         raise ShowError(f"--frame: {what} has no first frame; give a task or an episode.")
-    shown.describe()
     if frame is not None and shown.episode is not None:
-        from rtbench.cli.console import print_fields
         from rtbench.cli.picture import write_frame
 
         write_frame(shown.episode(), frame, roots)
+    shown.describe()
+    if frame is not None:
+        from rtbench.cli.console import print_fields
+
         print_fields([("frame", str(frame))])
 
 

@@ -50,7 +50,6 @@ class Arm:
         self.limits = np.array([j.range for j in joints])
         """float64[7, 2]: lower and upper joint limits [rad]."""
         self._site = self._model.site("grip").id
-        self._wrist = [self._model.body(name).id for name in ("link4", "link5", "link7")]
         self._jacobian = np.zeros((6, self._model.nv))
         self.rest = np.array(HOME)
 
@@ -61,11 +60,6 @@ class Arm:
         quaternion = np.empty(4)
         mujoco.mju_mat2Quat(quaternion, self._data.site_xmat[self._site])
         return self._data.site_xpos[self._site].copy(), quaternion
-
-    def lowest(self, angles: Array) -> float:
-        """Height of the lowest of elbow, wrist and flange [m]: they have a radius of 5 cm."""
-        self.forward(angles)
-        return float(self._data.xpos[self._wrist, 2].min())
 
     def solve(self, angles: Array, position: Array, quaternion: Array, iterations: int = 20) -> Solution:
         """Damped least squares from `angles` towards a gripper pose in the base frame.

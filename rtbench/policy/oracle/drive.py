@@ -82,8 +82,7 @@ def _tuck(view: View, *, far: bool) -> Array | None:
 
 
 def _move_in_base(view: View, goal: Array) -> Array:
-    c, s = math.cos(view.base[2]), math.sin(view.base[2])
-    world = np.array([view.base[0] + c * goal[0] - s * goal[1], view.base[1] + s * goal[0] + c * goal[1], goal[2]])
+    world = view.in_world(goal)
     carrying = view.carried() is not None
     return move(view, world, view.hand.quaternion if carrying else view.down(view.hand_yaw), 0.0 if carrying else 0.08)
 

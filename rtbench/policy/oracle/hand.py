@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,6 +66,12 @@ class View:
     def down(self, yaw: float) -> Array:
         """World quaternion of a gripper pointing down, heading `yaw` [rad] in the base frame."""
         return pointing_down(yaw + float(self.base[2]))
+
+    def in_world(self, local: Sequence[float] | Array) -> Array:
+        """A point of the base frame in the world, float64[3] [m]."""
+        x, y, z = local
+        c, s = math.cos(self.base[2]), math.sin(self.base[2])
+        return np.array([self.base[0] + c * x - s * y, self.base[1] + s * x + c * y, z])
 
     def turned_down(self, yaw: float) -> Array | None:
         """World quaternion, pointing down, on the way to heading `yaw`; None if the wrist cannot get there.

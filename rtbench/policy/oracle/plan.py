@@ -108,8 +108,9 @@ def _topple(view: View, goal: Goal, name: str) -> Array | None:
     other = view.carried()
     if other is not None and other != name:
         return put_back(view, other)
+    beside = np.linalg.norm(view.hand.position - view.world.pose(name).position) < 0.13
     return _first(
-        lambda: come_near(view, view.world.pose(name).position[:2]),
+        lambda: None if beside else come_near(view, view.world.pose(name).position[:2]),
         lambda: knock_over(view, name),
         lambda: retreat(view),
     )

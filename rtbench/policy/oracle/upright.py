@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +16,17 @@ from rtbench.world import Pose
 
 Array = NDArray[np.float64]
 
-TOWARDS_TOP = 0.018
-"""The can is gripped this far [m] from its middle towards its top, so that the level hand stays off the counter."""
-HEADINGS = (50, -50, 70, -70, 90, -90, 110, -110)
-"""Headings of the level hand off the arm's own direction [degrees]: straight ahead the wrist meets its limit."""
+LEVEL_HEIGHT = 0.097
+"""Height at which the level hand holds an object over the counter [m]: wrist and forearm just clear it."""
+HEADINGS = np.array([50, 70, 90, 110, 30])
+"""Headings of the level hand off the arm's own direction [degrees] with the gripper's x axis up, mirrored with it
+down: at the others the wrist meets its limits."""
 LEVEL_LIFT = 0.10
 """Height over the counter [m] at which a gripped can is turned."""
 CHECKED = 20
 """So many of the best places are tried out by inverse kinematics."""
-ARM_CLEAR = 0.095
-"""Least height of elbow and wrist over the counter [m]: the forearm's capsule lies 4 cm aside and is 5 cm thick."""
-EASY = 1.4
-"""An object whose top points less than this from straight ahead can be gripped rightly [rad]."""
+EASY_POSE = (0.55, 0.0, 1.12)
+"""Grip point in the base frame from which the arm gets anywhere [m]."""
 FELLED = math.radians(60)
 """Leaning so far it falls by itself."""
 
@@ -53,18 +52,19 @@ def stand_up(view: View, name: str) -> Array | None:
     low, _ = world.box(name)
     lift = float(low[2]) - _counter_below(view, name)
     upright = axis[2] > math.cos(0.10)
-    if not upright and not _gripped_rightly(view, axis):
-        return _turn_round(view, axis, lift)
     if not upright and lift < 0.03 and view.leaning < 0.2:
         return move(view, view.hand.position + [0.0, 0.0, 0.08], view.hand.quaternion, 0.0)
     here = world.pose(name).position[:2]
     if upright and lift < 0.03:
-        if lift > 0.006:
+        blocked = bool(world.bumping()) and lift < 0.025
+        if lift > 0.006 and not blocked:
             return move(view, view.hand.position - [0.0, 0.0, lift - 0.002], view.hand.quaternion, 0.0)
         return stay(view, view.opening + 0.022)
     stand = _best_stand(view, name, axis)
+    if stand is None:  # from here the arm cannot: start over from an easy pose
+        return move(view, view.in_world(EASY_POSE), view.down(view.hand_yaw if view.leaning < 1.0 else 0.0), 0.0)
     across = stand.spot - here
-    height = _counter_below(view, name) + LEVEL_LIFT + float(world.scene.objects[name].half[2]) + TOWARDS_TOP
+    height = _counter_below(view, name) + LEVEL_LIFT + float(world.scene.objects[name].half[2]) + _towards_top(view, name)
     if np.linalg.norm(across) < 0.015 and upright:
         return move(view, view.hand.position - [0.0, 0.0, lift - 0.002], stand.quaternion, 0.0)
     goal = np.array([*(view.hand.position[:2] + across), height])
@@ -72,49 +72,35 @@ def stand_up(view: View, name: str) -> Array | None:
 
 
 def _grasp(view: View, name: str, axis: Array) -> Array | None:
-    """One step of gripping a lying object, so that it can be stood up if the wrist allows, else to be turned."""
-    grasp = _grasp_lying(view, name, axis)
-    if abs(wrap(grasp.yaw - view.hand_yaw)) > 0.1 and view.leaning < 0.15 and view.turned_down(grasp.yaw) is None:
-        grasp = replace(grasp, yaw=wrap(grasp.yaw + math.pi))
-    return reach_for(view, name, grasp)
+    """One step of gripping a lying object across, the way round that the wrist is nearer to."""
+    options = [_grasp_lying(view, name, axis, turn) for turn in (0.0, math.pi)]
+    options = [g for g in options if view.leaning > 0.15 or view.turned_down(g.yaw) is not None] or options
+    return reach_for(view, name, min(options, key=lambda g: abs(wrap(g.yaw - view.hand_yaw))))
 
 
-def _gripped_rightly(view: View, axis: Array) -> bool:
-    """Whether the hand's x axis points to the object's top, so that levelling the hand stands it up."""
-    return float(rotate(view.hand.quaternion, [1.0, 0.0, 0.0]) @ axis) > 0.0
-
-
-def _turn_round(view: View, axis: Array, lift: float) -> Array:
-    """One step of turning a wrongly gripped object until it can be gripped rightly, and of putting it down."""
-    heading = wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]))
-    if abs(heading) > EASY and lift < 0.03:
-        return move(view, view.hand.position + [0.0, 0.0, 0.06], view.hand.quaternion, 0.0)
-    if abs(heading) > EASY:
-        return move(view, view.hand.position, view.down(view.hand_yaw - math.copysign(0.4, heading)), 0.0)
-    if lift > 0.008:
-        return move(view, view.hand.position - [0.0, 0.0, lift - 0.003], view.hand.quaternion, 0.0)
-    return stay(view, view.opening + 0.022)
-
-
-def _grasp_lying(view: View, name: str, axis: Array) -> Grasp:
+def _grasp_lying(view: View, name: str, axis: Array, turn: float) -> Grasp:
     obj, pose = view.world.scene.objects[name], view.world.pose(name)
     low, high = view.world.box(name)
-    middle = pose.position + TOWARDS_TOP * axis
+    middle = pose.position + _towards_top(view, name) * axis
     height = max(float(high[2]) - PALM + 0.005, float(low[2]) + FINGERTIP + 0.004)
-    # The gripper's x axis along the object's top: tilting x up then stands it on its foot.
-    yaw = wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]))
+    yaw = wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]) + turn)
     return Grasp(np.array([middle[0], middle[1], height]), yaw, obj.grasp_width, float(high[2]))
 
 
-def _best_stand(view: View, name: str, axis: Array) -> _Stand:
-    """The nearest free place and the easiest heading of the level hand from which the arm can stand it up."""
+def _towards_top(view: View, name: str) -> float:
+    """How far from its middle an object is gripped [m]: high enough for the level wrist to clear the counter."""
+    return float(np.clip(LEVEL_HEIGHT - view.world.scene.objects[name].half[2], 0.0, 0.036))
+
+
+def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
+    """The nearest free place and easiest heading of the level hand at which the arm can stand it up, if any."""
     current = multiply(difference_to_up(axis), view.hand.quaternion)
     heading = rotate(current, [0.0, 0.0, 1.0])
     now = math.atan2(heading[1], heading[0])
     options = []
     for spot in _stand_spots(view, name):
         bearing = _bearing(view, spot)
-        for offset in HEADINGS:
+        for offset in HEADINGS * (1 if rotate(current, [1.0, 0.0, 0.0])[2] > 0 else -1):
             wanted = float(view.base[2]) + bearing + math.radians(offset)
             quaternion = multiply(about_z(wrap(wanted - now)), current)
             turn = float(np.linalg.norm(difference(quaternion, view.hand.quaternion)))
@@ -125,7 +111,7 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand:
     for _, spot, quaternion in options[:CHECKED]:
         if _reachable(view, name, spot, quaternion):
             return _Stand(spot, quaternion)
-    return _Stand(options[0][1], options[0][2])
+    return None
 
 
 def _stand_spots(view: View, name: str) -> list[Array]:
@@ -170,7 +156,7 @@ def _reachable(view: View, name: str, spot: Array, quaternion: Array) -> bool:
     arm, controller = view.env.arm, view.env.controller
     half = float(view.world.scene.objects[name].half[2])
     counter = _counter_below(view, name)
-    target = view.world.to_base(Pose(np.array([*spot, counter + half + TOWARDS_TOP]), quaternion))
+    target = view.world.to_base(Pose(np.array([*spot, counter + half + _towards_top(view, name)]), quaternion))
     angles = controller.angles
     here, turned = arm.forward(angles)
     whole = difference(target.quaternion, turned)
@@ -182,7 +168,7 @@ def _reachable(view: View, name: str, spot: Array, quaternion: Array) -> bool:
         turn = multiply(from_rotation_vector(share * whole), turned)
         solution = arm.solve(angles, position, turn, iterations=5)
         angles = solution.angles
-    return solution.position_error < 0.01 and solution.rotation_error < 0.05 and arm.lowest(angles) > counter + ARM_CLEAR
+    return solution.position_error < 0.01 and solution.rotation_error < 0.05
 
 
 def knock_over(view: View, name: str) -> Array | None:
@@ -195,7 +181,7 @@ def knock_over(view: View, name: str) -> Array | None:
         return stay(view, MAX_OPENING)
     direction = _fall(view, name)
     low, high = world.box(name)
-    height = float(high[2]) - 0.018 if axis[2] > 0.98 else max(float(high[2]) - 0.03, float(low[2]) + 0.06)
+    height = float(high[2]) - 0.020 if axis[2] > 0.98 else max(float(high[2]) - 0.03, float(low[2]) + 0.06)
     pose = world.pose(name)
     radius = float(world.scene.objects[name].width_at(float(world.scene.objects[name].half[2]) - 0.03)) / 2
     top = pose.position[:2] + axis[:2] * float(world.scene.objects[name].half[2])
