@@ -40,6 +40,8 @@ HOME = (0.0, -0.75, 0.0, -2.35, 0.0, 1.6, 0.785)
 """Arm angles [rad] at the start of an episode: hand drawn in, so that it does not hide the counter."""
 WHEEL_CENTRE = -0.20
 """x [m] of the wheels' centre, in front of which robosuite mounts the arm at 0."""
+COLLISION_GROUP = 3
+"""Geom group of collision geoms, never drawn."""
 ROBOT_CONTACT = {"contype": 2, "conaffinity": 1}
 """The robot touches the world (contype 1), not itself."""
 ACTUATORS = {  # joint: stiffness [N m/rad], damping [N m s/rad], limit [N m]; limits of the real Panda
@@ -290,7 +292,7 @@ def _add_collision(source: mujoco.MjModel, spec: mujoco.MjSpec, frames: dict[str
     box, capsule, cylinder = (mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER)
 
     def add(body: str, name: str, kind: mujoco.mjtGeom, **where: object) -> mujoco.MjsGeom:
-        return spec.body(body).add_geom(name=name, type=kind, group=3, mass=0, **ROBOT_CONTACT, **where)
+        return spec.body(body).add_geom(name=name, type=kind, group=COLLISION_GROUP, mass=0, **ROBOT_CONTACT, **where)
 
     add("base", "wheels", box, size=[0.35, 0.25, 0.17], pos=[0, 0, 0.20])
     add("base", "column", cylinder, size=[0.12, 0.17, 0], pos=[0.15, 0, 0.54])

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.env.bake import ARM_JOINTS, HOME, robot_path
+from rtbench.env.bake import ARM_JOINTS, COLLISION_GROUP, HOME, robot_path
 from rtbench.geometry import difference
 
 Array = NDArray[np.float64]
@@ -39,7 +39,8 @@ class Arm:
     def __init__(self) -> None:
         spec = mujoco.MjSpec.from_file(str(robot_path()))
         for geom in list(spec.geoms):
-            spec.delete(geom)
+            if geom.group != COLLISION_GROUP:
+                spec.delete(geom)
         for mesh in list(spec.meshes):
             spec.delete(mesh)
         self._model = spec.compile()
@@ -50,6 +51,7 @@ class Arm:
         self.limits = np.array([j.range for j in joints])
         """float64[7, 2]: lower and upper joint limits [rad]."""
         self._site = self._model.site("grip").id
+        self._forearm = [self._model.geom(name).id for name in ("link5", "link6", "link7")]
         self._jacobian = np.zeros((6, self._model.nv))
         self.rest = np.array(HOME)
 
@@ -60,6 +62,13 @@ class Arm:
         quaternion = np.empty(4)
         mujoco.mju_mat2Quat(quaternion, self._data.site_xmat[self._site])
         return self._data.site_xpos[self._site].copy(), quaternion
+
+    def lowest(self, angles: Array) -> float:
+        """Height of the lowest point of forearm and wrist [m], by their collision capsules."""
+        self.forward(angles)
+        radius, half = self._model.geom_size[self._forearm, :2].T
+        axis = np.abs(self._data.geom_xmat[self._forearm, 8])
+        return float(np.min(self._data.geom_xpos[self._forearm, 2] - axis * half - radius))
 
     def solve(self, angles: Array, position: Array, quaternion: Array, iterations: int = 20) -> Solution:
         """Damped least squares from `angles` towards a gripper pose in the base frame.

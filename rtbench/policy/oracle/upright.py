@@ -65,7 +65,7 @@ def stand_up(view: View, name: str) -> Array | None:
         return move(view, view.in_world(EASY_POSE), view.down(view.hand_yaw if view.leaning < 1.0 else 0.0), 0.0)
     across = stand.spot - here
     height = _counter_below(view, name) + LEVEL_LIFT + float(world.scene.objects[name].half[2]) + _towards_top(view, name)
-    if np.linalg.norm(across) < 0.015 and upright:
+    if np.linalg.norm(across) < 0.03 and upright:
         return move(view, view.hand.position - [0.0, 0.0, lift - 0.002], stand.quaternion, 0.0)
     goal = np.array([*(view.hand.position[:2] + across), height])
     return move(view, goal, stand.quaternion, 0.0)
@@ -168,7 +168,8 @@ def _reachable(view: View, name: str, spot: Array, quaternion: Array) -> bool:
         turn = multiply(from_rotation_vector(share * whole), turned)
         solution = arm.solve(angles, position, turn, iterations=5)
         angles = solution.angles
-    return solution.position_error < 0.01 and solution.rotation_error < 0.05
+    there = solution.position_error < 0.01 and solution.rotation_error < 0.05
+    return there and arm.lowest(angles) > counter + 0.003
 
 
 def knock_over(view: View, name: str) -> Array | None:
