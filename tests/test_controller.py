@@ -108,15 +108,10 @@ def test_the_base_turns_counter_clockwise(robot, act, way):
 
 
 def test_arm_mode_ignores_the_numbers_of_the_base(robot, act):
-    start = robot.state_hash()
-    act(robot, z=0.03)
-    expected = robot.world.gripper().position
-    before = robot.world.base()
-    stand(robot)
+    base, before = robot.world.base(), robot.world.gripper().position
     act(robot, z=0.03, base_x=0.19, base_y=-0.19, base_yaw=0.4)
-    assert np.abs(robot.world.base() - before).max() < 2e-3
-    assert robot.world.gripper().position == pytest.approx(expected, abs=2e-3)
-    assert robot.state_hash() != start
+    assert np.abs(robot.world.base() - base).max() < 2e-3
+    assert robot.world.gripper().position - before == pytest.approx([0, 0, 0.03], abs=6e-3)
 
 
 def test_base_mode_ignores_the_numbers_of_the_arm(robot, act):
@@ -143,6 +138,7 @@ def test_ignored_numbers_change_not_a_bit(kitchen, episode_of, act):
 def test_terminate_ends_the_episode_and_moves_nothing(robot, act):
     act(robot, z=0.03)
     assert not robot.terminated
+    robot.wait(0.5)
     before = angles(robot)
     act(robot, mode=Mode.TERMINATE, x=0.07, base_x=0.19, gripper=1.0)
     assert robot.terminated
@@ -163,9 +159,10 @@ def test_there_and_back_is_where_it_began(robot, act):
     before = robot.world.gripper()
     for way in (0.04, -0.04) * 8:
         act(robot, x=way, y=-way, yaw=way * 4)
+    robot.wait(0.5)
     after = robot.world.gripper()
-    assert np.linalg.norm(after.position - before.position) < 2e-3
-    assert np.linalg.norm(difference(after.quaternion, before.quaternion)) < 0.02
+    assert np.linalg.norm(after.position - before.position) < 0.5e-3
+    assert np.linalg.norm(difference(after.quaternion, before.quaternion)) < 0.005
 
 
 def test_a_whole_step_arrives_within_its_period(robot, act):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbench.errors import RunError, UnknownNameError, nearest
+from rtbench.errors import RunError, UnknownNameError
 from rtbench.folder import RUN
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def find_run(text: str, out: Path) -> Run:
     if folder is None:
         path = Path(text)
         if path.is_dir():
-            inside = [str(p) for p in (*run_folders(path), *run_folders(path.parent)) if path in p.parents]
+            inside = sorted(str(found.parent) for found in path.rglob(RUN))
             hint = f" Runs in it: {_some(inside)}." if inside else ""
             raise RunError(f"{text}: not the folder of a run: it has no {RUN}.{hint}")
         raise UnknownNameError("run", text, map(str, run_folders(out)))
@@ -127,12 +127,6 @@ def has_episode(text: str, out: Path) -> bool:
 def episode_keys(out: Path) -> list[str]:
     """Keys of all episodes of all runs below `out`."""
     return [found.record.key for found in _everywhere("", out)]
-
-
-def nearest_text(name: str, known: Iterator[str] | list[str]) -> str:
-    """' Did you mean ...?', or '' where nothing is close."""
-    close = nearest(name, known)
-    return f" Did you mean {close!r}?" if close else ""
 
 
 def _everywhere(key: str, out: Path) -> Iterator[Found]:

@@ -89,7 +89,7 @@ def run(  # noqa: PLR0913 - each is an option
     from rtbench.evaluate import Options, evaluate
     from rtbench.latency import Latency
     from rtbench.progress import Display
-    from rtbench.runner import Limits
+    from rtbench.runner import InterruptedRunError, Limits, TooManyErrorsError
 
     roots = content or []
     episodes = _episodes(suite, roots, _Choice(per_skill, limit, skill or (), seed))
@@ -109,7 +109,7 @@ def run(  # noqa: PLR0913 - each is an option
     try:
         with display:
             played = evaluate(policy, episodes, out=out, workers=jobs, options=options)
-    except RtbenchError:
+    except (InterruptedRunError, TooManyErrorsError):
         _report_partial(out, began)
         raise
     _report(played)
@@ -191,7 +191,7 @@ def _report(played: Run) -> None:
 
 
 def _report_partial(out: Path, began: float) -> None:
-    """What there is of a run that broke off, if it had begun to be written."""
+    """What there is of a run that broke off: the one whose summary has just been written."""
     from rtbench.cli.locate import run_folders
     from rtbench.folder import SUMMARY
     from rtbench.result import load_run

@@ -95,7 +95,7 @@ class Controller:
             self.position = start + share * delta[:3]
             self.quaternion = multiply(from_rotation_vector(share * delta[3:]), turned)
             self.opening = open_before + share * (opening - open_before)
-            wanted = self._arm.solve(self.angles, self.position, self.quaternion, iterations=2).angles
+            wanted = self._arm.follow(self.angles, self.position, self.quaternion)
             substeps = _share(steps, ticks, tick)
             velocity = (wanted - self.angles) / max(substeps * self._model.opt.timestep, 1e-9)
             # Near singular poses inverse kinematics asks for more than the joints can do: all slow down together.

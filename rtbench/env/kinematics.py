@@ -85,6 +85,11 @@ class Arm:
         error, _ = self._linearise(q, position, quaternion)
         return Solution(q, float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:])))
 
+    def follow(self, angles: Array, position: Array, quaternion: Array) -> Array:
+        """One iteration of `solve`: joint angles float64[7] that come nearer to a pose not far away."""
+        error, jacobian = self._linearise(angles, position, quaternion)
+        return self._step(angles, error, jacobian)
+
     def _linearise(self, q: Array, position: Array, quaternion: Array) -> tuple[Array, Array]:
         here, turned = self.forward(q)
         mujoco.mj_comPos(self._model, self._data)
@@ -93,17 +98,29 @@ class Arm:
         return error, self._jacobian[:, self._dofs]
 
     def _step(self, q: Array, error: Array, jacobian: Array) -> Array:
-        free = np.ones(7, dtype=bool)
         low, high = self.limits[:, 0], self.limits[:, 1]
-        step = np.zeros(7)
-        for _ in range(3):
-            j = jacobian * free
-            inverse = j.T @ np.linalg.inv(j @ j.T + DAMPING**2 * np.eye(6))
-            step = inverse @ error
-            step += (np.eye(7) - inverse @ j) @ (POSTURE * (self.rest - q)) * free
-            step *= min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-9))
-            blocked = free & (((q + step) < low) | ((q + step) > high))
+        posture = POSTURE * (self.rest - q)
+        step = _damped(jacobian, error, posture)
+        free = np.ones(7, dtype=bool)
+        for _ in range(2):
+            blocked = free & ((q + step < low) | (q + step > high))
             if not blocked.any():
                 break
             free &= ~blocked
-        return np.clip(q + step, low, high)
+            step = _damped(jacobian * free, error, posture * free)
+        return np.minimum(np.maximum(q + step, low), high)
+
+
+def _damped(jacobian: Array, error: Array, posture: Array) -> Array:
+    """Joint step float64[7] [rad]: least squares on the error, the posture in its null space.
+
+    With A = J J' + d^2 I, J' A^-1 e + (I - J' A^-1 J) p is p + J' A^-1 (e - J p): one linear system.
+    """
+    square = jacobian @ jacobian.T
+    square[_DIAGONAL] += DAMPING**2
+    step: Array = posture + jacobian.T @ np.linalg.solve(square, error - jacobian @ posture)
+    longest = float(np.abs(step).max())
+    return step if longest <= LONGEST_STEP else step * (LONGEST_STEP / longest)
+
+
+_DIAGONAL = (np.arange(6), np.arange(6))

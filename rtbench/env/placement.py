@@ -29,7 +29,7 @@ NEAR = 0.12
 """Least distance between the footprints of objects that must not start near each other [m]."""
 DROP = 0.001
 """Objects start this far above what they rest on [m]."""
-HANDLES = 0.100
+HANDLES = 0.112
 """Depth before the counter's front in which the handles above an open drawer are in the hand's way [m]."""
 LYING = np.array([math.sqrt(0.5), 0.0, math.sqrt(0.5), 0.0])
 """Turned by 90 degrees about y: the object's z axis lies along x."""
@@ -127,7 +127,7 @@ class Placer:
         x = cavity.center[0] + c * local[0] - s * local[1]
         y = cavity.center[1] + s * local[0] + c * local[1]
         z = cavity.center[2] - cavity.half[2] + obj.half[2] + DROP
-        yaw = cavity.yaw + self._rng.uniform(-0.3, 0.3)
+        yaw = cavity.yaw + self._rng.uniform(-0.12, 0.12)
         return Pose(np.array([x, y, z]), about_z(yaw))
 
 

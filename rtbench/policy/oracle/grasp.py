@@ -103,7 +103,7 @@ def _candidates(view: View, name: str) -> list[Grasp]:
         return [Grasp(position, y, 0.02, float(high[2])) for y in _yaws(view, None)]
     if obj.round and (upright or not obj.rest_lying):
         width = obj.width_at(float(height - pose.position[2])) or obj.grasp_width
-        yaws = [0.0, 0.3, -0.3] if _in_drawer(view, name) else _yaws(view, None)
+        yaws = [0.0] if _in_drawer(view, name) else _yaws(view, None)
         return [Grasp(position, wrap(y), width, float(high[2])) for y in yaws]
     if obj.round:  # lying on its side: across its axis
         along = math.atan2(axis[1], axis[0])

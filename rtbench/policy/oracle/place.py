@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import rotate, wrap
 from rtbench.policy.oracle.drawer import drawer_window
-from rtbench.policy.oracle.grasp import YAW_RANGE, Grasp, crowding
+from rtbench.policy.oracle.grasp import Grasp, crowding
 from rtbench.policy.oracle.hand import MAX_OPENING, PALM, View, move, stay, travel
 from rtbench.world import Region
 
@@ -73,10 +73,9 @@ def near_spot(view: View, name: str, target: str) -> tuple[Array, float]:
     low, high = view.world.box(target)
     middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
     best, least = (middle, view.hand_yaw), math.inf
-    for turn in (0.0, math.pi / 4, -math.pi / 4, math.pi / 2, -math.pi / 2):
-        yaw = wrap(view.hand_yaw + turn)
-        if abs(yaw) > YAW_RANGE and turn:
-            continue
+    # Fixed headings beside the present one: options that moved along with the hand would never be reached.
+    for yaw in (view.hand_yaw, *np.radians([0.0, 45.0, -45.0, 90.0, -90.0])):
+        turn = wrap(yaw - view.hand_yaw)
         own = _turned_half(view, name, turn)
         spots = []
         for angle in np.arange(24) * (2 * math.pi / 24):

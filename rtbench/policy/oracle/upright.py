@@ -225,7 +225,7 @@ def _fall(view: View, name: str) -> Array:
             cost += 10 * max(0.0, radius + size + 0.03 - math.hypot(across, beyond))
         end = pose.position[:2] + (length + 0.10) * direction
         local = region.local(np.array([*end, 0.0]))
-        cost += 20 * max(0.0, float(np.max(np.abs(local[:2]) - region.half[:2])) + 0.02)
+        cost += 60 * max(0.0, float(np.max(np.abs(local[:2]) - region.half[:2])) + 0.02)
         start = world.to_base(type(pose)(np.array([*(pose.position[:2] - 0.08 * direction), 1.0]), pose.quaternion))
         cost += 10 * max(0.0, math.hypot(start.position[0] - 0.2, start.position[1]) - 0.72)
         # A can that is being pushed is pushed on in the same direction.

@@ -1,0 +1,218 @@
+"""Where episodes begin, without any physics."""
+
+import dataclasses
+import itertools
+import math
+
+import hypothesis
+import mujoco
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtbench.catalogue import load_suite, load_task
+from rtbench.env.placement import FINGER_ROOM, NEAR, REACH, Placer
+from rtbench.env.scene import ARM_AHEAD, load_scene
+from rtbench.env.state import SimWorld
+from rtbench.errors import PlacementError
+from rtbench.geometry import tilt_of
+from rtbench.predicate import evaluate, footprint_gap
+from rtbench.seeding import generator
+from rtbench.suite import draw
+
+TASKS = (
+    "pick/coke_can-v0", "move_near/apple_sponge-v0", "move_near/blue_chip_bag_brown_chip_bag-v0",
+    "place_upright/water_bottle-v0", "knock_over/redbull_can-v0", "open_drawer/top_drawer-v0",
+    "place_into/apple_white_bowl-v0", "place_into/sponge_middle_drawer-v0", "pick_from/apple_paper_bowl-v0",
+    "pick_from/sponge_bottom_drawer-v0", "bring/orange-v0",
+)  # fmt: skip
+each_task = pytest.mark.parametrize("name", TASKS)
+OVERHANG = 0.03
+"""The end of a bag may look over the counter's edge [m]."""
+seeds = st.integers(0, 2**31 - 1)
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A world of its own, in which placements are set up and never moved."""
+    scene = load_scene("office_kitchen")
+    return SimWorld(scene, mujoco.MjData(scene.model))
+
+
+def episode(name, seed, objects=None):
+    found = draw(load_suite("seen"), load_task(name), seed)
+    return found if objects is None else dataclasses.replace(found, objects=objects)
+
+
+def place(world, played, attempt=None):
+    """Set up an episode's objects, as the kitchen does with attempt after attempt; gives their poses."""
+    for number in range(20) if attempt is None else [attempt]:
+        try:
+            return _place(world, played, generator("test", played.seed, number))
+        except PlacementError:
+            continue
+    return hypothesis.reject()  # whether the suite's own episodes find room is tested below
+
+
+def _place(world, played, rng):
+    task, data = load_task(played.task), world._data
+    mujoco.mj_resetData(world.scene.model, data)
+    for drawer, opening in task.start.drawers.items():
+        data.joint(drawer).qpos[0] = opening
+    cavities = {d: world.cavity(d) for d in task.start.drawers}
+    poses = Placer(world.scene, task, rng).place(played, cavities)
+    for name, pose in poses.items():
+        joint = data.joint(f"{name}:free")
+        joint.qpos[:3], joint.qpos[3:] = pose.position, pose.quaternion
+    world.set_present(played.objects)
+    mujoco.mj_forward(world.scene.model, data)
+    return poses
+
+
+def inside(played):
+    start = load_task(played.task).start
+    return {o for o, where in start.place.items() if where not in ("counter", "side_counter")}
+
+
+@each_task
+@settings(max_examples=12)
+@given(seed=seeds)
+def test_objects_never_overlap_and_leave_room_for_fingers(world, name, seed):
+    played = episode(name, seed)
+    place(world, played)
+    beside = [o for o in played.objects if o not in inside(played)]
+    for a, b in itertools.combinations(beside, 2):
+        apart = np.linalg.norm(world.pose(a).position[:2] - world.pose(b).position[:2])
+        assert apart > FINGER_ROOM, (a, b)
+        assert world.distance(a, b) >= FINGER_ROOM - 0.004, (a, b)
+
+
+@each_task
+@settings(max_examples=12)
+@given(seed=seeds)
+def test_everything_is_within_reach_and_on_what_it_should_be_on(world, name, seed):
+    played = episode(name, seed)
+    poses = place(world, played)
+    start = load_task(name).start
+    x, y, yaw = world.station(start.station)
+    axis = np.array([x + ARM_AHEAD * math.cos(yaw), y + ARM_AHEAD * math.sin(yaw)])
+    for thing, pose in poses.items():
+        assert np.linalg.norm(pose.position[:2] - axis) <= REACH + 1e-6
+        where = start.place.get(thing, start.station)
+        low, high = world.box(thing)
+        if where in world.scene.spec.counters:
+            region = world.surface(where)
+            assert 0 < low[2] - region.center[2] < 0.002
+            assert region.covers(pose.position, 0.04), thing
+            for corner in itertools.product(*zip(low[:2], high[:2], strict=True)):
+                assert region.covers(np.array([*corner, 0.0]), -OVERHANG), thing
+        else:
+            cavity = world.cavity(where)
+            assert cavity.covers(pose.position)
+            assert low[2] >= cavity.center[2] - cavity.half[2] - 1e-3
+            assert world.distance(thing, where) > -1e-3, "it does not stick in its receptacle"
+
+
+@each_task
+@settings(max_examples=6)
+@given(seed=seeds)
+def test_the_same_seed_gives_the_same_places(world, name, seed):
+    first = place(world, episode(name, seed))
+    place(world, episode(TASKS[0], seed + 1))
+    again = place(world, episode(name, seed))
+    for thing, pose in first.items():
+        assert np.array_equal(pose.position, again[thing].position)
+        assert np.array_equal(pose.quaternion, again[thing].quaternion)
+
+
+@each_task
+def test_other_seeds_give_other_places(world, name):
+    poses = [place(world, episode(name, seed)) for seed in range(8)]
+    common = set.intersection(*({*p} for p in poses)) or {next(iter(poses[0]))}
+    for thing in common:
+        spots = np.array([p[thing].position[:2] for p in poses if thing in p])
+        assert len(np.unique(spots.round(4), axis=0)) == len(spots)
+
+
+@each_task
+@settings(max_examples=6)
+@given(seed=seeds)
+def test_distractors_do_not_move_the_targets(world, name, seed):
+    task = load_task(name)
+    with_others, alone = episode(name, seed), episode(name, seed, task.objects)
+    crowded, empty = place(world, with_others, attempt=0), place(world, alone, attempt=0)
+    for thing in task.objects:
+        assert np.array_equal(crowded[thing].position, empty[thing].position), thing
+        assert np.array_equal(crowded[thing].quaternion, empty[thing].quaternion), thing
+
+
+@pytest.mark.parametrize("name", [t for t in TASKS if load_task(t).start.apart])
+@settings(max_examples=12)
+@given(seed=seeds)
+def test_what_must_be_apart_is(world, name, seed):
+    place(world, episode(name, seed))
+    for a, b in load_task(name).start.apart:
+        assert footprint_gap(world.box(a), world.box(b)) > NEAR / 2
+    assert not evaluate(load_task(name).goal, world)
+
+
+@pytest.mark.parametrize("name", ["place_upright/water_bottle-v0", "place_upright/redbull_can-v0"])
+@settings(max_examples=10)
+@given(seed=seeds)
+def test_what_starts_on_its_side_lies(world, name, seed):
+    poses = place(world, episode(name, seed))
+    target = load_task(name).objects[0]
+    assert tilt_of(poses[target].quaternion) == pytest.approx(math.pi / 2)
+    for thing, pose in poses.items():
+        if thing != target:
+            assert tilt_of(pose.quaternion) < 1e-6
+
+
+def test_the_whole_workspace_is_used(world):
+    """Also to both sides and to both depths."""
+    spots = []
+    for seed in range(60):
+        poses = place(world, episode("pick/coke_can-v0", seed, ("coke_can",)))
+        spots.append(poses["coke_can"].position[:2] - world.scene.to_world("counter", 0, 0))
+    spots = np.array(spots)
+    low, high = np.array(world.scene.spec.workspace.low), np.array(world.scene.spec.workspace.high)
+    for axis in range(2):
+        span = high[axis] - low[axis]
+        assert spots[:, axis].min() < low[axis] + 0.2 * span
+        assert spots[:, axis].max() > high[axis] - 0.3 * span
+
+
+def test_objects_face_all_ways(world):
+    headings = []
+    for seed in range(40):
+        q = place(world, episode("pick/sponge-v0", seed, ("sponge",)))["sponge"].quaternion
+        headings.append(2 * math.atan2(q[3], q[0]) % (2 * math.pi))
+    counts, _ = np.histogram(headings, bins=4, range=(0, 2 * math.pi))
+    assert counts.min() >= 3
+
+
+@pytest.mark.parametrize(
+    "name", ["move_near/blue_chip_bag_brown_chip_bag-v0", "place_into/green_rice_chip_bag_paper_bowl-v0"]
+)
+def test_the_most_crowded_tasks_find_room(kitchen, name):
+    for seed in range(25):
+        kitchen.begin(episode(name, seed))
+        assert kitchen.world.speed(load_task(name).objects[0]) < 0.02
+
+
+def test_an_object_without_room_is_named(world):
+    crowd = tuple(world.scene.objects)
+    with pytest.raises(PlacementError, match="no room for") as caught:
+        _place(world, episode("pick/coke_can-v0", 0, crowd), generator("test"))
+    text = str(caught.value)
+    named = next(o for o in crowd if f"no room for {o!r}" in text)
+    assert named not in text.split("that holds")[1]
+    assert "distractors" in text, "a remedy is named"
+
+
+def test_the_kitchen_says_which_episode_has_no_room(kitchen):
+    played = episode("pick/coke_can-v0", 0, tuple(load_scene("office_kitchen").objects))
+    with pytest.raises(PlacementError, match=f"{played.key}.*no room for"):
+        kitchen.begin(played)
+
