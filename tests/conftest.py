@@ -20,6 +20,11 @@ hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, dera
 hypothesis.settings.load_profile("ci" if os.environ.get("CI", "").lower() == "true" else "dev")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets golden files be written anew."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing")
+
+
 def pytest_configure() -> None:
     """Before any test module imports MuJoCo, which then fixes its back end."""
     try:

@@ -78,7 +78,7 @@ def test_the_fingers_meet_at_the_grip_point(robot):
     assert np.linalg.norm((left + right) / 2 - data.site("grip").xpos) < 0.01
     across = data.site("grip").xmat.reshape(3, 3)[:, 1]
     assert abs((left - right) / np.linalg.norm(left - right) @ across) > 0.99
-    assert data.geom("leftfinger_pad").size[0] == pytest.approx(0.01), "pads are 2 cm wide"
+    assert robot.geom("leftfinger_pad").size[0] == pytest.approx(0.01), "pads are 2 cm wide"
 
 
 def test_the_wrist_camera_looks_along_the_fingers(robot):

@@ -17,13 +17,16 @@ import logging
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import mujoco
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
+
+from rtbench.env.part import Array, Part, cylinder, decimate, fit_capsule, merge, write_obj
+
+Frame = tuple[Array, Array]
+"""Origin float64[3] [m] and rotation matrix float64[3, 3] of a body, world."""
 
 FACE_BUDGET = {"base": 1500, "leftfinger": 300, "rightfinger": 300}
 """Most visual faces of a body, LINK_FACES if not named; 1 ms of software rendering buys 3 to 7 thousand."""
@@ -44,24 +47,16 @@ COLLISION_GROUP = 3
 """Geom group of collision geoms, never drawn."""
 ROBOT_CONTACT = {"contype": 2, "conaffinity": 1}
 """The robot touches the world (contype 1), not itself."""
-ACTUATORS = {  # joint: stiffness [N m/rad], damping [N m s/rad], limit [N m]; limits of the real Panda
+ACTUATORS: dict[str, tuple[float, float, float]] = {
     "joint1": (6000, 300, 87), "joint2": (6000, 300, 87), "joint3": (6000, 250, 87),
     "joint4": (6000, 220, 87), "joint5": (2500, 80, 30), "joint6": (2500, 80, 30),
     "joint7": (2000, 60, 30),
 }  # fmt: skip
+"""Joint: stiffness [N m/rad], damping [N m s/rad], limit [N m]; the limits are the real Panda's."""
 BASE_ACTUATORS = {"base_x": (4e5, 2.2e4), "base_y": (4e5, 2.2e4), "base_yaw": (4e4, 2.4e3)}
 """Stiffness and damping of the base's slides [N/m, N s/m] and its turning [N m/rad, N m s/rad]."""
-FINGER_ACTUATOR = (1500, 60, 30)
+FINGER_ACTUATOR = (1500.0, 60.0, 30.0)
 """Stiffness [N/m], damping [N s/m] and force [N] of a finger: a firm grip that does not dent a can."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A visual or collision piece of a source body, in that body's frame."""
-
-    vertices: NDArray[np.float64]
-    faces: NDArray[np.int64]
-    rgba: tuple[float, ...]
 
 
 def stamp() -> str:
@@ -73,7 +68,9 @@ def stamp() -> str:
 
 def robot_path() -> Path:
     """Path of the baked `robot.xml`; bakes it when it is not in the cache yet."""
-    folder = Path(os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench")) / f"robot-{stamp()}"
+    folder = (
+        Path(os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench")) / f"robot-{stamp()}"
+    )
     if not (folder / "robot.xml").exists():
         _bake_into(folder)
     return folder / "robot.xml"
@@ -112,9 +109,9 @@ def write_robot(folder: Path) -> None:
     for body, group in parts.items():
         share = FACE_BUDGET.get(body, LINK_FACES) / sum(len(p.faces) for p in group)
         for index, part in enumerate(group):
-            lean = _decimate(part, max(int(share * len(part.faces)), MIN_FACES))
+            lean = decimate(part, max(int(share * len(part.faces)), MIN_FACES))
             name = f"{body}_{index}"
-            _write_obj(folder / f"{name}.obj", lean)
+            write_obj(folder / f"{name}.obj", lean)
             spec.add_mesh(name=name, file=f"{name}.obj", inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)
             spec.body(body).add_geom(
                 type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, group=1, contype=0, conaffinity=0,
@@ -123,7 +120,9 @@ def write_robot(folder: Path) -> None:
     spec.meshdir = str(folder)
     spec.compile()
     # Without the scratch folder's name, meshes are found beside the XML, wherever that is moved to.
-    (folder / "robot.xml").write_text(spec.to_xml().replace(f' meshdir="{folder}/"', "").replace(f' meshdir="{folder}"', ""))
+    (folder / "robot.xml").write_text(
+        spec.to_xml().replace(f' meshdir="{folder}/"', "").replace(f' meshdir="{folder}"', "")
+    )
 
 
 _BODIES = {  # our body: robosuite's bodies that move with it
@@ -136,11 +135,11 @@ _BODIES = {  # our body: robosuite's bodies that move with it
 }  # fmt: skip
 
 
-def _frames(source: mujoco.MjModel) -> tuple[mujoco.MjData, dict[str, tuple[NDArray[np.float64], ...]]]:
+def _frames(source: mujoco.MjModel) -> tuple[mujoco.MjData, dict[str, Frame]]:
     """World frames (origin, rotation matrix) of our bodies in the source's zero pose."""
     data = mujoco.MjData(source)
     mujoco.mj_kinematics(source, data)
-    frames = {}
+    frames: dict[str, Frame] = {}
     for ours, theirs in _BODIES.items():
         body = source.body(theirs[0]).id
         frames[ours] = (data.xpos[body].copy(), data.xmat[body].reshape(3, 3).copy())
@@ -148,23 +147,23 @@ def _frames(source: mujoco.MjModel) -> tuple[mujoco.MjData, dict[str, tuple[NDAr
     return data, frames
 
 
-def _visual_parts(source: mujoco.MjModel) -> dict[str, list[_Part]]:
+def _visual_parts(source: mujoco.MjModel) -> dict[str, list[Part]]:
     """Visual geometry by body of ours, merged by colour, in that body's frame."""
     data, frames = _frames(source)
-    merged: dict[str, list[_Part]] = {}
+    merged: dict[str, list[Part]] = {}
     for ours, theirs in _BODIES.items():
         ids = {source.body(t).id for t in theirs}
-        by_colour: dict[tuple[float, ...], list[_Part]] = {}
+        by_colour: dict[tuple[float, ...], list[Part]] = {}
         for geom in range(source.ngeom):
             if source.geom_bodyid[geom] not in ids or source.geom_group[geom] != 1:
                 continue
             part = _geom_part(source, data, geom, frames[ours])
             by_colour.setdefault(part.rgba, []).append(part)
-        merged[ours] = [_merge(group) for group in by_colour.values()]
+        merged[ours] = [merge(group) for group in by_colour.values()]
     return merged
 
 
-def _geom_part(source: mujoco.MjModel, data: mujoco.MjData, geom: int, frame: tuple[NDArray[np.float64], ...]) -> _Part:
+def _geom_part(source: mujoco.MjModel, data: mujoco.MjData, geom: int, frame: Frame) -> Part:
     if source.geom_type[geom] == mujoco.mjtGeom.mjGEOM_MESH:
         mesh = source.geom_dataid[geom]
         first, count = source.mesh_vertadr[mesh], source.mesh_vertnum[mesh]
@@ -172,61 +171,14 @@ def _geom_part(source: mujoco.MjModel, data: mujoco.MjData, geom: int, frame: tu
         first, count = source.mesh_faceadr[mesh], source.mesh_facenum[mesh]
         faces = source.mesh_face[first : first + count].astype(np.int64)
     else:  # the two cylinders of the column
-        vertices, faces = _cylinder(*source.geom_size[geom, :2])
+        vertices, faces = cylinder(*source.geom_size[geom, :2])
     mujoco.mj_kinematics(source, data)
     world = vertices @ data.geom_xmat[geom].reshape(3, 3).T + data.geom_xpos[geom]
     origin, rotation = frame
     material = source.geom_matid[geom]
     rgba = source.mat_rgba[material] if material >= 0 else source.geom_rgba[geom]
     # Two nearby greys are one part: fewer draw calls, and nobody sees the difference.
-    return _Part((world - origin) @ rotation, faces, tuple(float(np.round(c * 4) / 4) for c in rgba))
-
-
-def _cylinder(radius: float, half: float, sides: int = 24) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    angle = np.arange(sides) * (2 * np.pi / sides)
-    ring = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    low, high = np.insert(ring, 2, -half, axis=1), np.insert(ring, 2, half, axis=1)
-    i, j = np.arange(sides), (np.arange(sides) + 1) % sides
-    side = np.concatenate([np.stack([i, j, sides + j], 1), np.stack([i, sides + j, sides + i], 1)])
-    cap = np.stack([np.full(sides, 2 * sides), sides + i, sides + j], 1)
-    return np.concatenate([low, high, [[0, 0, half]]]), np.concatenate([side, cap])
-
-
-def _merge(parts: list[_Part]) -> _Part:
-    offsets = np.cumsum([0] + [len(p.vertices) for p in parts[:-1]])
-    faces = np.concatenate([p.faces + o for p, o in zip(parts, offsets, strict=True)])
-    return _Part(np.concatenate([p.vertices for p in parts]), faces, parts[0].rgba)
-
-
-def _decimate(part: _Part, target: int) -> _Part:
-    import fast_simplification
-
-    if target >= len(part.faces):
-        return part
-    # Weld first: decimation cannot close cracks between vertices that only look the same. CAD parts of many
-    # loose pieces (the base's 65,000 faces of screws and slots) resist it until nearby vertices are one.
-    for grid in (1e-5, 2e-3, 5e-3, 1e-2, 1.5e-2):
-        cells, first, inverse = np.unique(
-            np.round(part.vertices / grid), axis=0, return_index=True, return_inverse=True
-        )
-        faces = inverse.reshape(-1)[part.faces]
-        faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 0] != faces[:, 2])]
-        _, unique = np.unique(np.sort(faces, axis=1), axis=0, return_index=True)
-        faces = faces[np.sort(unique)]
-        vertices = part.vertices[first]
-        if len(faces) > target:
-            vertices, faces = fast_simplification.simplify(
-                vertices.astype(np.float32), faces.astype(np.int32), target_count=target, agg=6
-            )
-        if len(faces) <= 1.3 * target:
-            break
-    return _Part(vertices.astype(np.float64), faces.astype(np.int64), part.rgba)
-
-
-def _write_obj(path: Path, part: _Part) -> None:
-    lines = [f"v {x:.5f} {y:.5f} {z:.5f}" for x, y, z in part.vertices]
-    lines += [f"f {a + 1} {b + 1} {c + 1}" for a, b, c in part.faces]
-    path.write_text("\n".join(lines) + "\n")
+    return Part((world - origin) @ rotation, faces, tuple(float(np.round(c * 4) / 4) for c in rgba))
 
 
 def _skeleton(source: mujoco.MjModel) -> mujoco.MjSpec:
@@ -246,7 +198,9 @@ def _skeleton(source: mujoco.MjModel) -> mujoco.MjSpec:
         relative = previous[1].T @ rotation
         quaternion = np.zeros(4)
         mujoco.mju_mat2Quat(quaternion, relative.flatten())
-        body = parent.add_body(name=name, pos=previous[1].T @ (origin - previous[0]), quat=quaternion, gravcomp=1)
+        body = parent.add_body(
+            name=name, pos=previous[1].T @ (origin - previous[0]), quat=quaternion, gravcomp=1
+        )
         _add_inertia(source, body, name)
         _add_joints(source, body, name)
         parent, previous = body, frames[name]
@@ -278,21 +232,30 @@ def _add_joints(source: mujoco.MjModel, body: mujoco.MjsBody, name: str) -> None
         body.add_joint(name="base_yaw", type=hinge, axis=[0, 0, 1])
         return
     finger = name.endswith("finger")
-    theirs = f"gripper0_right_finger_joint{1 if name == 'leftfinger' else 2}" if finger else f"robot0_joint{name[-1]}"
+    theirs = (
+        f"gripper0_right_finger_joint{1 if name == 'leftfinger' else 2}"
+        if finger
+        else f"robot0_joint{name[-1]}"
+    )
     joint = source.joint(theirs).id
     added = body.add_joint(
         name=f"finger{1 if name == 'leftfinger' else 2}" if finger else f"joint{name[-1]}",
         type=slide if finger else hinge, axis=source.jnt_axis[joint], range=source.jnt_range[joint],
     )  # fmt: skip
-    added.armature = 0.3 if finger else 0.3
-    # All damping is the actuators': see the integrator in `rtbench.env.scene`.
+    added.armature = 0.3  # all damping is the actuators': see the integrator in `rtbench.env.scene`
 
 
-def _add_collision(source: mujoco.MjModel, spec: mujoco.MjSpec, frames: dict[str, tuple[NDArray[np.float64], ...]]) -> None:
-    box, capsule, cylinder = (mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER)
+def _add_collision(source: mujoco.MjModel, spec: mujoco.MjSpec, frames: dict[str, Frame]) -> None:
+    box, capsule, cylinder = (
+        mujoco.mjtGeom.mjGEOM_BOX,
+        mujoco.mjtGeom.mjGEOM_CAPSULE,
+        mujoco.mjtGeom.mjGEOM_CYLINDER,
+    )
 
     def add(body: str, name: str, kind: mujoco.mjtGeom, **where: object) -> mujoco.MjsGeom:
-        return spec.body(body).add_geom(name=name, type=kind, group=COLLISION_GROUP, mass=0, **ROBOT_CONTACT, **where)
+        return spec.body(body).add_geom(
+            name=name, type=kind, group=COLLISION_GROUP, mass=0, **ROBOT_CONTACT, **where
+        )
 
     add("base", "wheels", box, size=[0.35, 0.25, 0.17], pos=[0, 0, 0.20])
     add("base", "column", cylinder, size=[0.12, 0.17, 0], pos=[0.15, 0, 0.54])
@@ -300,7 +263,7 @@ def _add_collision(source: mujoco.MjModel, spec: mujoco.MjSpec, frames: dict[str
     for i in range(2, 8):
         geom = source.geom(f"robot0_link{i}_collision").id
         part = _geom_part(source, data, geom, frames[f"link{i}"])
-        start, end, radius = _fit_capsule(part.vertices)
+        start, end, radius = fit_capsule(part.vertices)
         add(f"link{i}", f"link{i}", capsule, fromto=[*start, *end], size=[radius, 0, 0])
     hand = _geom_part(source, data, source.geom("gripper0_right_hand_collision").id, frames["link7"])
     low, high = hand.vertices.min(0), hand.vertices.max(0)
@@ -317,29 +280,16 @@ def _add_collision(source: mujoco.MjModel, spec: mujoco.MjSpec, frames: dict[str
         add(finger, f"{finger}_root", box, size=[0.010, 0.0125, 0.014], pos=[0, side * 0.0130, 0.007])
 
 
-def _fit_capsule(vertices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Capsule (start, end, radius) [m] along the longest principal axis that covers most of a link."""
-    centre = vertices.mean(0)
-    _, _, axes = np.linalg.svd(vertices - centre, full_matrices=False)
-    along = (vertices - centre) @ axes[0]
-    radius = float(np.quantile(np.linalg.norm((vertices - centre) - np.outer(along, axes[0]), axis=1), 0.7))
-    low, high = along.min() + radius, along.max() - radius
-    if low >= high:
-        low = high = (low + high) / 2
-        high += 1e-3
-    return centre + low * axes[0], centre + high * axes[0], radius
-
-
-def _gripper_axes(source: mujoco.MjModel, frames: dict[str, tuple[NDArray[np.float64], ...]]) -> NDArray[np.float64]:
+def _gripper_axes(source: mujoco.MjModel, frames: dict[str, Frame]) -> Array:
     """Rotation of the gripper in link 7: z out of the hand, y along the fingers' opening."""
     data, _ = _frames(source)
     mujoco.mj_kinematics(source, data)
     finger = data.xmat[source.body("gripper0_right_leftfinger").id].reshape(3, 3)
-    rotation: NDArray[np.float64] = frames["link7"][1].T @ finger
+    rotation: Array = frames["link7"][1].T @ finger
     return rotation
 
 
-def _add_grip_point(spec: mujoco.MjSpec, source: mujoco.MjModel, frames: dict[str, tuple[NDArray[np.float64], ...]]) -> None:
+def _add_grip_point(spec: mujoco.MjSpec, source: mujoco.MjModel, frames: dict[str, Frame]) -> None:
     """Site between the finger pads, 4 cm down the fingers, and the wrist camera."""
     data, _ = _frames(source)
     mujoco.mj_kinematics(source, data)
@@ -370,8 +320,14 @@ def _add_actuators(spec: mujoco.MjSpec) -> None:
     )  # fmt: skip
 
 
-def _position_actuator(spec: mujoco.MjSpec, joint: str, stiffness: float, damping: float, limit: float) -> None:
+def _position_actuator(
+    spec: mujoco.MjSpec, joint: str, stiffness: float, damping: float, limit: float
+) -> None:
     actuator = spec.add_actuator(
-        name=joint, target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT, forcerange=[-limit, limit], forcelimited=True
+        name=joint,
+        target=joint,
+        trntype=mujoco.mjtTrn.mjTRN_JOINT,
+        forcerange=[-limit, limit],
+        forcelimited=True,
     )
     actuator.set_to_position(kp=stiffness, kv=damping)

@@ -24,7 +24,12 @@ class Renderer:
     _current: ClassVar[Renderer | None] = None
 
     def __init__(
-        self, model: mujoco.MjModel, profile: Profile = "lean", *, height: int = IMAGE_HEIGHT, width: int = IMAGE_WIDTH
+        self,
+        model: mujoco.MjModel,
+        profile: Profile = "lean",
+        *,
+        height: int = IMAGE_HEIGHT,
+        width: int = IMAGE_WIDTH,
     ) -> None:
         self._model, self.profile = model, profile
         self._height, self._width = height, width

@@ -69,7 +69,9 @@ class Controller:
         if mode is Mode.TERMINATE:
             self.run(steps)
             return True
-        return self._move_arm(action[ARM_SLICE], MAX_OPENING * (1.0 - float(action[GRIPPER])) / 2.0, ticks, steps)
+        return self._move_arm(
+            action[ARM_SLICE], MAX_OPENING * (1.0 - float(action[GRIPPER])) / 2.0, ticks, steps
+        )
 
     def run(self, steps: int) -> None:
         """Let the world go on under the last command."""
@@ -98,7 +100,7 @@ class Controller:
             wanted = self._arm.follow(self.angles, self.position, self.quaternion)
             substeps = _share(steps, ticks, tick)
             velocity = (wanted - self.angles) / max(substeps * self._model.opt.timestep, 1e-9)
-            # Near singular poses inverse kinematics asks for more than the joints can do: all slow down together.
+            # Near singular poses this asks for more than the joints can do: all slow down together.
             velocity /= max(1.0, float(np.max(np.abs(velocity) / MAX_SPEED)))
             self.angles = self.angles + velocity * (substeps * self._model.opt.timestep)
             self._lead = velocity * LAG if tick + 1 < ticks else np.zeros_like(LAG)

@@ -26,7 +26,10 @@ class EventCounter:
     """
 
     def __init__(self, world: SimWorld, task: Task) -> None:
-        self._world, self._targets = world, {*task.objects, *(a for leaf in task.goal.leaves() for a in leaf.arguments)}
+        self._world, self._targets = (
+            world,
+            {*task.objects, *(a for leaf in task.goal.leaves() for a in leaf.arguments)},
+        )
         self._counts = dict.fromkeys(EVENTS, 0)
         self._touched: frozenset[str] = frozenset()
         self._bumping: frozenset[str] = frozenset()

@@ -125,7 +125,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
                 break
             reasons.append(reason)
         else:
-            raise PlacementError(f"episode {episode.key} ({episode.task}): {ATTEMPTS} placements failed. {reasons[-1]}")
+            raise PlacementError(
+                f"episode {episode.key} ({episode.task}): {ATTEMPTS} placements failed. {reasons[-1]}"
+            )
         self._attempt = attempt
         self._control_steps, self._terminated, self._last = 0, False, None
         self._events = EventCounter(stage.world, self._task)
@@ -221,7 +223,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         images = {camera: self._renderer().render(stage.data, camera) for camera in self.cameras}
         hand = stage.world.to_base(stage.world.gripper())
         angles = [float(stage.data.joint(j).qpos[0]) for j in ARM_JOINTS]
-        proprio = np.array([*angles, *hand.position, *hand.quaternion, stage.world.gripper_opening()], dtype=np.float32)
+        proprio = np.array(
+            [*angles, *hand.position, *hand.quaternion, stage.world.gripper_opening()], dtype=np.float32
+        )
         return Observation(images, episode.instruction if episode else "", proprio, self._control_steps)
 
     # Gymnasium --------------------------------------------------------------------------------------
@@ -241,7 +245,13 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         success = self.success()
         over = self._terminated or cut
         info = {"success": success, **self._events.counts()}
-        return self._as_dict(observation), float(success and over), self._terminated, cut and not self._terminated, info
+        return (
+            self._as_dict(observation),
+            float(success and over),
+            self._terminated,
+            cut and not self._terminated,
+            info,
+        )
 
     def render(self) -> NDArray[np.uint8] | None:
         """The head camera's image, if render_mode is 'rgb_array'."""
@@ -310,7 +320,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
                 model.geom_group[geom] = group if used else _HIDDEN
         mujoco.mj_resetData(model, data)
         jitter = rng.uniform(-1.0, 1.0, 3) * START_JITTER
-        for joint, value in zip(BASE_JOINTS, stage.scene.station(self._task.start.station) + jitter, strict=True):
+        for joint, value in zip(
+            BASE_JOINTS, stage.scene.station(self._task.start.station) + jitter, strict=True
+        ):
             data.joint(joint).qpos[0] = value
         for joint, value in zip(ARM_JOINTS, HOME, strict=True):
             data.joint(joint).qpos[0] = value

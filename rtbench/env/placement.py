@@ -60,10 +60,14 @@ class Placer:
             PlacementError: an object finds no room; says which and how much was needed.
         """
         poses: dict[str, Pose] = {}
-        inside = {o: where for o, where in self._task.start.place.items() if where not in self._scene.spec.counters}
+        inside = {
+            o: where for o, where in self._task.start.place.items() if where not in self._scene.spec.counters
+        }
         for name in episode.objects:
             if name not in inside:
-                poses[name] = self._on_counter(name, self._task.start.place.get(name, self._task.start.station))
+                poses[name] = self._on_counter(
+                    name, self._task.start.place.get(name, self._task.start.station)
+                )
         for name in (o for o in episode.objects if o in inside):
             poses[name] = self._inside(name, inside[name], poses, cavities)
         return poses
@@ -76,7 +80,9 @@ class Placer:
         for _ in range(TRIES):
             local = self._rng.uniform(low, high)
             yaw = self._rng.uniform(-math.pi, math.pi)
-            if math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > REACH or not self._clear(name, local, radius):
+            if math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > REACH or not self._clear(
+                name, local, radius
+            ):
                 continue
             self._discs.append(_Disc(name, local, radius))
             x, y = self._scene.to_world(counter, *local)
@@ -100,7 +106,7 @@ class Placer:
         others = ", ".join(d.name for d in self._discs) or "nothing"
         size = f"{100 * (high[0] - low[0]):.0f} x {100 * (high[1] - low[1]):.0f} cm"
         return (
-            f"no room for {name!r} (a disc of {100 * radius:.1f} cm radius and {100 * FINGER_ROOM:.1f} cm beside it) "
+            f"no room for {name!r} (a disc of {100 * radius:.1f} cm radius, {100 * FINGER_ROOM:.1f} cm beside it) "
             f"in the {size} workspace that holds {others}, after {TRIES} tries. Use fewer distractors."
         )
 
@@ -117,7 +123,9 @@ class Placer:
 
     def _in_drawer(self, obj: ObjectSpec, name: str, where: str, cavities: dict[str, Region]) -> Pose:
         if where not in cavities:
-            raise PlacementError(f"{name!r} cannot start in {where!r}: it is neither on the scene's list nor open.")
+            raise PlacementError(
+                f"{name!r} cannot start in {where!r}: it is neither on the scene's list nor open."
+            )
         cavity = cavities[where]
         # Lengthwise, so that fingers that open across have room, and clear of the handles above the drawer.
         low = np.array([-cavity.half[0] + max(obj.half[0] + 0.005, 0.045), -0.06])
@@ -129,5 +137,3 @@ class Placer:
         z = cavity.center[2] - cavity.half[2] + obj.half[2] + DROP
         yaw = cavity.yaw + self._rng.uniform(-0.12, 0.12)
         return Pose(np.array([x, y, z]), about_z(yaw))
-
-

@@ -1,8 +1,8 @@
 """A scene: counters, drawers and a room around the robot, compiled with all its objects into one model.
 
 One model serves every episode of a scene: objects that an episode does not use are parked asleep far
-outside the room. A new model for each set of objects would cost a compilation and an upload of meshes to the renderer,
-some 200 ms an episode; parked objects cost 2 % of a step.
+outside the room. A new model for each set of objects would cost a compilation and an upload of meshes to the
+renderer, some 200 ms an episode.
 """
 
 from __future__ import annotations
@@ -184,13 +184,13 @@ def parking(index: int) -> tuple[float, float, float]:
 
 def _set_options(world: mujoco.MjSpec) -> None:
     world.option.timestep = TIMESTEP
-    # Explicit: implicit damping changes velocities after the contact solver has matched them, so that whatever
-    # the hand carries slides in its grip, 3 cm in ten steps with implicitfast, 0.3 mm so (2026-11-21).
+    # Explicit: implicit damping changes velocities after the contact solver has matched them, so that
+    # whatever the hand carries slides in its grip, 3 cm in ten steps with implicitfast, 0.3 mm so (2026-11-21).
     world.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     world.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_EULERDAMP
     world.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     world.option.impratio = 10
-    # MuJoCo 4.0.0 factors sparse Hessians wrongly (mujoco#3767, mended in 4.0.1, which `mujoco` does not ship yet).
+    # MuJoCo 4.0.0 factors sparse Hessians wrongly (mujoco#3767; 4.0.1 mends it, `mujoco` ships 4.0.0).
     world.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
     world.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
     world.visual.global_.offwidth, world.visual.global_.offheight = 640, 512
@@ -207,10 +207,16 @@ def _add_texture(world: mujoco.MjSpec, name: str, repeat: tuple[float, float]) -
     if world.material(material) is None:
         pixels = label.texture(name)
         texture = world.add_texture(
-            name=name, type=mujoco.mjtTexture.mjTEXTURE_2D, height=pixels.shape[0], width=pixels.shape[1], nchannel=3
+            name=name,
+            type=mujoco.mjtTexture.mjTEXTURE_2D,
+            height=pixels.shape[0],
+            width=pixels.shape[1],
+            nchannel=3,
         )
         texture.data = pixels.tobytes()
-        made = world.add_material(name=material, texuniform=True, texrepeat=repeat, specular=0.1, shininess=0.1)
+        made = world.add_material(
+            name=material, texuniform=True, texrepeat=repeat, specular=0.1, shininess=0.1
+        )
         made.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
     return material
 
@@ -220,7 +226,8 @@ def _add_room(world: mujoco.MjSpec, spec: SceneSpec) -> None:
     middle, half = (low + high) / 2, (high - low) / 2
     world.worldbody.add_geom(
         name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[*middle, 0], size=[*half, 0.1],
-        material=_add_texture(world, spec.floor.texture, (1.0, 1.0)), group=VISUAL_GROUP, friction=STATIC_FRICTION,
+        material=_add_texture(world, spec.floor.texture, (1.0, 1.0)), group=VISUAL_GROUP,
+        friction=STATIC_FRICTION,
     )  # fmt: skip
     wall = _add_texture(world, "plaster", (1.0, 1.0))
     for name, pos, size in (
@@ -250,7 +257,8 @@ def _add_counter(world: mujoco.MjSpec, name: str, counter: CounterSpec, drawers:
     box = mujoco.mjtGeom.mjGEOM_BOX
     body.add_geom(
         name=name, type=box, pos=[depth / 2, 0, height - 0.02], size=[depth / 2, width / 2, 0.02],
-        material=_add_texture(world, counter.texture, (2.0, 2.0)), group=VISUAL_GROUP, friction=STATIC_FRICTION,
+        material=_add_texture(world, counter.texture, (2.0, 2.0)), group=VISUAL_GROUP,
+        friction=STATIC_FRICTION,
     )  # fmt: skip
     top = height - 0.04
     blocks = [(-width / 2, width / 2, 0.0, top, 0.02)]
@@ -272,7 +280,7 @@ def _add_counter(world: mujoco.MjSpec, name: str, counter: CounterSpec, drawers:
 
 
 def _add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerSpec, counter: CounterSpec) -> None:
-    """A box that slides out along the counter's -x, with a bar handle; origin in the middle of the front's face."""
+    """A box that slides out along the counter's -x, with a bar handle; origin in the middle of its front."""
     depth, width, height = DRAWER_SIZE
     pos, quat = _frame(counter)
     c, s = math.cos(math.radians(counter.yaw)), math.sin(math.radians(counter.yaw))
@@ -282,7 +290,11 @@ def _add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerSpec, counter: Co
         name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[-1, 0, 0], range=[0, DRAWER_TRAVEL],
         frictionloss=2.0, damping=np.array([6.0, 0, 0]), armature=0.2,
     )  # fmt: skip
-    box, wood, inside = mujoco.mjtGeom.mjGEOM_BOX, _add_texture(world, "wood", (2.0, 2.0)), [0.82, 0.80, 0.76, 1]
+    box, wood, inside = (
+        mujoco.mjtGeom.mjGEOM_BOX,
+        _add_texture(world, "wood", (2.0, 2.0)),
+        [0.82, 0.80, 0.76, 1],
+    )
     x = 0.02 + depth / 2  # the box behind the 2 cm thick front
     floor = -height / 2 + 0.004
     walls = 0.7 * height
@@ -307,8 +319,8 @@ def _add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerSpec, counter: Co
     )  # fmt: skip
     for side in (-bar, bar):
         body.add_geom(
-            type=capsule, fromto=[-HANDLE_OFFSET, side, 0, 0, side, 0], size=[HANDLE_RADIUS, 0, 0], rgba=steel,
-            group=VISUAL_GROUP, mass=0.02,
+            type=capsule, fromto=[-HANDLE_OFFSET, side, 0, 0, side, 0], size=[HANDLE_RADIUS, 0, 0],
+            rgba=steel, group=VISUAL_GROUP, mass=0.02,
         )  # fmt: skip
 
 
@@ -326,7 +338,12 @@ def _add_head_camera(world: mujoco.MjSpec) -> None:
     look = {"type": mujoco.mjtGeom.mjGEOM_CAPSULE, "rgba": [0.25, 0.25, 0.27, 1], "group": VISUAL_GROUP,
             "contype": 0, "conaffinity": 0, "mass": 0}  # fmt: skip
     base.add_geom(name="mast", fromto=[*knee, *top], size=[0.02, 0, 0], **look)
-    base.add_geom(name="boom", fromto=[*top, position[0] - 0.03, position[1], position[2] + 0.06], size=[0.015, 0, 0], **look)
+    base.add_geom(
+        name="boom",
+        fromto=[*top, position[0] - 0.03, position[1], position[2] + 0.06],
+        size=[0.015, 0, 0],
+        **look,
+    )
 
 
 __all__ = ["COLLISION_GROUP", "Scene", "SceneSpec", "build", "load_scene", "scene_specs"]

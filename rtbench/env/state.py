@@ -124,7 +124,9 @@ class SimWorld:
     def touched(self) -> frozenset[str]:
         """Names of objects and drawers that the robot touches."""
         robot = {ROBOT, *FINGERS}
-        names = {b for a, b in self._contacts() if a in robot} | {a for a, b in self._contacts() if b in robot}
+        names = {b for a, b in self._contacts() if a in robot} | {
+            a for a, b in self._contacts() if b in robot
+        }
         return frozenset(names & {*self._present, *self.scene.spec.drawers})
 
     def bumping(self) -> frozenset[str]:
@@ -175,7 +177,8 @@ class SimWorld:
 
     def base(self) -> Array:
         """Base x, y [m], yaw [rad], float64[3]."""
-        return self._data.qpos[self._base].copy()
+        pose: Array = self._data.qpos[self._base].copy()
+        return pose
 
     def station(self, name: str) -> Array:
         """Where the base stands before a counter, float64[3]."""
@@ -202,7 +205,7 @@ class SimWorld:
 
     def _id(self, name: str) -> int:
         try:
-            return self._body[name]
+            return int(self._body[name])
         except KeyError:
             raise UnknownNameError("object", name, self._present) from None
 

@@ -34,7 +34,8 @@ class OraclePolicy:
         """Nothing to forget."""
 
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
-        """Tokens int64[len(slots), 11] of the rtbench convention."""
+        """Tokens int64[len(slots), 11] of the rtbench convention; what it sees is not needed."""
+        del observations
         return np.stack([RTBENCH.encode(oracle_action(self._envs[slot])) for slot in slots])
 
 

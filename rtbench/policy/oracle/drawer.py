@@ -46,7 +46,11 @@ def open_drawer(view: View, drawer: str) -> Array | None:
     hook = bar + (FINGER_HALF + HANDLE_RADIUS + 0.004) * across + PAST * pointing
     here = view.hand.position
     off = here - hook
-    behind = abs(off @ across) < 0.010 and abs(off @ pointing) < 0.012 and abs(off[1] * forward[0] - off[0] * forward[1]) < 0.05
+    behind = (
+        abs(off @ across) < 0.010
+        and abs(off @ pointing) < 0.012
+        and abs(off[1] * forward[0] - off[0] * forward[1]) < 0.05
+    )
     if behind:
         pull = hook - (PULLED + 0.02 - view.world.opening(drawer)) * forward
         return move(view, pull, lean, 0.0)
@@ -65,11 +69,16 @@ def close_drawer(view: View, drawer: str) -> Array | None:
     off = view.hand.position - start
     level = abs(off[2]) < 0.025 and abs(off @ side) < 0.03 and -0.05 < off @ forward < 0.06
     if level:
-        push = view.hand.position + (view.world.opening(drawer) + 0.03 - min(0.0, float(off @ forward))) * forward
+        push = (
+            view.hand.position
+            + (view.world.opening(drawer) + 0.03 - min(0.0, float(off @ forward))) * forward
+        )
         push += (start - view.hand.position) @ side * side
         push[2] = start[2]
         return move(view, push, lean, 0.0)
-    return _approach(view, _Approach(start, lean, 0.29 * forward - np.array([0.0, 0.0, 0.96]), forward, out=0.0))
+    return _approach(
+        view, _Approach(start, lean, 0.29 * forward - np.array([0.0, 0.0, 0.96]), forward, out=0.0)
+    )
 
 
 @dataclass(frozen=True)

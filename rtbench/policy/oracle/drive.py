@@ -43,7 +43,7 @@ def drive_to(view: View, pose: Array, close: tuple[float, float] = CLOSE) -> Arr
 
 
 def come_near(view: View, point: Array) -> Array | None:
-    """One step of the base, if a point (float64[2] [m], world) is out of the arm's reach; None if it is not."""
+    """One step of the base, if a point float64[2] [m] is out of the arm's reach; None if it is not."""
     c, s = math.cos(view.base[2]), math.sin(view.base[2])
     axis = view.base[:2] + ARM_AHEAD * np.array([c, s])
     d = point - axis
@@ -84,7 +84,9 @@ def _tuck(view: View, *, far: bool) -> Array | None:
 def _move_in_base(view: View, goal: Array) -> Array:
     world = view.in_world(goal)
     carrying = view.carried() is not None
-    return move(view, world, view.hand.quaternion if carrying else view.down(view.hand_yaw), 0.0 if carrying else 0.08)
+    return move(
+        view, world, view.hand.quaternion if carrying else view.down(view.hand_yaw), 0.0 if carrying else 0.08
+    )
 
 
 def _back_off(view: View) -> Array | None:

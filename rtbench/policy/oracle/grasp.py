@@ -155,7 +155,11 @@ def crowding(view: View, name: str, grasp: Grasp) -> float:
         low, high = view.world.box(other)
         d = (low[:2] + high[:2]) / 2 - grasp.position[:2]
         x, y = abs(c * d[0] + s * d[1]), abs(-s * d[0] + c * d[1])
-        radius = float(np.linalg.norm(high[:2] - low[:2])) / 2 * (0.75 if view.world.scene.objects[other].round else 0.9)
+        radius = (
+            float(np.linalg.norm(high[:2] - low[:2]))
+            / 2
+            * (0.75 if view.world.scene.objects[other].round else 0.9)
+        )
         if high[2] > palm:
             worst = max(worst, radius - _gap(x, y, HAND_HALF[0], HAND_HALF[1]))
         elif high[2] > grasp.position[2] - FINGERTIP:

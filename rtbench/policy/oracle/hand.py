@@ -126,7 +126,9 @@ def drive_step(view: View, pose: Array) -> Array:
     return action
 
 
-def travel(view: View, position: Array, quaternion: Array, opening: float, *, ignore: tuple[str, ...] = ()) -> Array:
+def travel(
+    view: View, position: Array, quaternion: Array, opening: float, *, ignore: tuple[str, ...] = ()
+) -> Array:
     """One step of the gripper to a pose, over whatever stands between here and there.
 
     First up until all is cleared, then across, then down. The height is worked out anew at each step.
@@ -165,6 +167,18 @@ def _distance_to_segment(point: Array, start: Array, end: Array) -> float:
     along = end - start
     share = float(np.clip((point - start) @ along / max(float(along @ along), 1e-9), 0.0, 1.0))
     return float(np.linalg.norm(point - start - share * along))
+
+
+def counter_of(view: View, name: str) -> str:
+    """The counter nearest to an object."""
+    position = view.world.pose(name).position
+    counters = view.world.scene.spec.counters
+    return min(counters, key=lambda c: float(np.linalg.norm(view.world.surface(c).center[:2] - position[:2])))
+
+
+def counter_height(view: View, name: str) -> float:
+    """Height of the top of the counter nearest to an object [m]."""
+    return float(view.world.surface(counter_of(view, name)).center[2])
 
 
 def _to_base(view: View, vector: Array) -> Array:

@@ -28,7 +28,9 @@ REACH = (0.30, 0.73)
 """Nearest and farthest spot from the arm's axis [m]."""
 
 
-def put_down(view: View, name: str, spot: Array, ground: float, *, least: float = 0.0, yaw: float | None = None) -> Array:
+def put_down(
+    view: View, name: str, spot: Array, ground: float, *, least: float = 0.0, yaw: float | None = None
+) -> Array:
     """One step of bringing a held object to a spot and letting it go there.
 
     Args:
@@ -69,7 +71,7 @@ def retreat(view: View) -> Array:
 
 
 def near_spot(view: View, name: str, target: str) -> tuple[Array, float]:
-    """The best spot beside a target, float64[2] [m], world, and heading of the hand in the base frame [rad]."""
+    """The best spot beside a target, float64[2] [m], and the hand's heading in the base frame [rad]."""
     low, high = view.world.box(target)
     middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
     best, least = (middle, view.hand_yaw), math.inf
@@ -100,7 +102,8 @@ def _turned_half(view: View, name: str, turn: float) -> Array:
     if obj.round:
         x, y = (high[:2] - low[:2]) / 2
         return np.array([c * x + s * y, s * x + c * y])
-    return np.sum([abs(rotation @ axis[:2]) * h for axis, h in zip(axes, obj.half, strict=True)], axis=0)
+    reach: Array = np.sum([abs(rotation @ a[:2]) * h for a, h in zip(axes, obj.half, strict=True)], axis=0)
+    return reach
 
 
 def free_spot(view: View, name: str, counter: str) -> Array:
@@ -108,7 +111,9 @@ def free_spot(view: View, name: str, counter: str) -> Array:
     workspace = view.world.scene.spec.workspace
     xs = np.linspace(workspace.low[0] + 0.02, workspace.high[0] - 0.02, 4)
     ys = np.linspace(workspace.low[1] + 0.02, workspace.high[1] - 0.02, 13)
-    return _best(view, name, [view.world.scene.to_world(counter, x, y) for x in xs for y in ys], view.hand_yaw)[1]
+    return _best(
+        view, name, [view.world.scene.to_world(counter, x, y) for x in xs for y in ys], view.hand_yaw
+    )[1]
 
 
 def drawer_spot(view: View, name: str, drawer: str) -> Array:
@@ -116,7 +121,9 @@ def drawer_spot(view: View, name: str, drawer: str) -> Array:
     cavity = view.world.cavity(drawer)
     middle, _ = drawer_window(view, drawer)
     across = np.array([-math.sin(cavity.yaw), math.cos(cavity.yaw)])
-    others = [view.world.pose(o).position for o in view.world.names() if o != name and lies_in(view, o, cavity)]
+    others = [
+        view.world.pose(o).position for o in view.world.names() if o != name and lies_in(view, o, cavity)
+    ]
     best, most = middle, -1.0
     for y in (0.0, -0.05, 0.05):
         spot = middle + y * across
@@ -142,7 +149,9 @@ def _best(view: View, name: str, spots: list[Array], yaw: float) -> tuple[float,
     low, high = view.world.box(name)
     here = (low[:2] + high[:2]) / 2
     radius = float(np.max(high[:2] - low[:2])) / 2
-    costs = [_cost(view, name, spot, radius, yaw) + 0.15 * float(np.linalg.norm(spot - here)) for spot in spots]
+    costs = [
+        _cost(view, name, spot, radius, yaw) + 0.15 * float(np.linalg.norm(spot - here)) for spot in spots
+    ]
     best = int(np.argmin(costs))
     return costs[best], spots[best]
 
@@ -167,5 +176,3 @@ def _cost(view: View, name: str, spot: Array, radius: float, yaw: float) -> floa
     grip = grip_low + float(view.hand.position[2] - low[2]) if world.held(name) else grip_low + 0.05
     grasp = Grasp(np.array([*spot, grip]), yaw, 0.06, grip)
     return cost + 5 * crowding(view, name, grasp)
-
-

@@ -16,9 +16,10 @@ from rtbench.geometry import wrap
 from rtbench.policy.oracle.drawer import close_drawer, drawer_of, drawer_station, open_drawer
 from rtbench.policy.oracle.drive import come_near, drive_to
 from rtbench.policy.oracle.grasp import put_back, reach_for
-from rtbench.policy.oracle.hand import View, move
+from rtbench.policy.oracle.hand import View, counter_height, move
+from rtbench.policy.oracle.knock import knock_over
 from rtbench.policy.oracle.place import drawer_spot, free_spot, grip_floor, near_spot, put_down, retreat
-from rtbench.policy.oracle.upright import knock_over, stand_up
+from rtbench.policy.oracle.upright import stand_up
 from rtbench.predicate import OPEN, evaluate
 from rtbench.task import Goal
 
@@ -56,7 +57,7 @@ def _lift(view: View, goal: Goal, name: str) -> Array | None:
 def _put_near(view: View, goal: Goal, name: str, target: str) -> Array | None:
     def spot() -> _Spot:
         place, yaw = near_spot(view, name, target)
-        return _Spot(place, _counter_below(view, target), yaw=yaw)
+        return _Spot(place, counter_height(view, target), yaw=yaw)
 
     return _bring(view, goal, name, spot)
 
@@ -68,7 +69,9 @@ def _put_on(view: View, goal: Goal, name: str, surface: str) -> Array | None:
     if evaluate(goal, view.world):
         return None
     if view.world.held(name) and not _at_counter(view, surface):
-        return _first(lambda: _raise(view, name, surface), lambda: drive_to(view, view.world.station(surface)))
+        return _first(
+            lambda: _raise(view, name, surface), lambda: drive_to(view, view.world.station(surface))
+        )
     return _bring(view, goal, name, spot)
 
 
@@ -150,7 +153,7 @@ _MAKERS: dict[str, Callable[..., Array | None]] = {
     "closed": _close,
     "at": _drive,
 }
-"""What makes a predicate true. The first one in the goal leads; 'released', 'still' and 'out' come with it."""
+"""What makes a predicate true. The first in this order leads; 'released', 'still' and 'out' come with it."""
 
 
 def _fetch(view: View, name: str) -> Array | None:
@@ -203,7 +206,10 @@ def _only_letting_go_is_left(view: View, goal: Goal) -> bool:
 def _round_it(view: View, name: str) -> bool:
     """Whether the fingers are still round an object that they have let go."""
     low, high = view.world.box(name)
-    return bool(np.all(view.hand.position > low - 0.02) and np.all(view.hand.position < high + [0.02, 0.02, 0.012]))
+    return bool(
+        np.all(view.hand.position > low - 0.02)
+        and np.all(view.hand.position < high + np.array([0.02, 0.02, 0.012]))
+    )
 
 
 def _raise(view: View, name: str, surface: str) -> Array | None:
@@ -217,7 +223,9 @@ def _raise(view: View, name: str, surface: str) -> Array | None:
 
 def _at_counter(view: View, counter: str) -> bool:
     station = view.world.station(counter)
-    return bool(np.linalg.norm(view.base[:2] - station[:2]) < 0.15 and abs(wrap(view.base[2] - station[2])) < 0.2)
+    return bool(
+        np.linalg.norm(view.base[:2] - station[:2]) < 0.15 and abs(wrap(view.base[2] - station[2])) < 0.2
+    )
 
 
 def _draw(view: View, drawer: str) -> Array | None:
@@ -237,13 +245,6 @@ def _first(*steps: Callable[[], Array | None]) -> Array | None:
 def _at_drawer(view: View, drawer: str) -> Array | None:
     """One step of the base to where the drawer can be worked; None while it stands there."""
     return drive_to(view, drawer_station(view, drawer), (0.06, 0.08))
-
-
-def _counter_below(view: View, name: str) -> float:
-    """Height of the counter that an object stands on, or of the nearest [m]."""
-    position = view.world.pose(name).position
-    regions = [view.world.surface(c) for c in view.world.scene.spec.counters]
-    return float(min(regions, key=lambda r: float(np.linalg.norm(r.center[:2] - position[:2]))).center[2])
 
 
 def _counter_top(view: View, counter: str) -> float:

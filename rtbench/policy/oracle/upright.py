@@ -1,4 +1,4 @@
-"""Standing a lying can or bottle up, and knocking a standing one over."""
+"""Standing a lying can or bottle up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import about_z, difference, from_rotation_vector, multiply, rotate, wrap
 from rtbench.policy.oracle.grasp import Grasp, reach_for
-from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, MAX_OPENING, PALM, View, move, stay, travel
+from rtbench.policy.oracle.hand import (
+    FINGERTIP,
+    HAND_HALF,
+    PALM,
+    View,
+    counter_height,
+    counter_of,
+    move,
+    stay,
+)
 from rtbench.world import Pose
 
 Array = NDArray[np.float64]
@@ -19,16 +28,14 @@ Array = NDArray[np.float64]
 LEVEL_HEIGHT = 0.097
 """Height at which the level hand holds an object over the counter [m]: wrist and forearm just clear it."""
 HEADINGS = np.array([50, 70, 90, 110, 30])
-"""Headings of the level hand off the arm's own direction [degrees] with the gripper's x axis up, mirrored with it
-down: at the others the wrist meets its limits."""
+"""Headings of the level hand off the arm's own direction [degrees] with the gripper's x axis up, mirrored
+with it down: at the others the wrist meets its limits."""
 LEVEL_LIFT = 0.10
 """Height over the counter [m] at which a gripped can is turned."""
 CHECKED = 20
 """So many of the best places are tried out by inverse kinematics."""
 EASY_POSE = (0.55, 0.0, 1.12)
 """Grip point in the base frame from which the arm gets anywhere [m]."""
-FELLED = math.radians(60)
-"""Leaning so far it falls by itself."""
 
 
 @dataclass(frozen=True)
@@ -43,32 +50,45 @@ class _Stand:
 
 def stand_up(view: View, name: str) -> Array | None:
     """One step of standing an object up; None when it stands and is free."""
-    world = view.world
-    axis = rotate(world.pose(name).quaternion, [0.0, 0.0, 1.0])
-    if not world.held(name):
-        if axis[2] > math.cos(0.17):
-            return None
-        return _grasp(view, name, axis)
-    low, _ = world.box(name)
-    lift = float(low[2]) - _counter_below(view, name)
-    upright = axis[2] > math.cos(0.10)
-    if not upright and lift < 0.03 and view.leaning < 0.2:
-        return move(view, view.hand.position + [0.0, 0.0, 0.08], view.hand.quaternion, 0.0)
-    here = world.pose(name).position[:2]
-    if upright and lift < 0.03:
-        blocked = bool(world.bumping()) and lift < 0.025
+    axis = rotate(view.world.pose(name).quaternion, [0.0, 0.0, 1.0])
+    if not view.world.held(name):
+        return None if axis[2] > math.cos(0.17) else _grasp(view, name, axis)
+    lift = float(view.world.box(name)[0][2]) - counter_height(view, name)
+    if axis[2] > math.cos(0.10):
+        return _set_down(view, name, axis, lift)
+    if lift < 0.03 and view.leaning < 0.2:
+        return _by(view, [0.0, 0.0, 0.08], view.hand.quaternion)
+    return _turn_up(view, name, axis)
+
+
+def _set_down(view: View, name: str, axis: Array, lift: float) -> Array:
+    """One step of bringing an upright object over its place and down, and of letting go."""
+    if lift < 0.03:
+        blocked = lift < 0.025 and bool(view.world.bumping())
         if lift > 0.006 and not blocked:
-            return move(view, view.hand.position - [0.0, 0.0, lift - 0.002], view.hand.quaternion, 0.0)
+            return _by(view, [0.0, 0.0, 0.002 - lift], view.hand.quaternion)
         return stay(view, view.opening + 0.022)
     stand = _best_stand(view, name, axis)
+    if stand is None or np.linalg.norm(stand.spot - view.world.pose(name).position[:2]) >= 0.03:
+        return _turn_up(view, name, axis)
+    return _by(view, [0.0, 0.0, 0.002 - lift], stand.quaternion)
+
+
+def _turn_up(view: View, name: str, axis: Array) -> Array:
+    """One step of levelling the hand, high over the place where the object is to stand."""
+    stand = _best_stand(view, name, axis)
     if stand is None:  # from here the arm cannot: start over from an easy pose
-        return move(view, view.in_world(EASY_POSE), view.down(view.hand_yaw if view.leaning < 1.0 else 0.0), 0.0)
-    across = stand.spot - here
-    height = _counter_below(view, name) + LEVEL_LIFT + float(world.scene.objects[name].half[2]) + _towards_top(view, name)
-    if np.linalg.norm(across) < 0.03 and upright:
-        return move(view, view.hand.position - [0.0, 0.0, lift - 0.002], stand.quaternion, 0.0)
-    goal = np.array([*(view.hand.position[:2] + across), height])
-    return move(view, goal, stand.quaternion, 0.0)
+        easy = view.down(view.hand_yaw if view.leaning < 1.0 else 0.0)
+        return move(view, view.in_world(EASY_POSE), easy, 0.0)
+    across = stand.spot - view.world.pose(name).position[:2]
+    half = float(view.world.scene.objects[name].half[2])
+    height = counter_height(view, name) + LEVEL_LIFT + half + _towards_top(view, name)
+    return move(view, np.array([*(view.hand.position[:2] + across), height]), stand.quaternion, 0.0)
+
+
+def _by(view: View, offset: list[float], quaternion: Array) -> Array:
+    """One step by an offset [m], world, holding on."""
+    return move(view, view.hand.position + np.array(offset), quaternion, 0.0)
 
 
 def _grasp(view: View, name: str, axis: Array) -> Array | None:
@@ -88,12 +108,12 @@ def _grasp_lying(view: View, name: str, axis: Array, turn: float) -> Grasp:
 
 
 def _towards_top(view: View, name: str) -> float:
-    """How far from its middle an object is gripped [m]: high enough for the level wrist to clear the counter."""
+    """How far from its middle an object is gripped [m]: so that the level wrist clears the counter."""
     return float(np.clip(LEVEL_HEIGHT - view.world.scene.objects[name].half[2], 0.0, 0.036))
 
 
 def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
-    """The nearest free place and easiest heading of the level hand at which the arm can stand it up, if any."""
+    """The nearest free place and easiest heading at which the arm can stand it up, if any."""
     current = multiply(difference_to_up(axis), view.hand.quaternion)
     heading = rotate(current, [0.0, 0.0, 1.0])
     now = math.atan2(heading[1], heading[0])
@@ -115,8 +135,12 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
 
 
 def _stand_spots(view: View, name: str) -> list[Array]:
-    counter = _counter_name(view, name)
-    return [view.world.scene.to_world(counter, x, y) for x in (0.07, 0.11, 0.15) for y in np.linspace(-0.3, 0.3, 9)]
+    counter = counter_of(view, name)
+    return [
+        view.world.scene.to_world(counter, x, y)
+        for x in (0.07, 0.11, 0.15)
+        for y in np.linspace(-0.3, 0.3, 9)
+    ]
 
 
 def _level_crowding(view: View, name: str, spot: Array, heading: float) -> float:
@@ -130,7 +154,10 @@ def _level_crowding(view: View, name: str, spot: Array, heading: float) -> float
         low, high = view.world.box(other)
         d = (low[:2] + high[:2]) / 2 - spot
         size = float(np.max(high[:2] - low[:2])) / 2
-        along, across = -(c * d[0] + s * d[1]), -s * d[0] + c * d[1]  # along: back from the object to the wrist
+        along, across = (
+            -(c * d[0] + s * d[1]),
+            -s * d[0] + c * d[1],
+        )  # along: back from the object to the wrist
         beyond = math.hypot(max(0.0, -along, along - 0.30), max(0.0, abs(across) - HAND_HALF[1]))
         worst = max(worst, size - beyond, radius + size - float(np.linalg.norm(d)))
     return worst
@@ -152,11 +179,13 @@ def _bearing(view: View, spot: Array) -> float:
 
 
 def _reachable(view: View, name: str, spot: Array, quaternion: Array) -> bool:
-    """Whether the arm gets from where it is to standing the object there, in steps as the controller takes."""
+    """Whether the arm gets from where it is to standing the object there, in small steps."""
     arm, controller = view.env.arm, view.env.controller
     half = float(view.world.scene.objects[name].half[2])
-    counter = _counter_below(view, name)
-    target = view.world.to_base(Pose(np.array([*spot, counter + half + _towards_top(view, name)]), quaternion))
+    counter = counter_height(view, name)
+    target = view.world.to_base(
+        Pose(np.array([*spot, counter + half + _towards_top(view, name)]), quaternion)
+    )
     angles = controller.angles
     here, turned = arm.forward(angles)
     whole = difference(target.quaternion, turned)
@@ -170,81 +199,3 @@ def _reachable(view: View, name: str, spot: Array, quaternion: Array) -> bool:
         angles = solution.angles
     there = solution.position_error < 0.01 and solution.rotation_error < 0.05
     return there and arm.lowest(angles) > counter + 0.003
-
-
-def knock_over(view: View, name: str) -> Array | None:
-    """One step of pushing an object over; None once it is falling or lies."""
-    world = view.world
-    axis = rotate(world.pose(name).quaternion, [0.0, 0.0, 1.0])
-    if axis[2] < math.cos(FELLED):
-        return None
-    if world.held(name):
-        return stay(view, MAX_OPENING)
-    direction = _fall(view, name)
-    low, high = world.box(name)
-    height = float(high[2]) - 0.020 if axis[2] > 0.98 else max(float(high[2]) - 0.03, float(low[2]) + 0.06)
-    pose = world.pose(name)
-    radius = float(world.scene.objects[name].width_at(float(world.scene.objects[name].half[2]) - 0.03)) / 2
-    top = pose.position[:2] + axis[:2] * float(world.scene.objects[name].half[2])
-    start = np.array([*(top - (radius + 0.035) * direction), height])
-    yaw = wrap(math.atan2(direction[1], direction[0]) - float(view.base[2]))
-    yaw = yaw if abs(yaw) <= math.pi / 2 else wrap(yaw + math.pi)
-    quaternion = view.down(yaw)
-    off = view.hand.position - start
-    along = float(off[:2] @ direction)
-    across = abs(float(off[0] * direction[1] - off[1] * direction[0]))
-    ready = across < 0.015 and abs(off[2]) < 0.02 and -0.05 < along < 0.12 and view.opening < 0.01
-    if ready:
-        push = np.array([*(view.hand.position[:2] + 0.05 * direction), height])
-        return move(view, push, quaternion, 0.0)
-    over = view.hand.position[2] - FINGERTIP > high[2] + 0.01
-    if np.linalg.norm(off[:2]) < 0.015 or not over and np.linalg.norm(off[:2]) < 0.03:
-        return move(view, start, quaternion, 0.0)
-    above = np.array([*start[:2], float(high[2]) + FINGERTIP + 0.03])
-    return travel(view, above, quaternion, 0.0)
-
-
-def _fall(view: View, name: str) -> Array:
-    """Unit vector float64[2], world: where the object may fall without hitting others or leaving the counter."""
-    world = view.world
-    pose, obj = world.pose(name), world.scene.objects[name]
-    length, radius = float(2 * obj.half[2]), float(obj.half[0])
-    region = world.surface(_counter_name(view, name))
-    best, least = np.array([1.0, 0.0]), math.inf
-    for angle in np.arange(16) * (2 * math.pi / 16):
-        direction = np.array([math.cos(angle), math.sin(angle)])
-        cost = 0.0
-        for other in world.names():
-            if other == name:
-                continue
-            low, high = world.box(other)
-            d = (low[:2] + high[:2]) / 2 - pose.position[:2]
-            along, across = float(d @ direction), abs(float(d[0] * direction[1] - d[1] * direction[0]))
-            size = float(np.max(high[:2] - low[:2])) / 2
-            beyond = max(0.0, -along - 0.09, along - length - 0.09)
-            cost += 10 * max(0.0, radius + size + 0.03 - math.hypot(across, beyond))
-        end = pose.position[:2] + (length + 0.10) * direction
-        local = region.local(np.array([*end, 0.0]))
-        cost += 60 * max(0.0, float(np.max(np.abs(local[:2]) - region.half[:2])) + 0.02)
-        start = world.to_base(type(pose)(np.array([*(pose.position[:2] - 0.08 * direction), 1.0]), pose.quaternion))
-        cost += 10 * max(0.0, math.hypot(start.position[0] - 0.2, start.position[1]) - 0.72)
-        # A can that is being pushed is pushed on in the same direction.
-        lean = rotate(pose.quaternion, [0.0, 0.0, 1.0])[:2]
-        cost -= 3.0 * float(lean @ direction)
-        hand = view.hand.position[:2] - pose.position[:2]
-        cost += 0.05 * float(hand @ direction)
-        if cost < least:
-            best, least = direction, cost
-    return best
-
-
-def _counter_name(view: View, name: str) -> str:
-    position = view.world.pose(name).position
-    counters = view.world.scene.spec.counters
-    return min(counters, key=lambda c: float(np.linalg.norm(view.world.surface(c).center[:2] - position[:2])))
-
-
-def _counter_below(view: View, name: str) -> float:
-    return float(view.world.surface(_counter_name(view, name)).center[2])
-
-

@@ -1,0 +1,111 @@
+"""Knocking a standing can or bottle over."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.scene import ARM_AHEAD
+from rtbench.geometry import rotate, wrap
+from rtbench.policy.oracle.hand import FINGERTIP, MAX_OPENING, View, counter_of, move, stay, travel
+from rtbench.world import Pose
+
+Array = NDArray[np.float64]
+
+FELLED = math.radians(60)
+"""Leaning so far it falls by itself."""
+BELOW_TOP = 0.020
+"""The fingers push this far below the top [m]."""
+RUN_UP = 0.035
+"""The push starts this far before the object's side [m]."""
+FALL_ROOM = 0.10
+"""Room kept beyond where the top comes to lie [m]: cans roll a little."""
+
+
+@dataclass(frozen=True)
+class _Push:
+    """How an object is pushed over."""
+
+    direction: Array
+    """Unit vector float64[2], world."""
+    start: Array
+    """Grip point from which the push starts [m], world."""
+    quaternion: Array
+    """Of the hand, world."""
+    top: float
+    """Height of the object's top [m]."""
+
+
+def knock_over(view: View, name: str) -> Array | None:
+    """One step of pushing an object over; None once it is falling or lies."""
+    if rotate(view.world.pose(name).quaternion, [0.0, 0.0, 1.0])[2] < math.cos(FELLED):
+        return None
+    if view.world.held(name):
+        return stay(view, MAX_OPENING)
+    push = _push(view, name)
+    off = view.hand.position - push.start
+    along = float(off[:2] @ push.direction)
+    across = abs(float(off[0] * push.direction[1] - off[1] * push.direction[0]))
+    if across < 0.015 and abs(off[2]) < 0.02 and -0.05 < along < 0.12 and view.opening < 0.01:
+        onwards = view.hand.position[:2] + 0.05 * push.direction
+        return move(view, np.array([*onwards, push.start[2]]), push.quaternion, 0.0)
+    aside = float(np.linalg.norm(off[:2]))
+    over = view.hand.position[2] - FINGERTIP > push.top + 0.01
+    if aside < (0.015 if over else 0.03):
+        return move(view, push.start, push.quaternion, 0.0)
+    above = np.array([*push.start[:2], push.top + FINGERTIP + 0.03])
+    return travel(view, above, push.quaternion, 0.0)
+
+
+def _push(view: View, name: str) -> _Push:
+    obj, pose = view.world.scene.objects[name], view.world.pose(name)
+    axis = rotate(pose.quaternion, [0.0, 0.0, 1.0])
+    low, high = view.world.box(name)
+    direction = _fall(view, name)
+    height = (
+        float(high[2]) - BELOW_TOP if axis[2] > 0.98 else max(float(high[2]) - 0.03, float(low[2]) + 0.06)
+    )
+    radius = obj.width_at(float(obj.half[2]) - 0.03) / 2
+    top = pose.position[:2] + axis[:2] * float(obj.half[2])
+    yaw = wrap(math.atan2(direction[1], direction[0]) - float(view.base[2]))
+    yaw = yaw if abs(yaw) <= math.pi / 2 else wrap(yaw + math.pi)
+    start = np.array([*(top - (radius + RUN_UP) * direction), height])
+    return _Push(direction, start, view.down(yaw), float(high[2]))
+
+
+def _fall(view: View, name: str) -> Array:
+    """Unit vector float64[2], world: where the object falls clear of others and stays on the counter."""
+    angles = np.arange(16) * (2 * math.pi / 16)
+    directions = [np.array([math.cos(a), math.sin(a)]) for a in angles]
+    return min(directions, key=lambda direction: _fall_cost(view, name, direction))
+
+
+def _fall_cost(view: View, name: str, direction: Array) -> float:
+    pose, obj = view.world.pose(name), view.world.scene.objects[name]
+    length, radius = float(2 * obj.half[2]), float(obj.half[0])
+    cost = 0.0
+    for other in view.world.names():
+        if other != name:
+            low, high = view.world.box(other)
+            size = float(np.max(high[:2] - low[:2])) / 2
+            gap = _from_strip((low[:2] + high[:2]) / 2 - pose.position[:2], direction, length)
+            cost += 10 * max(0.0, radius + size + 0.03 - gap)
+    region = view.world.surface(counter_of(view, name))
+    end = region.local(np.array([*(pose.position[:2] + (length + FALL_ROOM) * direction), 0.0]))
+    cost += 60 * max(0.0, float(np.max(np.abs(end[:2]) - region.half[:2])) + 0.02)
+    behind = np.array([*(pose.position[:2] - 0.08 * direction), 1.0])
+    start = view.world.to_base(Pose(behind, pose.quaternion)).position
+    cost += 10 * max(0.0, math.hypot(start[0] - ARM_AHEAD, start[1]) - 0.72)
+    # What leans already is pushed on the same way; else the side that the hand is on is preferred.
+    lean = rotate(pose.quaternion, [0.0, 0.0, 1.0])[:2]
+    hand = view.hand.position[:2] - pose.position[:2]
+    return cost - 3.0 * float(lean @ direction) + 0.05 * float(hand @ direction)
+
+
+def _from_strip(point: Array, direction: Array, length: float) -> float:
+    """Distance [m] of a point from the line of the push, from 9 cm before the object to its far end."""
+    along, across = float(point @ direction), abs(float(point[0] * direction[1] - point[1] * direction[0]))
+    return math.hypot(across, max(0.0, -along - 0.09, along - length - 0.09))
