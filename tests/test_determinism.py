@@ -149,7 +149,7 @@ def test_in_another_process(alone):
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="kernels named are those of x86")
 @pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])
 def test_with_the_linear_algebra_of_another_processor(alone, kernel):
-    """numpy's OpenBLAS computes last bits by the processor's model; the simulation must not depend on them."""
+    """OpenBLAS computes last bits by the processor's model; the simulation must not depend on them."""
     found = elsewhere(("drive", "pick"), OPENBLAS_CORETYPE=kernel)
     assert found == {skill: alone[skill][0] for skill in ("drive", "pick")}
 
@@ -183,7 +183,7 @@ def here():
 
 
 def golden():
-    return json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+    return json.loads(GOLDEN.read_text())
 
 
 @pytest.mark.parametrize("skill", sorted(BY_SKILL))
@@ -195,11 +195,13 @@ def test_golden(kitchen, request, skill):
         "first": hashes[0], "last": hashes[-1],
     }  # fmt: skip
     if request.config.getoption("--update-golden"):
-        known = golden()
+        known = golden() if GOLDEN.exists() else {}
         known.setdefault(here(), {})[skill] = found
         GOLDEN.parent.mkdir(exist_ok=True)
         GOLDEN.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
         return
     if here() not in golden():
         pytest.skip(f"no golden values for {here()}; known: {', '.join(golden()) or 'none'}")
-    assert found == golden()[here()].get(skill), "a change of behaviour needs a new version: see this file's top"
+    assert found == golden()[here()].get(skill), (
+        "a change of behaviour needs a new version: see this file's top"
+    )

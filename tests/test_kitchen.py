@@ -218,7 +218,7 @@ def test_nothing_can_be_asked_before_an_episode_begins():
         ({"cameras": ("heat",)}, "head"),
         ({"profile": "leen"}, "lean"),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_an_unknown_setting_is_told_with_the_nearest(setting, match):
     with pytest.raises(UnknownNameError, match=match):

@@ -215,4 +215,3 @@ def test_the_kitchen_says_which_episode_has_no_room(kitchen):
     played = episode("pick/coke_can-v0", 0, tuple(load_scene("office_kitchen").objects))
     with pytest.raises(PlacementError, match=f"{played.key}.*no room for"):
         kitchen.begin(played)
-

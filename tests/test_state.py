@@ -83,7 +83,7 @@ def test_sleeping_neighbours_touch_when_their_surfaces_meet(can, gap, touch):
 
 def test_an_apple_in_a_bowl_touches_it_and_lies_in_it(can):
     bowl = can.world.pose("white_bowl").position
-    put(can, "apple", bowl + [0, 0, 0.05])
+    put(can, "apple", bowl + np.array([0, 0, 0.05]))
     world = rest(can)
     assert world.touching("apple", "white_bowl")
     assert not world.touching("apple", "counter")
@@ -140,7 +140,7 @@ def test_the_box_holds_the_object_at_any_tilt(lab, name, turn):
     quaternion = from_rotation_vector(turn)
     put(lab, name, [*AWAY, 1.5], quaternion)
     low, high = lab.world.box(name)
-    points = np.array([rotate(quaternion, p) for p in surface_points(name)]) + [*AWAY, 1.5]
+    points = np.array([rotate(quaternion, p) for p in surface_points(name)]) + np.array([*AWAY, 1.5])
     # A bowl's wall is made of boxes, whose corners stand out of the circle.
     slack = 5e-3 if OBJECTS[name].kind == "bowl" else 1e-3
     assert np.all(points >= low - slack)
@@ -191,7 +191,7 @@ def test_a_drawer_is_as_open_as_it_is_drawn(can, opening):
     # It reaches from behind the front to the counter's edge.
     assert 2 * cavity.half[0] == pytest.approx(max(opening - 0.02, 0.01), abs=1e-9)
     front = world.pose("top_drawer").position
-    assert cavity.covers(front + [0.025, 0, 0])
+    assert cavity.covers(front + np.array([0.025, 0, 0]))
     assert not cavity.covers(front - [0.01, 0, 0])
     data.joint("top_drawer").qpos[0] = 0.0
 

@@ -185,7 +185,7 @@ def parking(index: int) -> tuple[float, float, float]:
 def _set_options(world: mujoco.MjSpec) -> None:
     world.option.timestep = TIMESTEP
     # Explicit: implicit damping changes velocities after the contact solver has matched them, so that
-    # whatever the hand carries slides in its grip, 3 cm in ten steps with implicitfast, 0.3 mm so (2026-11-21).
+    # whatever the hand carries slides, 3 cm in ten steps with implicitfast, 0.3 mm so (2026-11-21).
     world.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     world.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_EULERDAMP
     world.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
