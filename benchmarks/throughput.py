@@ -13,7 +13,6 @@ import statistics
 import tempfile
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,16 +20,9 @@ import psutil
 from measure import report, some_episodes
 
 from rtbench import gl
-from rtbench.evaluate import FACTORY, Options, evaluate
+from rtbench.evaluate import Options, evaluate
 
 TARGET = {"images": 120.0, "no images": 60.0, "reset ms": 60.0, "worker MB": 600.0}
-
-
-def with_images(settings: Any) -> Any:
-    """A worker's environment that draws the head camera whatever the policy wants."""
-    from rtbench.env.kitchen import make_worker_env
-
-    return make_worker_env(replace(settings, cameras=("head",)))
 
 
 class Memory:
@@ -64,12 +56,12 @@ class Memory:
                 self.peak[child.pid] = max(size, self.peak.get(child.pid, 0))
 
 
-def play(count: int, workers: int, factory: str) -> dict[str, Any]:
+def play(count: int, workers: int, *, images: bool) -> dict[str, Any]:
     """Play the first `count` episodes of the seen suite in a new run folder."""
     with tempfile.TemporaryDirectory() as folder, Memory() as memory:
         start = time.perf_counter()
         run = evaluate(
-            "oracle", some_episodes(count), out=folder, workers=workers, options=Options(factory=factory)
+            "oracle", some_episodes(count), out=folder, workers=workers, options=Options(images=images)
         )
         seconds = time.perf_counter() - start
     done = [record for record in run.records if record.outcome]
@@ -78,7 +70,7 @@ def play(count: int, workers: int, factory: str) -> dict[str, Any]:
     if len(done) != count:
         raise RuntimeError(f"{count - len(done)} of {count} episodes ended in an error")
     drawn = sum("frame" in record.fingerprint for record in done)
-    if drawn != (count if factory != FACTORY else 0):
+    if drawn != (count if images else 0):
         raise RuntimeError(f"{drawn} of {count} episodes drew their first frame")
     return {
         "seconds": round(seconds, 2),
@@ -99,8 +91,8 @@ def main() -> None:
     options = parser.parse_args()
     gl.prepare()
     results = {
-        "images": play(options.episodes, options.workers, f"{Path(__file__).resolve()}:with_images"),
-        "no images": play(options.episodes, options.workers, FACTORY),
+        "images": play(options.episodes, options.workers, images=True),
+        "no images": play(options.episodes, options.workers, images=False),
     }
     rows = [[name, *(str(value) for value in result.values())] for name, result in results.items()]
     rows.append(["target", f"{TARGET['images']:.0f} / {TARGET['no images']:.0f}", "", "", "", "60", "600"])

@@ -35,7 +35,7 @@ RUN_ID_DIGITS = 12
 
 @dataclass(frozen=True)
 class Options:
-    """How to play, beside what. The first six decide results and are part of the run's id."""
+    """How to play, beside what. The first seven decide results and are part of the run's id."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Override arguments of the policy's card."""
@@ -43,6 +43,8 @@ class Options:
     """Thinking time charged to simulated time."""
     profile: str = "lean"
     """Render profile, lean or full."""
+    images: bool = False
+    """Draw the head camera at each step even if the policy wants no image: for timings and frame hashes."""
     control_hz: int = 3
     """Control rate [Hz]."""
     content: tuple[str, ...] = ()
@@ -85,7 +87,7 @@ def evaluate(
     player = _player(policy, options)
     needs = player.policy.needs
     settings = EnvSettings(
-        cameras=needs.cameras,
+        cameras=needs.cameras or (("head",) if options.images else ()),
         profile=options.profile,
         convention=needs.convention,
         content=tuple(str(Path(root).resolve()) for root in options.content),
@@ -131,7 +133,7 @@ def _play(
     meta = _with_sessions(folder, meta)
     write_json(folder.path / RUN, meta)
     needs = player.policy.needs
-    if missing and options.factory == FACTORY and (needs.cameras or options.video != "none"):
+    if missing and options.factory == FACTORY and (setting.env.cameras or options.video != "none"):
         gl.prepare()
     privileged = needs.privileged
     hello = Hello(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtbench.cli.console import console, print_fields
-from rtbench.cli.images import FACTORY as WITH_IMAGES
 from rtbench.errors import RtbenchError
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def run(shown: Run) -> None:
         ("policy", _policy(meta)),
         ("settings", ", ".join([
             f"{settings['control_hz']} Hz", f"profile {settings['profile']}",
-            f"cameras {_cameras(settings)}", f"convention {settings['convention']}",
+            f"cameras {' '.join(settings['cameras']) or 'none'}", f"convention {settings['convention']}",
             f"latency {' '.join(f'{ms:g}' for ms in latency[:8])} ms" if latency else "no latency",
         ])),
         ("content", [f"hash {meta['content_hash'][:12]}", *settings["content"]]),
@@ -146,11 +145,6 @@ def episode(found: Found) -> None:
     print_fields([*fields, *_trace(record), ("video", _video(found))])
     if record.error:
         console().print(record.error.traceback.rstrip(), markup=False, soft_wrap=True)
-
-
-def _cameras(settings: dict[str, Any]) -> str:
-    wanted = " ".join(settings["cameras"]) or "none"
-    return f"{wanted}, head drawn all the same" if settings["factory"] == WITH_IMAGES else wanted
 
 
 def _policy(meta: dict[str, Any]) -> str:

@@ -16,7 +16,6 @@ from rtbench.cli.options import Content, Jobs, Out
 from rtbench.errors import Exit, RtbenchError, UnknownNameError
 
 if TYPE_CHECKING:
-    from rtbench.evaluate import Options
     from rtbench.result import Run
     from rtbench.spec import Episode
 
@@ -100,12 +99,12 @@ def run(  # noqa: PLR0913 - each is an option
         arguments=_arguments(policy_arg or ()),
         latency=Latency.parse(latency),
         profile=profile.value,
+        images=images,
         content=tuple(map(str, roots)),
         video=_video(video),
         limits=Limits(error_share=max_errors),
         reporter=display,
     )
-    options = _with_images(options) if images else options
     try:
         with display:
             played = evaluate(policy, episodes, out=out, workers=jobs, options=options)
@@ -134,16 +133,6 @@ def _episodes(name: str, roots: Sequence[Path], choice: _Choice) -> list[Episode
     return episodes(
         suite, per_skill=choice.per_skill, limit=choice.limit, skills=choice.skills, seed=choice.seed
     )
-
-
-def _with_images(options: Options) -> Options:
-    from dataclasses import replace
-
-    from rtbench import gl
-    from rtbench.cli.images import FACTORY
-
-    gl.prepare()
-    return replace(options, factory=FACTORY)
 
 
 def _arguments(pairs: Sequence[str]) -> dict[str, Any]:

@@ -25,12 +25,11 @@ def settings(run: Run, content: Sequence[Path] = ()) -> EnvSettings:
     Raises:
         RunError: it was played in another environment than the kitchen.
     """
-    from rtbench.cli.images import FACTORY as WITH_IMAGES
     from rtbench.evaluate import FACTORY
     from rtbench.messages import EnvSettings
 
     used = run.meta["settings"]
-    if used["factory"] not in (FACTORY, WITH_IMAGES):
+    if used["factory"] != FACTORY:
         raise RunError(
             f"{run.path}: was played in {used['factory']}, which the command line does not load; "
             "use rtbench.replay from Python."

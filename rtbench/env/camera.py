@@ -103,11 +103,6 @@ class Renderer:
         mujoco.mjr_render(self._viewport, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._context)
 
-    def describe(self) -> dict[str, str]:
-        """Renderer and driver, as OpenGL names them."""
-        self._make_current()
-        return {"profile": self.profile, **gl_strings()}
-
     def close(self) -> None:
         """Free the GL context."""
         context: Any = getattr(self, "_context", None)
@@ -117,16 +112,3 @@ class Renderer:
             self._context = None
         Renderer._current = None
         self._gl.free()
-
-
-def gl_strings() -> dict[str, str]:
-    """Renderer and version of the current GL context."""
-    try:
-        from OpenGL import GL
-    except Exception:  # noqa: BLE001 - PyOpenGL raises whatever its platform module raises
-        return {"gl_renderer": "unknown", "gl_version": "unknown"}
-    renderer, version = GL.glGetString(GL.GL_RENDERER), GL.glGetString(GL.GL_VERSION)
-    return {
-        "gl_renderer": renderer.decode() if renderer else "unknown",
-        "gl_version": version.decode() if version else "unknown",
-    }

@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench import gl
 from rtbench.action import BINS, GRIPPER, MODE, Mode, clip_action, convention
 from rtbench.catalogue import load_suite, load_task
 from rtbench.env.bake import ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
@@ -40,7 +41,6 @@ ATTEMPTS = 20
 """Placements tried, each from its own stream, until the goal is false and all lies still."""
 START_JITTER = (0.02, 0.02, 0.03)
 """Half range of the base's start about its station [m, m, rad]: RT-1 varied the robot's pose."""
-PROPRIO = 15
 
 
 class SimulationError(RtbenchError):
@@ -213,8 +213,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     def info(self) -> dict[str, str]:
         """What a result depends on besides the episode."""
         known = {"mujoco": mujoco.__version__, "profile": self.profile}
-        for renderer in self._renderers.values():
-            known |= renderer.describe()
+        if self.cameras:
+            backend = gl.select()
+            known |= {"gl": backend.name, "gl_renderer": backend.renderer, "gl_version": backend.version}
         return known
 
     def observe(self) -> Observation:
@@ -271,7 +272,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             for camera in self.cameras
         }
         spaces["instruction"] = gymnasium.spaces.Text(max_length=400, charset=_CHARSET)
-        spaces["proprio"] = gymnasium.spaces.Box(-np.inf, np.inf, (PROPRIO,), np.float32)
+        spaces["proprio"] = gymnasium.spaces.Box(-_PROPRIO_MOST, _PROPRIO_MOST, dtype=np.float32)
         return spaces
 
     def _as_dict(self, observation: Observation) -> dict[str, Any]:
@@ -363,6 +364,8 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
 
 
 _KEYS = {"head": "image", "wrist": "wrist_image"}
+_PROPRIO_MOST = np.array([4.0] * 7 + [3.0] * 3 + [1.01] * 4 + [0.1], dtype=np.float32)
+"""Bounds of proprioception: joint limits [rad], reach [m], a unit quaternion, the gripper [m]."""
 _HIDDEN = 4
 """A geom group that is never drawn."""
 _CHARSET = "".join(map(chr, range(32, 0x3000))) + "".join(map(chr, range(0x3000, 0xA000)))

@@ -106,7 +106,7 @@ class Placer:
         others = ", ".join(d.name for d in self._discs) or "nothing"
         size = f"{100 * (high[0] - low[0]):.0f} x {100 * (high[1] - low[1]):.0f} cm"
         return (
-            f"no room for {name!r} (a disc of {100 * radius:.1f} cm and {100 * FINGER_ROOM:.1f} cm beside it) "
+            f"no room for {name!r} (a disc of {100 * radius:.1f} cm + {100 * FINGER_ROOM:.1f} cm beside it) "
             f"in the {size} workspace that holds {others}, after {TRIES} tries. Use fewer distractors."
         )
 
