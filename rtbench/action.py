@@ -98,13 +98,17 @@ class Convention:
         by_dimension[list(self.order)] = checked
         low, high = np.array(self.low), np.array(self.high)
         action = np.empty(SIZE)
-        action[:MODE] = low + by_dimension[:MODE] * ((high - low) / (BINS - 1))
+        # Rounded to 12 decimals, so that a motionless token is 0 and not -1.4e-17.
+        action[:MODE] = np.round(low + by_dimension[:MODE] * ((high - low) / (BINS - 1)), 12) + 0.0
         action[MODE] = self.modes[by_dimension[MODE]]
         return action
 
     def check_tokens(self, tokens: ArrayLike) -> NDArray[np.int64]:
         """The tokens as int64[11], or an ActionError that names the dimension."""
-        array = np.asarray(tokens)
+        try:
+            array = np.asarray(tokens)
+        except ValueError as error:
+            raise ActionError(f"action tokens are ragged; expected {SIZE} whole numbers.") from error
         if array.shape != (SIZE,):
             raise ActionError(f"action tokens have shape {array.shape}; expected ({SIZE},).")
         if array.dtype.kind == "f":
@@ -162,7 +166,13 @@ def convention(name: str) -> Convention:
 
 def check_action(action: ArrayLike) -> NDArray[np.float64]:
     """The action as float64[11], or an ActionError that names the dimension."""
-    vector = np.asarray(action, dtype=np.float64)
+    try:
+        array = np.asarray(action)
+    except ValueError as error:
+        raise ActionError(f"action is ragged; expected {SIZE} numbers: {', '.join(DIMENSIONS)}.") from error
+    if array.dtype.kind not in "iuf":
+        raise ActionError(f"action has dtype {array.dtype}; expected numbers: {', '.join(DIMENSIONS)}.")
+    vector = array.astype(np.float64)
     if vector.shape != (SIZE,):
         raise ActionError(f"action has shape {vector.shape}; expected ({SIZE},): {', '.join(DIMENSIONS)}.")
     bad = np.flatnonzero(~np.isfinite(vector))

@@ -7,13 +7,15 @@ the same numbers in any process, order or version of Python.
 from __future__ import annotations
 
 import hashlib
+import json
+import operator
 
 import numpy as np
 
 
 def entropy(*names: str | int) -> int:
-    """128 bits from the names, by SHA-256 over their unambiguous joining."""
-    text = "\x1f".join(f"{type(n).__name__}:{n}" for n in names)
+    """128 bits from the names, by SHA-256 over their JSON; a NumPy integer counts as the same number."""
+    text = json.dumps([n if isinstance(n, str) else operator.index(n) for n in names])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
 
 

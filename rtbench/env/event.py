@@ -13,6 +13,9 @@ EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mo
 FELL = 0.10
 """An object that was held and is now this much lower without being held was dropped [m]."""
 
+STILL = 0.02
+"""An object slower than this [m/s] has come to rest."""
+
 
 class EventCounter:
     """Counts the beginnings of events, one look a control step.
@@ -61,11 +64,13 @@ class EventCounter:
                 self._fallen.add(name)
             if self._world.held(name):
                 self._held[name] = low
-            elif name in self._held and (fell or self._held.pop(name) - low > FELL):
+                continue
+            # Let go late in a step it has hardly fallen by the end: wait until it lies still.
+            let_down = self._held.get(name, low) - low
+            if fell or let_down > FELL:
+                self._counts["dropped"] += 1
+            if fell or let_down > FELL or self._world.speed(name) < STILL:
                 self._held.pop(name, None)
-                self._counts["dropped"] += 1
-            elif fell:
-                self._counts["dropped"] += 1
 
     def counts(self) -> dict[str, int]:
         """Counts so far."""

@@ -100,7 +100,7 @@ class Arm:
     def _step(self, q: Array, error: Array, jacobian: Array) -> Array:
         low, high = self.limits[:, 0], self.limits[:, 1]
         posture = POSTURE * (self.rest - q)
-        step = _damped(jacobian, error, posture)
+        step = _damped(np.ascontiguousarray(jacobian), error, posture)
         free = np.ones(7, dtype=bool)
         for _ in range(2):
             blocked = free & ((q + step < low) | (q + step > high))
@@ -114,11 +114,17 @@ class Arm:
 def _damped(jacobian: Array, error: Array, posture: Array) -> Array:
     """Joint step float64[7] [rad]: least squares on the error, the posture in its null space.
 
-    With A = J J' + d^2 I, J' A^-1 e + (I - J' A^-1 J) p is p + J' A^-1 (e - J p): one linear system.
+    With A = J J' + d^2 I, J' A^-1 e + (I - J' A^-1 J) p is p + J' A^-1 (e - J p): one linear system. MuJoCo's
+    own routines solve it: BLAS picks its kernels by the CPU, and states would differ in their last bits.
     """
-    square = jacobian @ jacobian.T
+    square, moved, solution, step = np.empty((6, 6)), np.empty(6), np.empty(6), np.empty(7)
+    mujoco.mju_mulMatMatT(square, jacobian, jacobian)
     square[_DIAGONAL] += DAMPING**2
-    step: Array = posture + jacobian.T @ np.linalg.solve(square, error - jacobian @ posture)
+    mujoco.mju_cholFactor(square, 0.0)
+    mujoco.mju_mulMatVec(moved, jacobian, posture)
+    mujoco.mju_cholSolve(solution, square, error - moved)
+    mujoco.mju_mulMatTVec(step, jacobian, solution)
+    step += posture
     longest = float(np.abs(step).max())
     return step if longest <= LONGEST_STEP else step * (LONGEST_STEP / longest)
 

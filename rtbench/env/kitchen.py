@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench import gl
-from rtbench.action import BINS, GRIPPER, MODE, Mode, clip_action, convention
+from rtbench.action import BINS, MODE, Mode, clip_action, convention
 from rtbench.catalogue import load_suite, load_task
-from rtbench.env.bake import ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
-from rtbench.env.camera import Profile, Renderer
+from rtbench.env.bake import ARM_JOINTS
+from rtbench.env.camera import PROFILES, Profile, Renderer
 from rtbench.env.controller import Controller
 from rtbench.env.event import EventCounter
 from rtbench.env.kinematics import Arm
-from rtbench.env.placement import Placer
-from rtbench.env.scene import Scene, load_scene
+from rtbench.env.scene import load_scene
+from rtbench.env.stage import Stage
 from rtbench.env.state import SimWorld
-from rtbench.errors import PlacementError, RtbenchError
+from rtbench.errors import RtbenchError, UnknownNameError
 from rtbench.predicate import evaluate, leaves
-from rtbench.seeding import generator
 from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
 from rtbench.suite import draw
 from rtbench.task import Task
 
 CONTROL_HZ = 3.0
 """RT-1's control rate."""
-SETTLE_STEPS = 60
-"""Physics steps before the first observation: objects come to rest from a millimetre's drop."""
-SETTLE_SPEED = 0.02
-"""Objects faster than this [m/s] after settling are given `SETTLE_STEPS` more, a few times."""
-ATTEMPTS = 20
-"""Placements tried, each from its own stream, until the goal is false and all lies still."""
-START_JITTER = (0.02, 0.02, 0.03)
-"""Half range of the base's start about its station [m, m, rad]: RT-1 varied the robot's pose."""
-
-
-class SimulationError(RtbenchError):
-    """The physics diverged; the episode is an error, not a failure."""
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """One compiled scene with everything that belongs to its model."""
-
-    scene: Scene
-    data: mujoco.MjData
-    world: SimWorld
-    controller: Controller
-    trees: dict[str, int]
-    """Kinematic tree of each object, for putting it to sleep."""
-    geoms: dict[str, list[tuple[int, int]]]
-    """(geom, its group) of each object, for hiding it."""
+LEAST_HZ, MOST_HZ = 1.0, 24.0
+"""Control rates that the controller, which runs at 24 Hz, can serve."""
 
 
 class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
@@ -88,11 +62,18 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     ) -> None:
         self.cameras, self.profile, self.render_mode = tuple(cameras), profile, render_mode
         self.convention = convention(convention_name)
+        for camera in self.cameras:
+            if camera not in _KEYS:
+                raise UnknownNameError("camera", camera, _KEYS)
+        if profile not in PROFILES:
+            raise UnknownNameError("render profile", profile, PROFILES)
+        if not LEAST_HZ <= control_hz <= MOST_HZ:
+            raise RtbenchError(f"control_hz is {control_hz}; allowed: {LEAST_HZ:g} to {MOST_HZ:g} Hz.")
         self._content = tuple(content)
         self._steps = round(240 / control_hz)
         self._task: Task = load_task(task, self._content)
         self._arm = Arm()
-        self._stages: dict[str, _Stage] = {}
+        self._stages: dict[str, Stage] = {}
         self._renderers: dict[str, Renderer] = {}
         self._episode: Episode | None = None
         self._control_steps = 0
@@ -108,27 +89,12 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         """Reset to an episode's initial state, which depends on the episode alone.
 
         Raises:
-            PlacementError: no placement in `ATTEMPTS` has the goal false and all objects at rest.
+            PlacementError: no placement tried leaves a state that can be played.
         """
         self._task = load_task(episode.task, self._content)
         self._episode = episode
         stage = self._stage(episode.scene)
-        reasons = []
-        for attempt in range(ATTEMPTS):
-            try:
-                self._reset_state(stage, episode, attempt)
-            except PlacementError as error:
-                reasons.append(str(error))
-                continue
-            reason = self._unfit(stage, episode)
-            if reason is None:
-                break
-            reasons.append(reason)
-        else:
-            raise PlacementError(
-                f"episode {episode.key} ({episode.task}): {ATTEMPTS} placements failed. {reasons[-1]}"
-            )
-        self._attempt = attempt
+        attempt = stage.reset(self._task, episode)
         self._control_steps, self._terminated, self._last = 0, False, None
         self._events = EventCounter(stage.world, self._task)
         observation = self.observe()
@@ -149,7 +115,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         reached = stage.controller.apply(action, self._steps)
         self._control_steps += 1
         self._terminated = Mode(int(action[MODE])) is Mode.TERMINATE
-        self._check_finite(stage)
+        stage.check_finite()
         self._events.step(action, self._last, clipped=clipped, reached=reached)
         self._last = action
         return self.observe()
@@ -158,7 +124,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         """Let the world go on under the last command [s, rounded to 1/240]."""
         stage = self._current()
         stage.controller.run(round(seconds * 240))
-        self._check_finite(stage)
+        stage.check_finite()
 
     @property
     def terminated(self) -> bool:
@@ -283,24 +249,14 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         drawn = int(self.np_random.integers(2**31)) if seed is None else seed
         return draw(load_suite("seen", self._content), self._task, drawn)
 
-    def _current(self) -> _Stage:
+    def _current(self) -> Stage:
         if self._episode is None:
             raise RtbenchError("no episode yet: call begin(episode) or reset() first.")
         return self._stage(self._episode.scene)
 
-    def _stage(self, name: str) -> _Stage:
+    def _stage(self, name: str) -> Stage:
         if name not in self._stages:
-            scene = load_scene(name, self._content)
-            model = scene.model
-            data = mujoco.MjData(model)
-            bodies = {o: model.body(o).id for o in scene.objects}
-            trees = {o: int(model.body_treeid[b]) for o, b in bodies.items()}
-            geoms = {
-                o: [(g, int(model.geom_group[g])) for g in range(model.ngeom) if model.geom_bodyid[g] == b]
-                for o, b in bodies.items()
-            }
-            world = SimWorld(scene, data)
-            self._stages[name] = _Stage(scene, data, world, Controller(model, data, self._arm), trees, geoms)
+            self._stages[name] = Stage(load_scene(name, self._content), self._arm)
         return self._stages[name]
 
     def _renderer(self) -> Renderer:
@@ -309,65 +265,10 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             self._renderers[name] = Renderer(self._current().scene.model, self.profile)
         return self._renderers[name]
 
-    def _reset_state(self, stage: _Stage, episode: Episode, attempt: int) -> None:
-        model, data = stage.scene.model, stage.data
-        rng = generator(episode.task, episode.seed, "placement", attempt)
-        for name, tree in stage.trees.items():
-            used = name in episode.objects
-            model.tree_sleep_policy[tree] = (
-                mujoco.mjtSleepPolicy.mjSLEEP_ALLOWED if used else mujoco.mjtSleepPolicy.mjSLEEP_INIT
-            )
-            for geom, group in stage.geoms[name]:
-                model.geom_group[geom] = group if used else _HIDDEN
-        mujoco.mj_resetData(model, data)
-        jitter = rng.uniform(-1.0, 1.0, 3) * START_JITTER
-        for joint, value in zip(
-            BASE_JOINTS, stage.scene.station(self._task.start.station) + jitter, strict=True
-        ):
-            data.joint(joint).qpos[0] = value
-        for joint, value in zip(ARM_JOINTS, HOME, strict=True):
-            data.joint(joint).qpos[0] = value
-        data.joint(FINGER_JOINTS[0]).qpos[0], data.joint(FINGER_JOINTS[1]).qpos[0] = 0.04, -0.04
-        for drawer, opening in self._task.start.drawers.items():
-            data.joint(drawer).qpos[0] = opening
-        stage.world.set_present(episode.objects)
-        cavities = {d: stage.world.cavity(d) for d in self._task.start.drawers}
-        for name, pose in Placer(stage.scene, self._task, rng).place(episode, cavities).items():
-            joint = data.joint(f"{name}:free")
-            joint.qpos[:3], joint.qpos[3:] = pose.position, pose.quaternion
-        stage.controller.reset()
-        for _ in range(4):
-            stage.controller.run(SETTLE_STEPS)
-            if all(stage.world.speed(o) < SETTLE_SPEED for o in episode.objects):
-                break
-        data.time = 0.0
-
-    def _unfit(self, stage: _Stage, episode: Episode) -> str | None:
-        """Why the settled state cannot be played; None if it can."""
-        moving = [o for o in episode.objects if stage.world.speed(o) >= SETTLE_SPEED]
-        if moving:
-            return f"{moving[0]!r} did not come to rest."
-        low = [o for o in episode.objects if stage.world.box(o)[0][2] < 0.3]
-        if low:
-            return f"{low[0]!r} fell to the floor."
-        if evaluate(self._task.goal, stage.world):
-            return f"The goal {self._task.goal} was already true."
-        return None
-
-    def _check_finite(self, stage: _Stage) -> None:
-        bad = int(stage.data.warning[mujoco.mjtWarning.mjWARN_BADQACC].number)
-        if bad or not np.isfinite(stage.data.qpos).all():
-            raise SimulationError(
-                f"the physics diverged at {stage.data.time:.3f} s (step {self._control_steps}); "
-                "the episode's tokens reproduce it with `rtbench replay`."
-            )
-
 
 _KEYS = {"head": "image", "wrist": "wrist_image"}
 _PROPRIO_MOST = np.array([4.0] * 7 + [3.0] * 3 + [1.01] * 4 + [0.1], dtype=np.float32)
 """Bounds of proprioception: joint limits [rad], reach [m], a unit quaternion, the gripper [m]."""
-_HIDDEN = 4
-"""A geom group that is never drawn."""
 _CHARSET = "".join(map(chr, range(32, 0x3000))) + "".join(map(chr, range(0x3000, 0xA000)))
 
 
@@ -379,7 +280,12 @@ def _digest(*parts: bytes) -> str:
 
 
 def make_worker_env(settings: Any) -> Kitchen:
-    """The environment of a worker, from `rtbench.messages.EnvSettings`."""
+    """The environment of a worker, from `rtbench.messages.EnvSettings`.
+
+    The process is ours, so MuJoCo's warnings need not litter the user's folder with MUJOCO_LOG.TXT; those
+    that matter end the episode with an error.
+    """
+    mujoco.set_mju_user_warning(lambda _: None)
     return Kitchen(
         cameras=tuple(settings.cameras),
         profile=settings.profile,
@@ -387,6 +293,3 @@ def make_worker_env(settings: Any) -> Kitchen:
         control_hz=settings.control_hz,
         content=tuple(Path(p) for p in settings.content),
     )
-
-
-__all__ = ["GRIPPER", "Kitchen", "SimulationError", "make_worker_env"]

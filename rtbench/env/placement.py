@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.env.object import ObjectSpec
+from rtbench.env.object import Cavity, ObjectSpec
 from rtbench.env.scene import ARM_TO_COUNTER, Scene
 from rtbench.errors import PlacementError
 from rtbench.geometry import about_z, multiply
@@ -43,10 +43,13 @@ class _Disc:
 
 
 class Placer:
-    """Draws poses for one episode from one generator."""
+    """Draws poses for one episode: the task's own objects from one generator, distractors from another."""
 
-    def __init__(self, scene: Scene, task: Task, rng: np.random.Generator) -> None:
-        self._scene, self._task, self._rng = scene, task, rng
+    def __init__(
+        self, scene: Scene, task: Task, targets: np.random.Generator, distractors: np.random.Generator
+    ) -> None:
+        self._scene, self._task = scene, task
+        self._rng, self._others = targets, distractors
         self._discs: list[_Disc] = []
 
     def place(self, episode: Episode, cavities: dict[str, Region]) -> dict[str, Pose]:
@@ -60,16 +63,16 @@ class Placer:
             PlacementError: an object finds no room; says which and how much was needed.
         """
         poses: dict[str, Pose] = {}
-        inside = {
-            o: where for o, where in self._task.start.place.items() if where not in self._scene.spec.counters
-        }
-        for name in episode.objects:
-            if name not in inside:
-                poses[name] = self._on_counter(
-                    name, self._task.start.place.get(name, self._task.start.station)
-                )
-        for name in (o for o in episode.objects if o in inside):
+        start = self._task.start
+        inside = {o: where for o, where in start.place.items() if where not in self._scene.spec.counters}
+        targets = [o for o in episode.objects if o in self._task.objects]
+        for name in (o for o in targets if o not in inside):
+            poses[name] = self._on_counter(name, start.place.get(name, start.station))
+        for name in (o for o in targets if o in inside):
             poses[name] = self._inside(name, inside[name], poses, cavities)
+        self._rng = self._others
+        for name in (o for o in episode.objects if o not in poses):
+            poses[name] = self._on_counter(name, start.station)
         return poses
 
     def _on_counter(self, name: str, counter: str) -> Pose:
@@ -116,7 +119,7 @@ class Placer:
             hollow = self._scene.objects[where].cavity
             if hollow is None:
                 raise PlacementError(f"{name!r} cannot start in {where!r}, which is no receptacle.")
-            z = poses[where].position[2] + hollow.floor + obj.half[2] + 0.004
+            z = poses[where].position[2] + _resting_height(obj, hollow) + obj.half[2] + 0.004
             yaw = self._rng.uniform(-math.pi, math.pi)
             return Pose(np.array([*poses[where].position[:2], z]), about_z(yaw))
         return self._in_drawer(obj, name, where, cavities)
@@ -137,3 +140,10 @@ class Placer:
         z = cavity.center[2] - cavity.half[2] + obj.half[2] + DROP
         yaw = cavity.yaw + self._rng.uniform(-0.12, 0.12)
         return Pose(np.array([x, y, z]), about_z(yaw))
+
+
+def _resting_height(obj: ObjectSpec, hollow: Cavity) -> float:
+    """Height in a bowl [m] at which an object's bottom fits between the slanting walls."""
+    spread = obj.radius + 0.003
+    share = (spread - hollow.floor_radius) / (hollow.radius - hollow.floor_radius)
+    return hollow.floor + float(np.clip(share, 0.0, 1.0)) * (hollow.rim - hollow.floor)

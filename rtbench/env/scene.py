@@ -333,7 +333,7 @@ def _add_head_camera(world: mujoco.MjSpec) -> None:
     right /= np.linalg.norm(right)
     quaternion = np.zeros(4)
     mujoco.mju_mat2Quat(quaternion, np.stack([right, np.cross(back, right), back], axis=1).flatten())
-    base.add_camera(name="head", pos=position, quat=quaternion, fovy=HEAD_FOVY)
+    base.add_camera(name="head", pos=position, quat=np.round(quaternion, 9), fovy=HEAD_FOVY)
     knee, top = [-0.10, 0.22, 0.36], [-0.10, 0.22, position[2] + 0.06]
     look = {"type": mujoco.mjtGeom.mjGEOM_CAPSULE, "rgba": [0.25, 0.25, 0.27, 1], "group": VISUAL_GROUP,
             "contype": 0, "conaffinity": 0, "mass": 0}  # fmt: skip

@@ -57,7 +57,8 @@ class Mesh:
         center = (det[:, None] * total).sum(axis=0) / (24 * volume)
         each = np.einsum("fki,fkj->fij", corners, corners) + np.einsum("fi,fj->fij", total, total)
         second = (det[:, None, None] * each).sum(axis=0) / (120 * volume) - np.outer(center, center)
-        return center, mass * (np.trace(second) * np.eye(3) - second)
+        # Rounded far below any effect: sums differ in their last bits between CPUs, and so would states.
+        return np.round(center, 9), np.round(mass * (np.trace(second) * np.eye(3) - second), 12)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ FINGERS = ("leftfinger", "rightfinger")
 HELD_OPENING = 0.01
 """Fingers that are nearer together [m] hold nothing: the slimmest thing, a bar on edge, is 2.2 cm."""
 TOUCH = 0.0015
-"""Sleeping bodies have no contacts in MuJoCo: they touch when their surfaces are this near [m]."""
+"""Surfaces nearer than this [m] touch: sleeping bodies have no contacts in MuJoCo."""
 
 
 class SimWorld:
@@ -57,6 +57,7 @@ class SimWorld:
     def set_present(self, names: tuple[str, ...]) -> None:
         """Tell which objects the episode uses."""
         self._present = names
+        self._contact_stamp = -1.0  # those of the episode before are none of this one's
 
     def names(self) -> tuple[str, ...]:
         """Objects present, in episode order."""
@@ -71,6 +72,7 @@ class SimWorld:
         """Speed of the fastest surface point, about |v| + radius |w| [m/s]."""
         if name in self.scene.spec.drawers:
             return abs(float(self._data.joint(name).qvel[0]))
+        self._id(name)
         velocity = self._data.joint(f"{name}:free").qvel
         radius = float(np.linalg.norm(self.scene.objects[name].half))
         return float(np.linalg.norm(velocity[:3]) + radius * np.linalg.norm(velocity[3:]))
@@ -80,7 +82,8 @@ class SimWorld:
 
         Exact for boxes; for round things the box of the cylinder, exact at any tilt.
         """
-        obj, body = self.scene.objects[name], self._id(name)
+        body = self._id(name)
+        obj = self.scene.objects[name]
         rotation = np.abs(self._data.xmat[body].reshape(3, 3))
         half = obj.half
         if obj.round:
@@ -101,9 +104,8 @@ class SimWorld:
         pairs = self._contacts()
         if (a, b) in pairs or (b, a) in pairs:
             return True
-        if a not in self._geoms or b not in self._geoms or (self._awake(a) or self._awake(b)):
-            return False
-        return self.distance(a, b) < TOUCH
+        # What sleeps, or rests with no gap to speak of, has no contact in MuJoCo.
+        return a in self._geoms and b in self._geoms and self.distance(a, b) < TOUCH
 
     def distance(self, a: str, b: str, most: float = 0.05) -> float:
         """Smallest distance between the surfaces of two things [m], at most `most`."""
@@ -130,7 +132,7 @@ class SimWorld:
         return frozenset(names & {*self._present, *self.scene.spec.drawers})
 
     def bumping(self) -> frozenset[str]:
-        """Counters, walls and drawers that the robot's body, not its fingers, runs into."""
+        """Counters and walls that the robot's body, not its fingers, runs into."""
         pairs = self._contacts()
         names = {b for a, b in pairs if a == ROBOT} | {a for a, b in pairs if b == ROBOT}
         return frozenset(names & {*self.scene.spec.counters, "room"})
@@ -151,6 +153,7 @@ class SimWorld:
         """Inside of a bowl, or the drawn-out part of a drawer's inside."""
         if name in self.scene.spec.drawers:
             return self._drawer_cavity(name)
+        self._id(name)
         hollow = self.scene.objects[name].cavity
         if hollow is None:
             raise UnknownNameError("receptacle", name, [o for o, s in self.scene.objects.items() if s.cavity])
@@ -208,12 +211,6 @@ class SimWorld:
             return int(self._body[name])
         except KeyError:
             raise UnknownNameError("object", name, self._present) from None
-
-    def _awake(self, name: str) -> bool:
-        body = self._body.get(name)
-        if body is None:
-            return False  # a counter does not move: its contacts are those of the other side
-        return bool(self._data.tree_asleep[self._model.body_treeid[body]] < 0)
 
     def _contacts(self) -> frozenset[tuple[str, str]]:
         if self._contact_stamp != self._data.time:

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 ALIGNED = (0.008, 0.012, 0.12)
 """Errors at which the fingers close: across [m], in height [m], in yaw [rad]."""
 OVER = 0.012
-"""Error across at which the fingers may come down [m]."""
+"""Error across at which the fingers may go on down round the object [m]; half of it to begin."""
 HOVER = 0.045
 """Fingertips wait this far above the object's top [m]."""
 YAW_RANGE = math.radians(115)
@@ -57,7 +57,10 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     quaternion = view.down(grasp.yaw) if quaternion is None else quaternion
     if across < ALIGNED[0] and abs(above) < ALIGNED[1] and turned < ALIGNED[2] and wide and straight:
         return stay(view, 0.0)
-    if across < OVER and turned < 0.15 and straight and wide and above > -ALIGNED[1]:
+    below_top = view.hand.position[2] - FINGERTIP < grasp.top
+    landed = below_top and above > ALIGNED[1] and name in view.world.touched()
+    near = across < (OVER if below_top else OVER / 2)
+    if near and turned < 0.15 and straight and wide and above > -ALIGNED[1] and not landed:
         return move(view, grasp.position, quaternion, MAX_OPENING)
     hover = np.array([*grasp.position[:2], grasp.top + HOVER + FINGERTIP])
     if view.hand.position[2] - FINGERTIP < grasp.top + 0.01 and across < 0.10:

@@ -22,6 +22,8 @@ ARRIVED = 0.012
 """Error across at which a carried thing may be lowered [m]."""
 TOUCHDOWN = 0.005
 """Height over the ground at which the fingers open [m]."""
+PRESSING = 0.012
+"""A hand this far above where it is sent stands on something [m]."""
 LOOSEN = 0.022
 """The fingers open by this much to let go [m]; neighbours stand near."""
 REACH = (0.30, 0.73)
@@ -52,7 +54,9 @@ def put_down(
         if np.linalg.norm(error) < 0.03 and turned <= 0.15:
             return move(view, np.array([*over[:2], view.hand.position[2]]), quaternion, 0.0)
         return travel(view, over, quaternion, 0.0)
-    if view.hand.position[2] > height + 0.004 and not _landed(view, name, float(low[2]) - ground):
+    pressing = view.env.controller.position[2] < view.hand.position[2] - PRESSING and low[2] < ground + 0.04
+    landed = pressing or _landed(view, name, float(low[2]) - ground)
+    if view.hand.position[2] > height + 0.004 and not landed:
         target = np.array([*(view.hand.position[:2] + error), height])
         return move(view, target, quaternion, 0.0)
     return stay(view, view.opening + LOOSEN)

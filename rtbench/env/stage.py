@@ -1,0 +1,167 @@
+"""One compiled scene with its state, and how an episode's initial state comes about."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.bake import ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
+from rtbench.env.controller import Controller
+from rtbench.env.kinematics import Arm
+from rtbench.env.placement import Placer
+from rtbench.env.scene import Scene
+from rtbench.env.state import SimWorld
+from rtbench.env.visibility import visible_share
+from rtbench.errors import PlacementError, RtbenchError
+from rtbench.predicate import evaluate
+from rtbench.seeding import generator
+from rtbench.spec import Episode
+from rtbench.task import Task
+
+SETTLE_STEPS = 60
+"""Physics steps before the first observation: objects come to rest from a millimetre's drop."""
+SETTLE_ROUNDS = 12
+"""Times `SETTLE_STEPS` is run at most, until all lies still."""
+SETTLE_CREEP = 0.002
+"""Objects that move more than this in `SETTLE_STEPS` [m] have not settled; they are dropped from 1 mm."""
+SETTLE_SPEED = 0.02
+"""Objects faster than this [m/s] have not settled."""
+ATTEMPTS = 20
+"""Placements of the targets tried, each from a stream of its own, until one can be played."""
+REDRAWS = 6
+"""Placements of the distractors tried for each of them."""
+START_JITTER = (0.02, 0.02, 0.03)
+"""Half range of the base's start about its station [m, m, rad]: RT-1 varied the robot's pose."""
+LEAST_VISIBLE = 0.75
+"""Share of a target that must show at the start, by rays; at least 60 % of its pixels then do."""
+ON_FLOOR = 0.3
+"""Objects below this height [m] fell off the counter."""
+_DIVERGED = (
+    mujoco.mjtWarning.mjWARN_BADQPOS,
+    mujoco.mjtWarning.mjWARN_BADQVEL,
+    mujoco.mjtWarning.mjWARN_BADQACC,
+)
+_HIDDEN = 4
+"""A geom group that is never drawn."""
+
+
+class SimulationError(RtbenchError):
+    """The physics diverged; the episode is an error, not a failure."""
+
+
+class Stage:
+    """A scene's model with the data, world and controller that belong to it."""
+
+    def __init__(self, scene: Scene, arm: Arm) -> None:
+        # A model of its own: which objects are hidden and asleep is written into it at each reset.
+        model = copy.copy(scene.model)
+        self.scene, self.data = replace(scene, model=model), mujoco.MjData(model)
+        scene = self.scene
+        self.world = SimWorld(scene, self.data)
+        self.controller = Controller(model, self.data, arm)
+        bodies = {name: model.body(name).id for name in scene.objects}
+        self._trees = {name: int(model.body_treeid[body]) for name, body in bodies.items()}
+        self._groups = {
+            name: [(g, int(model.geom_group[g])) for g in range(model.ngeom) if model.geom_bodyid[g] == body]
+            for name, body in bodies.items()
+        }
+
+    def reset(self, task: Task, episode: Episode) -> int:
+        """Bring about the episode's initial state; how many attempts came before.
+
+        Distractors are drawn again before targets are, so that other distractors rarely move the targets.
+
+        Raises:
+            PlacementError: no attempt gave a state that can be played; says why the last one did not.
+        """
+        reason = ""
+        for attempt in range(ATTEMPTS * REDRAWS):
+            try:
+                self._place(task, episode, *divmod(attempt, REDRAWS))
+            except PlacementError as error:
+                reason = str(error)
+                continue
+            unfit = self._unfit(task, episode)
+            if unfit is None:
+                return attempt
+            reason = unfit
+        raise PlacementError(
+            f"episode {episode.key} ({episode.task}): {ATTEMPTS * REDRAWS} placements failed. {reason}"
+        )
+
+    def check_finite(self) -> None:
+        """Raise a SimulationError if the physics has diverged."""
+        # MuJoCo resets a state that went bad and goes on from there: only its warnings tell.
+        if any(self.data.warning[w].number for w in _DIVERGED) or not np.isfinite(self.data.qpos).all():
+            raise SimulationError(
+                f"the physics diverged at {self.data.time:.3f} s; the episode's tokens reproduce it with "
+                "`rtbench replay`."
+            )
+
+    def _place(self, task: Task, episode: Episode, attempt: int, redraw: int) -> None:
+        data = self.data
+        rng = generator(episode.task, episode.seed, "placement", attempt)
+        others = generator(episode.task, episode.seed, "distractors", attempt, redraw)
+        self._show_only(episode.objects)
+        mujoco.mj_resetData(self.scene.model, data)
+        base = self.scene.station(task.start.station) + rng.uniform(-1.0, 1.0, 3) * START_JITTER
+        joints = zip((*BASE_JOINTS, *ARM_JOINTS, *FINGER_JOINTS), (*base, *HOME, 0.04, -0.04), strict=True)
+        for joint, value in (*joints, *task.start.drawers.items()):
+            data.joint(joint).qpos[0] = value
+        self.world.set_present(episode.objects)
+        cavities = {drawer: self.world.cavity(drawer) for drawer in task.start.drawers}
+        for name, pose in Placer(self.scene, task, rng, others).place(episode, cavities).items():
+            joint = data.joint(f"{name}:free")
+            joint.qpos[:3], joint.qpos[3:] = pose.position, pose.quaternion
+        self.controller.reset()
+        self._settle(episode)
+        data.time = 0.0
+
+    def _settle(self, episode: Episode) -> None:
+        """Run until nothing moves any more, neither fast nor by creeping."""
+        for _ in range(SETTLE_ROUNDS):
+            before = self._positions(episode)
+            self.controller.run(SETTLE_STEPS)
+            crept = np.abs(self._positions(episode) - before).max(initial=0.0)
+            if crept < SETTLE_CREEP and not self._moving(episode):
+                break
+
+    def _positions(self, episode: Episode) -> NDArray[np.float64]:
+        return np.array([self.data.joint(f"{name}:free").qpos[:3] for name in episode.objects])
+
+    def _show_only(self, names: tuple[str, ...]) -> None:
+        """Put all other objects to sleep where they are parked, and hide them."""
+        model = self.scene.model
+        for name, tree in self._trees.items():
+            used = name in names
+            policy = mujoco.mjtSleepPolicy.mjSLEEP_ALLOWED if used else mujoco.mjtSleepPolicy.mjSLEEP_INIT
+            model.tree_sleep_policy[tree] = policy
+            for geom, group in self._groups[name]:
+                model.geom_group[geom] = group if used else _HIDDEN
+
+    def _moving(self, episode: Episode) -> list[str]:
+        return [name for name in episode.objects if self.world.speed(name) >= SETTLE_SPEED]
+
+    def _unfit(self, task: Task, episode: Episode) -> str | None:
+        """Why the settled state cannot be played; None if it can."""
+        moving = self._moving(episode)
+        if moving:
+            return f"{moving[0]!r} did not come to rest."
+        low = [name for name in episode.objects if self.world.box(name)[0][2] < ON_FLOOR]
+        if low:
+            return f"{low[0]!r} fell to the floor."
+        place, counters = task.start.place, self.scene.spec.counters
+        for name in task.objects:
+            # What starts in a bowl or drawer is hidden on purpose, and a bowl by what lies in it.
+            stands = name in self.scene.objects and place.get(name, "") in {"", *counters}
+            if stands and name not in place.values():
+                share = visible_share(self.scene.model, self.data, self.scene.objects[name])
+                if share < LEAST_VISIBLE:
+                    return f"only {100 * share:.0f} % of {name!r} could be seen."
+        if evaluate(task.goal, self.world):
+            return f"The goal {task.goal} was already true."
+        return None
