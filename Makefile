@@ -23,7 +23,7 @@ help:
 	@echo "make clean  remove the environment and all caches of tools"
 
 run: $(VENV)/.installed
-	$(BIN)/rtbench run --policy oracle --suite seen $(ARGS)
+	$(BIN)/rtbench run --policy oracle --suite seen --video 10 $(ARGS)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

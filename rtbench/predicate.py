@@ -29,7 +29,7 @@ SEAT = 0.015
 INTO = 0.01
 """[m] Below the rim: more than a thing that lies across a bowl gains by sinking into its contacts."""
 SINK = 0.004
-"""[m] Below a receptacle's floor: what contacts give way. A bowl's floor is 8 mm thick, so a thing on the
+"""[m] Below a receptacle's floor: what contacts give way. A bowl's floor is 5 mm thick, so a thing on the
 counter that leans over the bowl is not in it."""
 NEAR = 0.06
 """[m] Gap between footprints: about a gripper's width, so that "near" is a place one must aim for."""

@@ -17,7 +17,7 @@ from rtbench.world import Pose, Region
 Array = NDArray[np.float64]
 ROBOT = "robot"
 FINGERS = ("leftfinger", "rightfinger")
-HELD_OPENING = 0.01
+HELD_OPENING = 0.02
 """Fingers that are nearer together [m] hold nothing: the slimmest thing, a bar on edge, is 2.2 cm."""
 TOUCH = 0.0015
 """Surfaces nearer than this [m] touch: sleeping bodies have no contacts in MuJoCo."""

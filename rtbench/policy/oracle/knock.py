@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import rotate, wrap
+from rtbench.policy.oracle.grasp import Grasp, crowding
 from rtbench.policy.oracle.hand import FINGERTIP, MAX_OPENING, View, counter_of, move, stay, travel
 from rtbench.world import Pose
 
@@ -70,10 +71,14 @@ def _push(view: View, name: str) -> _Push:
     )
     radius = obj.width_at(float(obj.half[2]) - 0.03) / 2
     top = pose.position[:2] + axis[:2] * float(obj.half[2])
-    yaw = wrap(math.atan2(direction[1], direction[0]) - float(view.base[2]))
-    yaw = yaw if abs(yaw) <= math.pi / 2 else wrap(yaw + math.pi)
     start = np.array([*(top - (radius + RUN_UP) * direction), height])
-    return _Push(direction, start, view.down(yaw), float(high[2]))
+    return _Push(direction, start, view.down(_push_yaw(view, direction)), float(high[2]))
+
+
+def _push_yaw(view: View, direction: Array) -> float:
+    """Heading of the hand in the base frame [rad]: along the push, as the wrist is at ease."""
+    yaw = wrap(math.atan2(direction[1], direction[0]) - float(view.base[2]))
+    return yaw if abs(yaw) <= math.pi / 2 else wrap(yaw + math.pi)
 
 
 def _fall(view: View, name: str) -> Array:
@@ -99,6 +104,11 @@ def _fall_cost(view: View, name: str, direction: Array) -> float:
     behind = np.array([*(pose.position[:2] - 0.08 * direction), 1.0])
     start = view.world.to_base(Pose(behind, pose.quaternion)).position
     cost += 10 * max(0.0, math.hypot(start[0] - ARM_AHEAD, start[1]) - 0.72)
+    yaw = _push_yaw(view, direction)
+    for ahead in (-obj.half[0] - RUN_UP, length / 2):  # the hand itself, where the push begins and ends
+        place = pose.position[:2] + ahead * direction
+        height = float(pose.position[2] + obj.half[2]) - BELOW_TOP
+        cost += 10 * crowding(view, name, Grasp(np.array([*place, height]), yaw, 0.0, height))
     # What leans already is pushed on the same way; else the side that the hand is on is preferred.
     lean = rotate(pose.quaternion, [0.0, 0.0, 1.0])[:2]
     hand = view.hand.position[:2] - pose.position[:2]

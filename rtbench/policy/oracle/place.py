@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.env.scene import ARM_AHEAD
-from rtbench.geometry import rotate, wrap
+from rtbench.geometry import about_z, rotate, wrap
 from rtbench.policy.oracle.drawer import drawer_window
 from rtbench.policy.oracle.grasp import Grasp, crowding
 from rtbench.policy.oracle.hand import MAX_OPENING, PALM, View, move, stay, travel
@@ -96,17 +96,13 @@ def near_spot(view: View, name: str, target: str) -> tuple[Array, float]:
 
 def _turned_half(view: View, name: str, turn: float) -> Array:
     """Half extents float64[2] [m] of an object's footprint after a turn about the vertical."""
-    low, high = view.world.box(name)
-    if turn == 0.0:
-        return (high[:2] - low[:2]) / 2
-    c, s = abs(math.cos(turn)), abs(math.sin(turn))
-    obj = view.world.scene.objects[name]
-    axes = [rotate(view.world.pose(name).quaternion, axis) for axis in np.eye(3)]
-    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    obj, quaternion = view.world.scene.objects[name], view.world.pose(name).quaternion
+    turned = [rotate(about_z(turn), rotate(quaternion, axis)) for axis in np.eye(3)]
     if obj.round:
-        x, y = (high[:2] - low[:2]) / 2
-        return np.array([c * x + s * y, s * x + c * y])
-    reach: Array = np.sum([abs(rotation @ a[:2]) * h for a, h in zip(axes, obj.half, strict=True)], axis=0)
+        axis = np.abs(turned[2][:2])
+        reach: Array = obj.half[2] * axis + obj.half[0] * np.sqrt(np.maximum(0.0, 1.0 - axis**2))
+    else:
+        reach = np.sum([np.abs(a[:2]) * h for a, h in zip(turned, obj.half, strict=True)], axis=0)
     return reach
 
 

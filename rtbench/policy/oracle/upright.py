@@ -32,6 +32,8 @@ HEADINGS = np.array([50, 70, 90, 110, 30])
 with it down: at the others the wrist meets its limits."""
 LEVEL_LIFT = 0.10
 """Height over the counter [m] at which a gripped can is turned."""
+FOREARM = 0.38
+"""Hand, wrist and the low part of the forearm reach this far back from the object [m]."""
 CHECKED = 20
 """So many of the best places are tried out by inverse kinematics."""
 EASY_POSE = (0.55, 0.0, 1.12)
@@ -158,7 +160,7 @@ def _level_crowding(view: View, name: str, spot: Array, heading: float) -> float
             -(c * d[0] + s * d[1]),
             -s * d[0] + c * d[1],
         )  # along: back from the object to the wrist
-        beyond = math.hypot(max(0.0, -along, along - 0.30), max(0.0, abs(across) - HAND_HALF[1]))
+        beyond = math.hypot(max(0.0, -along, along - FOREARM), max(0.0, abs(across) - HAND_HALF[1] - 0.015))
         worst = max(worst, size - beyond, radius + size - float(np.linalg.norm(d)))
     return worst
 
