@@ -36,16 +36,15 @@ def rotate(q: ArrayLike, vector: ArrayLike) -> Array:
 
 def from_rotation_vector(vector: ArrayLike) -> Array:
     """Quaternion of a rotation vector: axis times angle [rad] (exponential map of SO(3))."""
-    v = np.asarray(vector, dtype=np.float64)
-    angle = float(np.linalg.norm(v))
-    if angle < 1e-12:
-        return np.array([1.0, *(v / 2)])
-    return np.array([math.cos(angle / 2), *(v * (math.sin(angle / 2) / angle))])
+    x, y, z = np.asarray(vector, dtype=np.float64).tolist()
+    angle = math.sqrt(x * x + y * y + z * z)
+    scale = 0.5 if angle < 1e-12 else math.sin(angle / 2) / angle
+    return np.array([math.cos(angle / 2), x * scale, y * scale, z * scale])
 
 
 def to_rotation_vector(q: ArrayLike) -> Array:
     """Rotation vector float64[3] of q, of the shorter way round: its length is at most pi."""
-    w, x, y, z = np.asarray(q, dtype=np.float64)
+    w, x, y, z = np.asarray(q, dtype=np.float64).tolist()
     if w < 0:
         w, x, y, z = -w, -x, -y, -z
     sine = math.sqrt(x * x + y * y + z * z)

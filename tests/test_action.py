@@ -217,7 +217,7 @@ def test_an_unknown_mode_is_refused(mode):
 
 
 @pytest.mark.parametrize(
-    "bad", [np.zeros(10), np.zeros(12), np.zeros((1, 11)), 0.0, [], None], ids=lambda b: str(np.shape(b))
+    "bad", [np.zeros(10), np.zeros(12), np.zeros((1, 11)), 0.0, []], ids=lambda b: str(np.shape(b))
 )
 def test_a_wrong_shape_is_refused(bad):
     with pytest.raises(ActionError, match="shape"):
@@ -228,13 +228,13 @@ def test_a_wrong_shape_is_refused(bad):
 
 @pytest.mark.parametrize(
     "bad",
-    [["a"] * SIZE, [[1], *[1, 2] * 5], np.zeros(SIZE, dtype=complex), [{}] * SIZE],
-    ids=["text", "ragged", "complex", "objects"],
+    [["a"] * SIZE, [[1], *[1, 2] * 5], np.zeros(SIZE, dtype=complex), [{}] * SIZE, None],
+    ids=["text", "ragged", "complex", "objects", "none"],
 )
 def test_what_is_no_array_of_numbers_is_refused(bad):
-    with pytest.raises(ActionError):
+    with pytest.raises(ActionError, match=r"(dtype|ragged).*expected (11 )?numbers: x, y, z"):
         RTBENCH.encode(bad)
-    with pytest.raises(ActionError):
+    with pytest.raises(ActionError, match="expected"):
         RTBENCH.decode(bad)
 
 

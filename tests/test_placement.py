@@ -1,19 +1,20 @@
 """Where episodes begin, without any physics."""
 
+import contextlib
 import dataclasses
 import itertools
 import math
 
-import hypothesis
 import mujoco
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from rtbench.catalogue import load_suite, load_task
 from rtbench.env.placement import FINGER_ROOM, NEAR, REACH, Placer
 from rtbench.env.scene import ARM_AHEAD, load_scene
+from rtbench.env.stage import ATTEMPTS, REDRAWS
 from rtbench.env.state import SimWorld
 from rtbench.errors import PlacementError
 from rtbench.geometry import tilt_of
@@ -45,23 +46,25 @@ def episode(name, seed, objects=None):
     return found if objects is None else dataclasses.replace(found, objects=objects)
 
 
-def place(world, played, attempt=None):
+def place(world, played):
     """Set up an episode's objects, as the kitchen does with attempt after attempt; gives their poses."""
-    for number in range(20) if attempt is None else [attempt]:
+    for number in range(ATTEMPTS * REDRAWS):
         try:
-            return _place(world, played, generator("test", played.seed, number))
-        except PlacementError:
-            continue
-    return hypothesis.reject()  # whether the suite's own episodes find room is tested below
+            return _place(world, played, *divmod(number, REDRAWS))
+        except PlacementError as error:
+            last = error
+    raise last
 
 
-def _place(world, played, rng):
+def _place(world, played, attempt=0, redraw=0):
     task, data = load_task(played.task), world._data
+    targets = generator("test", played.seed, "targets", attempt)
+    distractors = generator("test", played.seed, "distractors", attempt, redraw)
     mujoco.mj_resetData(world.scene.model, data)
     for drawer, opening in task.start.drawers.items():
         data.joint(drawer).qpos[0] = opening
     cavities = {d: world.cavity(d) for d in task.start.drawers}
-    poses = Placer(world.scene, task, rng).place(played, cavities)
+    poses = Placer(world.scene, task, targets, distractors).place(played, cavities)
     for name, pose in poses.items():
         joint = data.joint(f"{name}:free")
         joint.qpos[:3], joint.qpos[3:] = pose.position, pose.quaternion
@@ -139,12 +142,45 @@ def test_other_seeds_give_other_places(world, name):
 @settings(max_examples=6)
 @given(seed=seeds)
 def test_distractors_do_not_move_the_targets(world, name, seed):
-    task = load_task(name)
-    with_others, alone = episode(name, seed), episode(name, seed, task.objects)
-    crowded, empty = place(world, with_others, attempt=0), place(world, alone, attempt=0)
-    for thing in task.objects:
-        assert np.array_equal(crowded[thing].position, empty[thing].position), thing
-        assert np.array_equal(crowded[thing].quaternion, empty[thing].quaternion), thing
+    """Nor do distractors that are drawn again."""
+    task, attempt = load_task(name), 0
+    try:
+        alone = _place(world, episode(name, seed, task.objects), attempt)
+    except PlacementError:
+        reject()
+    for redraw in range(REDRAWS):
+        with contextlib.suppress(PlacementError):  # that there is room in the end is tested above
+            crowded = _place(world, episode(name, seed), attempt, redraw)
+            for thing in task.objects:
+                assert np.array_equal(crowded[thing].position, alone[thing].position), thing
+                assert np.array_equal(crowded[thing].quaternion, alone[thing].quaternion), thing
+
+
+@each_task
+def test_distractors_drawn_again_stand_elsewhere(world, name):
+    spots = []
+    for redraw in range(REDRAWS):
+        with contextlib.suppress(PlacementError):
+            poses = _place(world, episode(name, 5), 0, redraw)
+            other = next(thing for thing in poses if thing not in load_task(name).objects)
+            spots.append(poses[other].position[:2].round(4))
+    assert len(spots) > REDRAWS / 2
+    assert len(np.unique(spots, axis=0)) == len(spots)
+
+
+@each_task
+def test_the_kitchen_moves_the_targets_only_after_all_redraws(kitchen, name):
+    task, same = load_task(name), 0
+    for seed in range(4):
+        found = []
+        for objects in (None, task.objects):
+            kitchen.begin(episode(name, seed, objects))
+            if int(kitchen.fingerprint()["attempt"]) < REDRAWS:
+                found.append([kitchen.world.pose(thing).position for thing in task.objects])
+        if len(found) == 2:
+            assert np.abs(np.subtract(*found)).max(initial=0.0) < 0.002, "they settle a little"
+            same += 1
+    assert same >= 2
 
 
 @pytest.mark.parametrize("name", [t for t in TASKS if load_task(t).start.apart])
@@ -204,7 +240,7 @@ def test_the_most_crowded_tasks_find_room(kitchen, name):
 def test_an_object_without_room_is_named(world):
     crowd = tuple(world.scene.objects)
     with pytest.raises(PlacementError, match="no room for") as caught:
-        _place(world, episode("pick/coke_can-v0", 0, crowd), generator("test"))
+        _place(world, episode("pick/coke_can-v0", 0, crowd))
     text = str(caught.value)
     named = next(o for o in crowd if f"no room for {o!r}" in text)
     assert named not in text.split("that holds")[1]

@@ -99,8 +99,9 @@ def test_canonical_wording_and_goal(task, instruction, goal):
 def test_starts_fit_the_task():
     assert TASKS["close_drawer/top_drawer-v0"].start.drawers == {"top_drawer": 0.2}
     into = TASKS["place_into/apple_bottom_drawer-v0"].start
-    assert (into.place, into.drawers) == ({"apple": "counter"}, {"bottom_drawer": 0.2})
-    assert TASKS["pick_from/apple_top_drawer-v0"].start.place == {"apple": "top_drawer"}
+    assert (into.place, into.drawers) == ({"apple": "counter"}, {"bottom_drawer": 0.24})
+    out_of = TASKS["pick_from/apple_top_drawer-v0"].start
+    assert (out_of.place, out_of.drawers) == ({"apple": "top_drawer"}, {"top_drawer": 0.24})
     assert TASKS["pick_from/apple_paper_bowl-v0"].start.place == {
         "apple": "paper_bowl",
         "paper_bowl": "counter",

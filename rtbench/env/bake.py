@@ -28,12 +28,12 @@ from rtbench.env.part import Array, Part, cylinder, decimate, fit_capsule, merge
 Frame = tuple[Array, Array]
 """Origin float64[3] [m] and rotation matrix float64[3, 3] of a body, world."""
 
-FACE_BUDGET = {"base": 1500, "leftfinger": 300, "rightfinger": 300}
+FACE_BUDGET = {"base": 900, "leftfinger": 200, "rightfinger": 200}
 """Most visual faces of a body, LINK_FACES if not named; 1 ms of software rendering buys 3 to 7 thousand."""
-LINK_FACES = 900
+LINK_FACES = 550
 MIN_FACES = 40
 """Smaller parts are not worth breaking."""
-BAKE_VERSION = 6
+BAKE_VERSION = 7
 """Raise when this file changes what it writes."""
 
 ARM_JOINTS = tuple(f"joint{i}" for i in range(1, 8))

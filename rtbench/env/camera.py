@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import mujoco
@@ -14,8 +15,29 @@ from rtbench.errors import RenderError
 from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH
 
 Profile = Literal["lean", "full"]
-PROFILES: dict[str, tuple[int, int]] = {"lean": (0, 0), "full": (4, 2048)}
-"""Multisamples and shadow map size. On software GL lean costs a quarter of full or less."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a profile asks of MuJoCo's renderer."""
+
+    samples: int
+    """Multisamples of a pixel."""
+    shadow: int
+    """Edge of the shadow map [pixels]; 0 for no shadows."""
+    slices: int
+    """Facets round a capsule or cylinder."""
+    stacks: int
+    """Facets along one."""
+    quads: int
+    """Pieces along the edge of a box's face or a plane; the lean light is even enough for one."""
+
+
+PROFILES: dict[str, Quality] = {
+    # Coarser primitives alone took a frame from 3.9 to 2.7 ms on llvmpipe (2026-11-21).
+    "lean": Quality(samples=0, shadow=0, slices=12, stacks=6, quads=1),
+    "full": Quality(samples=4, shadow=2048, slices=28, stacks=16, quads=4),
+}
 
 
 class Renderer:
@@ -33,8 +55,9 @@ class Renderer:
     ) -> None:
         self._model, self.profile = model, profile
         self._height, self._width = height, width
-        samples, shadow = PROFILES[profile]
-        model.vis.quality.offsamples, model.vis.quality.shadowsize = samples, shadow
+        wanted, quality = PROFILES[profile], model.vis.quality
+        quality.offsamples, quality.shadowsize = wanted.samples, wanted.shadow
+        quality.numslices, quality.numstacks, quality.numquads = wanted.slices, wanted.stacks, wanted.quads
         try:
             self._gl = gl.context(width, height)
             self._make_current()
@@ -43,7 +66,7 @@ class Renderer:
             raise RenderError(f"no OpenGL context: {error}. Run `rtbench doctor` for the remedy.") from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._scene = mujoco.MjvScene(model, maxgeom=1000)
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = profile == "full"
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = wanted.shadow > 0
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
         self._option = mujoco.MjvOption()
         self._option.geomgroup[:] = 0

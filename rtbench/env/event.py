@@ -58,6 +58,9 @@ class EventCounter:
 
     def _count_dropped(self) -> None:
         for name in self._world.names():
+            if self._world.asleep(name):
+                self._held.pop(name, None)
+                continue
             low = float(self._world.box(name)[0][2])
             fell = low < _floor_height(self._world) and name not in self._fallen
             if fell:

@@ -101,12 +101,12 @@ class Arm:
         low, high = self.limits[:, 0], self.limits[:, 1]
         posture = POSTURE * (self.rest - q)
         step = _damped(np.ascontiguousarray(jacobian), error, posture)
-        free = np.ones(7, dtype=bool)
+        free = None
         for _ in range(2):
-            blocked = free & ((q + step < low) | (q + step > high))
+            blocked = (q + step < low) | (q + step > high)
             if not blocked.any():
                 break
-            free &= ~blocked
+            free = ~blocked if free is None else free & ~blocked
             step = _damped(jacobian * free, error, posture * free)
         return np.minimum(np.maximum(q + step, low), high)
 

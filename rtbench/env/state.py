@@ -77,6 +77,10 @@ class SimWorld:
         radius = float(np.linalg.norm(self.scene.objects[name].half))
         return float(np.linalg.norm(velocity[:3]) + radius * np.linalg.norm(velocity[3:]))
 
+    def asleep(self, name: str) -> bool:
+        """Whether MuJoCo has put an object to sleep: it lies still and nobody touches it."""
+        return bool(self._data.tree_asleep[self._model.body_treeid[self._id(name)]] >= 0)
+
     def box(self, name: str) -> tuple[Array, Array]:
         """World-aligned bounding box (low, high) of an object, float64[3] each [m].
 
