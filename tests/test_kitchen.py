@@ -18,6 +18,7 @@ from gymnasium.utils.env_checker import check_env
 from rtbench.action import RT1, RTBENCH, Mode, idle
 from rtbench.catalogue import load_suite, load_tasks
 from rtbench.env.kitchen import Kitchen, make_worker_env
+from rtbench.env.object import load_objects
 from rtbench.env.stage import SimulationError
 from rtbench.errors import ActionError, RtbenchError, UnknownNameError
 from rtbench.messages import EnvSettings
@@ -27,6 +28,8 @@ from rtbench.suite import episodes
 TASKS = load_tasks()
 KINDS = {task.skill: task for task in reversed(TASKS.values())}
 """One task of each skill."""
+SAMPLE = {(t.skill, *(load_objects()[o].kind for o in t.objects)): t.id for t in reversed(TASKS.values())}
+"""One task of each skill and kinds of objects."""
 IDLE = RTBENCH.encode(idle())
 
 
@@ -46,15 +49,24 @@ def renderers():
     return {}
 
 
-@pytest.mark.parametrize("task", [t.id for t in KINDS.values()])
-def test_a_task_of_each_skill_passes_gymnasiums_checks(task, renderers):
+@pytest.mark.parametrize("task", sorted(SAMPLE.values()))
+def test_a_task_of_each_skill_and_kind_passes_gymnasiums_checks(task, renderers):
     assert check(task, renderers) == []
 
 
 @pytest.mark.slow
-def test_every_task_passes_gymnasiums_checks(renderers):
-    for task in TASKS:
+@pytest.mark.skipif(not os.environ.get("RTBENCH_TEST_ALL"), reason="two minutes; RTBENCH_TEST_ALL=1 runs it")
+@pytest.mark.parametrize("skill", sorted(KINDS))
+def test_every_task_passes_gymnasiums_checks(skill, renderers):
+    for task in (t.id for t in TASKS.values() if t.skill == skill):
         assert check(task, renderers) == [], task
+
+
+def test_the_sample_has_every_skill_and_kind():
+    assert {TASKS[task].skill for task in SAMPLE.values()} == set(KINDS)
+    assert {kind for _, *kinds in SAMPLE for kind in kinds} == {
+        thing.kind for thing in load_objects().values()
+    }
 
 
 def test_it_closes_and_can_be_closed_again():

@@ -37,6 +37,7 @@ class EventCounter:
         self._touched: frozenset[str] = frozenset()
         self._bumping: frozenset[str] = frozenset()
         self._held: dict[str, float] = {}
+        self._resting: set[str] = set()
         self._fallen = {o for o in world.names() if world.box(o)[0][2] < _floor_height(world)}
 
     def step(
@@ -58,9 +59,12 @@ class EventCounter:
 
     def _count_dropped(self) -> None:
         for name in self._world.names():
-            if self._world.asleep(name):
-                self._held.pop(name, None)
-                continue
+            if name in self._resting:
+                if self._world.asleep(name):
+                    continue  # seen since it fell asleep
+                self._resting.discard(name)
+            elif self._world.asleep(name):
+                self._resting.add(name)
             low = float(self._world.box(name)[0][2])
             fell = low < _floor_height(self._world) and name not in self._fallen
             if fell:
