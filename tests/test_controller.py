@@ -189,9 +189,6 @@ def test_a_blocked_arm_does_not_wind_up(kitchen, episode_of, act):
     assert not kitchen.world.touching("robot", "counter")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="kinematics may bend the straight elbow the wrong way, to joint 4's limit"
-)
 def test_an_arm_stretched_beyond_its_reach_comes_back_at_once(robot, act):
     for _ in range(14):
         act(robot, x=0.079)

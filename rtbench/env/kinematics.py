@@ -17,6 +17,10 @@ DAMPING = 0.02
 """Damping of the least squares [-]: small enough to reach 1 mm, large enough to pass singular poses."""
 POSTURE = np.array([0.05, 0.05, 0.6, 0.05, 0.3, 0.05, 0.05])
 """Pull of each joint towards its resting angle in the null space: the elbow stays above the hand."""
+ELBOW, STRAIGHT = 3, -0.60
+"""Joint 4 is not stretched beyond this [rad]. Its links are offset by 8.25 cm, so the arm is longest at
+-atan(0.0825 / 0.316) - atan(0.0825 / 0.384) = -0.467; there the way back has no gradient, and beyond it the
+elbow would bend the wrong way."""
 LONGEST_STEP = 0.25
 """Most a joint turns in one iteration [rad]."""
 
@@ -49,6 +53,7 @@ class Arm:
         self._qpos = np.array([int(j.qposadr[0]) for j in joints])
         self._dofs = np.array([int(j.dofadr[0]) for j in joints])
         self.limits = np.array([j.range for j in joints])
+        self.limits[ELBOW, 1] = min(self.limits[ELBOW, 1], STRAIGHT)
         """float64[7, 2]: lower and upper joint limits [rad]."""
         self._site = self._model.site("grip").id
         self._forearm = [self._model.geom(name).id for name in ("link5", "link6", "link7")]

@@ -22,6 +22,8 @@ from rtbench.world import Pose, Region
 
 FINGER_ROOM = 0.034
 """Free distance between two objects' footprints [m]: a finger (2.6 cm) and a little more."""
+EDGE = 0.005
+"""Least distance of an object from the counter's front edge [m]."""
 TRIES = 400
 REACH = 0.735
 """Farthest an object may be from the arm's axis [m]: 3 cm short of where a downward gripper gets to."""
@@ -83,9 +85,10 @@ class Placer:
         for _ in range(TRIES):
             local = self._rng.uniform(low, high)
             yaw = self._rng.uniform(-math.pi, math.pi)
-            if math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > REACH or not self._clear(
-                name, local, radius
-            ):
+            length = obj.half[2] if lying else obj.half[0]
+            overhang = length * abs(math.cos(yaw)) + obj.half[1] * abs(math.sin(yaw)) - local[0]
+            far = math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > REACH
+            if far or overhang > -EDGE or not self._clear(name, local, radius):
                 continue
             self._discs.append(_Disc(name, local, radius))
             x, y = self._scene.to_world(counter, *local)
