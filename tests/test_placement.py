@@ -56,27 +56,19 @@ def place(world, played):
 
 def _place(world, played, attempt=0, redraw=0):
     task, data = load_task(played.task), world._data
+    targets = generator("test", played.seed, "targets", attempt)
+    distractors = generator("test", played.seed, "distractors", attempt, redraw)
     mujoco.mj_resetData(world.scene.model, data)
     for drawer, opening in task.start.drawers.items():
         data.joint(drawer).qpos[0] = opening
     cavities = {d: world.cavity(d) for d in task.start.drawers}
-    poses = first_that_fits(world, played, cavities, (attempt, redraw))
+    poses = Placer(world.scene, task, targets, distractors).place(played, cavities)
     for name, pose in poses.items():
         joint = data.joint(f"{name}:free")
         joint.qpos[:3], joint.qpos[3:] = pose.position, pose.quaternion
     world.set_present(played.objects)
     mujoco.mj_forward(world.scene.model, data)
     return poses
-
-
-def first_that_fits(world, played, cavities, start):
-    """As the stage does: where distractors find no room beside the targets, all is drawn again."""
-    for attempt in range(start[0], start[0] + 20):
-        targets = generator("test", played.seed, "targets", attempt)
-        distractors = generator("test", played.seed, "distractors", attempt, start[1])
-        with contextlib.suppress(PlacementError):
-            return Placer(world.scene, load_task(played.task), targets, distractors).place(played, cavities)
-    raise AssertionError(f"nothing fits: {played}")
 
 
 def inside(played):

@@ -1,11 +1,12 @@
 """Puts an episode's objects where it starts, by seed.
 
-Rejection sampling with discs: an object is put down where its footprint's circle is clear of all others.
-The circles are generous enough for a gripper's fingers to come down beside each object.
+Rejection sampling with discs: an object is put down where the discs that cover its footprint, one for round
+things and three in a row for long ones, leave room for a gripper's finger beside all others.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ FINGER_ROOM = 0.034
 """Free distance between two objects' footprints [m]: a finger (2.6 cm) and a little more."""
 EDGE = 0.005
 """Least distance of an object from the counter's front edge [m]."""
+LONG = 1.5
+"""Footprints with a larger ratio of length to width are covered by three discs."""
 TRIES = 400
 REACH = 0.735
 """Farthest an object may be from the arm's axis [m]: 3 cm short of where a downward gripper gets to."""
@@ -40,7 +43,7 @@ LYING = np.array([math.sqrt(0.5), 0.0, math.sqrt(0.5), 0.0])
 @dataclass(frozen=True)
 class _Disc:
     name: str
-    center: NDArray[np.float64]
+    center: tuple[float, float]
     radius: float
 
 
@@ -88,9 +91,10 @@ class Placer:
             length = obj.half[2] if lying else obj.half[0]
             overhang = length * abs(math.cos(yaw)) + obj.half[1] * abs(math.sin(yaw)) - local[0]
             far = math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > REACH
-            if far or overhang > -EDGE or not self._clear(name, local, radius):
+            discs = _cover(name, local, yaw, (length, float(obj.half[1])))
+            if far or overhang > -EDGE or not self._clear(discs):
                 continue
-            self._discs.append(_Disc(name, local, radius))
+            self._discs += discs
             x, y = self._scene.to_world(counter, *local)
             half = obj.half[0] if lying else obj.half[2]
             z = self._scene.counter_region(counter).center[2] + half + DROP
@@ -99,17 +103,17 @@ class Placer:
             return Pose(np.array([x, y, z]), quaternion)
         raise PlacementError(self._no_room(name, radius))
 
-    def _clear(self, name: str, local: NDArray[np.float64], radius: float) -> bool:
+    def _clear(self, discs: list[_Disc]) -> bool:
         apart = {frozenset(pair) for pair in self._task.start.apart}
-        for disc in self._discs:
-            gap = NEAR if frozenset((name, disc.name)) in apart else FINGER_ROOM
-            if np.linalg.norm(local - disc.center) < radius + disc.radius + gap:
+        for disc, other in itertools.product(discs, self._discs):
+            gap = NEAR if frozenset((disc.name, other.name)) in apart else FINGER_ROOM
+            if math.dist(disc.center, other.center) < disc.radius + other.radius + gap:
                 return False
         return True
 
     def _no_room(self, name: str, radius: float) -> str:
         low, high = self._scene.spec.workspace.low, self._scene.spec.workspace.high
-        others = ", ".join(d.name for d in self._discs) or "nothing"
+        others = ", ".join(dict.fromkeys(d.name for d in self._discs)) or "nothing"
         size = f"{100 * (high[0] - low[0]):.0f} x {100 * (high[1] - low[1]):.0f} cm"
         return (
             f"no room for {name!r} (a disc of {100 * radius:.1f} cm + {100 * FINGER_ROOM:.1f} cm beside it) "
@@ -143,6 +147,19 @@ class Placer:
         z = cavity.center[2] - cavity.half[2] + obj.half[2] + DROP
         yaw = cavity.yaw + self._rng.uniform(-0.12, 0.12)
         return Pose(np.array([x, y, z]), about_z(yaw))
+
+
+def _cover(name: str, center: NDArray[np.float64], yaw: float, half: tuple[float, float]) -> list[_Disc]:
+    """Discs that cover a footprint of those half extents [m], its first one along `yaw`."""
+    length, width = half
+    if length < LONG * width:
+        radius = length if length == width else math.hypot(length, width)
+        return [_Disc(name, (float(center[0]), float(center[1])), radius)]
+    radius = math.hypot(length / 3, width)
+    steps = (-2 * length / 3, 0.0, 2 * length / 3)
+    return [
+        _Disc(name, (center[0] + s * math.cos(yaw), center[1] + s * math.sin(yaw)), radius) for s in steps
+    ]
 
 
 def _resting_height(obj: ObjectSpec, hollow: Cavity) -> float:
