@@ -27,6 +27,10 @@ EDGE = 0.005
 """Least distance of an object from the counter's front edge [m]."""
 LONG = 1.5
 """Footprints with a larger ratio of length to width are covered by three discs."""
+HAND_ROOM = 0.075
+"""Free distance [m] between a low target and something that towers over it: the hand is 20 cm wide."""
+PALM = 0.04
+"""What stands higher than its neighbour by more than this [m] is in the way of the palm."""
 TRIES = 400
 REACH = 0.735
 """Farthest an object may be from the arm's axis [m]: 3 cm short of where a downward gripper gets to."""
@@ -45,6 +49,7 @@ class _Disc:
     name: str
     center: tuple[float, float]
     radius: float
+    height: float
 
 
 class Placer:
@@ -91,7 +96,8 @@ class Placer:
             length = obj.half[2] if lying else obj.half[0]
             overhang = length * abs(math.cos(yaw)) + obj.half[1] * abs(math.sin(yaw)) - local[0]
             far = math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > REACH
-            discs = _cover(name, local, yaw, (length, float(obj.half[1])))
+            height = 2 * float(obj.half[0] if lying else obj.half[2])
+            discs = _cover(name, local, yaw, (length, float(obj.half[1]), height))
             if far or overhang > -EDGE or not self._clear(discs):
                 continue
             self._discs += discs
@@ -106,7 +112,10 @@ class Placer:
     def _clear(self, discs: list[_Disc]) -> bool:
         apart = {frozenset(pair) for pair in self._task.start.apart}
         for disc, other in itertools.product(discs, self._discs):
-            gap = NEAR if frozenset((disc.name, other.name)) in apart else FINGER_ROOM
+            low = min(disc, other, key=lambda d: d.height)
+            towers = abs(disc.height - other.height) > PALM and low.name in self._task.objects
+            gap = HAND_ROOM if towers else FINGER_ROOM
+            gap = max(gap, NEAR) if frozenset((disc.name, other.name)) in apart else gap
             if math.dist(disc.center, other.center) < disc.radius + other.radius + gap:
                 return False
         return True
@@ -149,16 +158,19 @@ class Placer:
         return Pose(np.array([x, y, z]), about_z(yaw))
 
 
-def _cover(name: str, center: NDArray[np.float64], yaw: float, half: tuple[float, float]) -> list[_Disc]:
-    """Discs that cover a footprint of those half extents [m], its first one along `yaw`."""
-    length, width = half
+def _cover(
+    name: str, center: NDArray[np.float64], yaw: float, size: tuple[float, float, float]
+) -> list[_Disc]:
+    """Discs that cover a footprint: half its length along `yaw`, half its width, and the height [m]."""
+    length, width, height = size
     if length < LONG * width:
         radius = length if length == width else math.hypot(length, width)
-        return [_Disc(name, (float(center[0]), float(center[1])), radius)]
+        return [_Disc(name, (float(center[0]), float(center[1])), radius, height)]
     radius = math.hypot(length / 3, width)
     steps = (-2 * length / 3, 0.0, 2 * length / 3)
     return [
-        _Disc(name, (center[0] + s * math.cos(yaw), center[1] + s * math.sin(yaw)), radius) for s in steps
+        _Disc(name, (center[0] + s * math.cos(yaw), center[1] + s * math.sin(yaw)), radius, height)
+        for s in steps
     ]
 
 
