@@ -58,6 +58,7 @@ class Stage:
 
     def __init__(self, scene: Scene, arm: Arm) -> None:
         # A model of its own: which objects are hidden and asleep is written into it at each reset.
+        self._whole = scene.model
         model = copy.copy(scene.model)
         self.scene, self.data = replace(scene, model=model), mujoco.MjData(model)
         scene = self.scene
@@ -65,10 +66,8 @@ class Stage:
         self.controller = Controller(model, self.data, arm)
         bodies = {name: model.body(name).id for name in scene.objects}
         self._trees = {name: int(model.body_treeid[body]) for name, body in bodies.items()}
-        self._groups = {
-            name: [(g, int(model.geom_group[g])) for g in range(model.ngeom) if model.geom_bodyid[g] == body]
-            for name, body in bodies.items()
-        }
+        self._bodies = bodies
+        self._geoms = {name: np.flatnonzero(model.geom_bodyid == body) for name, body in bodies.items()}
 
     def reset(self, task: Task, episode: Episode) -> int:
         """Bring about the episode's initial state; how many attempts came before.
@@ -134,14 +133,24 @@ class Stage:
         return np.array([self.data.joint(f"{name}:free").qpos[:3] for name in episode.objects])
 
     def _show_only(self, names: tuple[str, ...]) -> None:
-        """Put all other objects to sleep where they are parked, and hide them."""
-        model = self.scene.model
+        """Put all other objects to sleep where they are parked, hide them, and let nothing collide with them.
+
+        Without the last, looking for their collisions costs a quarter of a step (2026-11-21).
+        """
+        model, whole = self.scene.model, self._whole
         for name, tree in self._trees.items():
             used = name in names
             policy = mujoco.mjtSleepPolicy.mjSLEEP_ALLOWED if used else mujoco.mjtSleepPolicy.mjSLEEP_INIT
             model.tree_sleep_policy[tree] = policy
-            for geom, group in self._groups[name]:
-                model.geom_group[geom] = group if used else _HIDDEN
+            geoms, body = self._geoms[name], self._bodies[name]
+            model.geom_group[geoms] = whole.geom_group[geoms] if used else _HIDDEN
+            for of_model, of_whole, at in (
+                (model.geom_contype, whole.geom_contype, geoms),
+                (model.geom_conaffinity, whole.geom_conaffinity, geoms),
+                (model.body_contype, whole.body_contype, body),
+                (model.body_conaffinity, whole.body_conaffinity, body),
+            ):
+                of_model[at] = of_whole[at] if used else 0
 
     def _moving(self, episode: Episode) -> list[str]:
         return [name for name in episode.objects if self.world.speed(name) >= SETTLE_SPEED]
