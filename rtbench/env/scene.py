@@ -12,17 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from rtbench.content import Entry, read_folder
 from rtbench.env import label
 from rtbench.env.bake import robot_path
 from rtbench.env.object import COLLISION_GROUP, VISUAL_GROUP, ObjectSpec, add_object, load_objects
-from rtbench.errors import UnknownNameError
+from rtbench.errors import UnknownNameError, nearest
 from rtbench.world import Region
 
 FOLDER = "envs/scenes"
@@ -53,6 +54,18 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _known_texture(name: str) -> str:
+    if name not in label.TEXTURES:
+        close = nearest(name, label.TEXTURES)
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise ValueError(f"unknown texture {name!r}{hint} Known: {', '.join(sorted(label.TEXTURES))}")
+    return name
+
+
+Texture = Annotated[str, AfterValidator(_known_texture)]
+"""Name of a texture of `rtbench.env.label`; the file and the key are named where it is unknown."""
+
+
 class FloorSpec(_Model):
     """The room's floor; walls stand on its edges behind the counters."""
 
@@ -60,8 +73,7 @@ class FloorSpec(_Model):
     """Corner [m]."""
     high: tuple[float, float]
     """Opposite corner [m]."""
-    texture: str
-    """A texture of `rtbench.env.label.texture`."""
+    texture: Texture
 
 
 class CounterSpec(_Model):
@@ -73,9 +85,9 @@ class CounterSpec(_Model):
     """Degrees."""
     size: tuple[float, float, float]
     """Depth, width and height of the top [m]."""
-    texture: str
-    """Texture of the top."""
-    front: str
+    texture: Texture
+    """Of the top."""
+    front: Texture
     """Texture of the cabinet below."""
 
 
