@@ -23,6 +23,7 @@ import mujoco
 import numpy as np
 import platformdirs
 
+from rtbench.env.object import COLLISION_GROUP, VISUAL_GROUP
 from rtbench.env.part import Array, Part, cylinder, decimate, fit_capsule, merge, write_obj
 
 Frame = tuple[Array, Array]
@@ -43,8 +44,6 @@ HOME = (0.0, -0.75, 0.0, -2.35, 0.0, 1.6, 0.785)
 """Arm angles [rad] at the start of an episode: hand drawn in, so that it does not hide the counter."""
 WHEEL_CENTRE = -0.20
 """x [m] of the wheels' centre, in front of which robosuite mounts the arm at 0."""
-COLLISION_GROUP = 3
-"""Geom group of collision geoms, never drawn."""
 ROBOT_CONTACT = {"contype": 2, "conaffinity": 1}
 """The robot touches the world (contype 1), not itself."""
 ACTUATORS: dict[str, tuple[float, float, float]] = {
@@ -114,7 +113,7 @@ def write_robot(folder: Path) -> None:
             write_obj(folder / f"{name}.obj", lean)
             spec.add_mesh(name=name, file=f"{name}.obj", inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)
             spec.body(body).add_geom(
-                type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, group=1, contype=0, conaffinity=0,
+                type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, group=VISUAL_GROUP, contype=0, conaffinity=0,
                 mass=0, rgba=part.rgba,
             )  # fmt: skip
     spec.meshdir = str(folder)

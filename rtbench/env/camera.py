@@ -54,7 +54,6 @@ class Renderer:
         width: int = IMAGE_WIDTH,
     ) -> None:
         self._model, self.profile = model, profile
-        self._height, self._width = height, width
         wanted, quality = PROFILES[profile], model.vis.quality
         quality.offsamples, quality.shadowsize = wanted.samples, wanted.shadow
         quality.numslices, quality.numstacks, quality.numquads = wanted.slices, wanted.stacks, wanted.quads

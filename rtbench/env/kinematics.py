@@ -8,7 +8,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.env.bake import ARM_JOINTS, COLLISION_GROUP, HOME, robot_path
+from rtbench.env.bake import ARM_JOINTS, HOME, robot_path
+from rtbench.env.object import COLLISION_GROUP
 from rtbench.geometry import difference
 
 Array = NDArray[np.float64]
@@ -53,8 +54,8 @@ class Arm:
         self._qpos = np.array([int(j.qposadr[0]) for j in joints])
         self._dofs = np.array([int(j.dofadr[0]) for j in joints])
         self.limits = np.array([j.range for j in joints])
+        """float64[7, 2]: lower and upper joint limits [rad], the elbow's short of straight."""
         self.limits[ELBOW, 1] = min(self.limits[ELBOW, 1], STRAIGHT)
-        """float64[7, 2]: lower and upper joint limits [rad]."""
         self._site = self._model.site("grip").id
         self._forearm = [self._model.geom(name).id for name in ("link5", "link6", "link7")]
         self._jacobian = np.zeros((6, self._model.nv))

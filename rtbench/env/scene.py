@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from rtbench.content import Entry, read_folder
 from rtbench.env import label
 from rtbench.env.bake import robot_path
-from rtbench.env.object import COLLISION_GROUP, VISUAL_GROUP, ObjectSpec, add_object, load_objects
+from rtbench.env.object import VISUAL_GROUP, ObjectSpec, add_object, load_objects
 from rtbench.errors import UnknownNameError, nearest
 from rtbench.world import Region
 
@@ -356,6 +356,3 @@ def _add_head_camera(world: mujoco.MjSpec) -> None:
         size=[0.015, 0, 0],
         **look,
     )
-
-
-__all__ = ["COLLISION_GROUP", "Scene", "SceneSpec", "build", "load_scene", "scene_specs"]

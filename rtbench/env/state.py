@@ -12,10 +12,10 @@ from rtbench.env.bake import BASE_JOINTS, FINGER_JOINTS
 from rtbench.env.scene import DRAWER_SIZE, WALL, Scene
 from rtbench.errors import UnknownNameError
 from rtbench.geometry import from_rotation_vector, multiply
+from rtbench.predicate import ROBOT
 from rtbench.world import Pose, Region
 
 Array = NDArray[np.float64]
-ROBOT = "robot"
 FINGERS = ("leftfinger", "rightfinger")
 HELD_OPENING = 0.02
 """Fingers that are nearer together [m] hold nothing: the slimmest thing, a bar on edge, is 2.2 cm."""
@@ -33,7 +33,6 @@ class SimWorld:
         self._body = {name: model.body(name).id for name in (*scene.objects, *scene.spec.drawers)}
         self._base = [int(model.joint(j).qposadr[0]) for j in BASE_JOINTS]
         self._fingers = [int(model.joint(j).qposadr[0]) for j in FINGER_JOINTS]
-        self._finger_bodies = [model.body(f).id for f in FINGERS]
         self._site = model.site("grip").id
         self._owner = self._owners()
         self._contact_stamp, self._pairs = -1.0, frozenset[tuple[str, str]]()

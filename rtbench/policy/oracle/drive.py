@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rtbench.env.scene import ARM_AHEAD, ARM_TO_COUNTER
 from rtbench.geometry import wrap
-from rtbench.policy.oracle.hand import View, drive_step, move
+from rtbench.policy.oracle.hand import REACH, View, drive_step, move
 
 Array = NDArray[np.float64]
 
@@ -19,7 +19,6 @@ TUCKED = (0.50, 0.0, 1.19)
 """Grip point in the base frame while driving far [m]."""
 CLOSE = (0.03, 0.04)
 """Errors at which the base has arrived [m, rad]."""
-REACH = (0.30, 0.73)
 
 
 def drive_to(view: View, pose: Array, close: tuple[float, float] = CLOSE) -> Array | None:

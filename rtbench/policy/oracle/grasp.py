@@ -102,8 +102,6 @@ def _candidates(view: View, name: str) -> list[Grasp]:
     axis = rotate(pose.quaternion, [0, 0, 1])
     upright = abs(axis[2]) > 0.8
     position = np.array([*pose.position[:2], height])
-    if obj.cavity is not None:
-        return [Grasp(position, y, 0.02, float(high[2])) for y in _yaws(view, None)]
     if obj.round and (upright or not obj.rest_lying):
         width = obj.width_at(float(height - pose.position[2])) or obj.grasp_width
         yaws = [0.0] if _in_drawer(view, name) else _yaws(view, None)

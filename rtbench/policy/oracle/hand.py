@@ -24,6 +24,8 @@ PALM = 0.026
 """Palm above the grip point [m]."""
 HAND_HALF = (0.034, 0.104)
 """Half thickness and half width (along the opening) of the hand [m]."""
+REACH = (0.30, 0.73)
+"""Nearest and farthest place that the hand works at from the arm's axis [m]."""
 HEADROOM = 0.025
 """Air kept between what is carried and what it passes over [m]."""
 CORRIDOR = 0.13

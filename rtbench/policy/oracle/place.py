@@ -11,7 +11,7 @@ from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import about_z, rotate, wrap
 from rtbench.policy.oracle.drawer import drawer_window
 from rtbench.policy.oracle.grasp import Grasp, crowding
-from rtbench.policy.oracle.hand import MAX_OPENING, PALM, View, move, stay, travel
+from rtbench.policy.oracle.hand import MAX_OPENING, PALM, REACH, View, move, stay, travel
 from rtbench.world import Region
 
 Array = NDArray[np.float64]
@@ -26,8 +26,6 @@ PRESSING = 0.012
 """A hand this far above where it is sent stands on something [m]."""
 LOOSEN = 0.022
 """The fingers open by this much to let go [m]; neighbours stand near."""
-REACH = (0.30, 0.73)
-"""Nearest and farthest spot from the arm's axis [m]."""
 
 
 def put_down(

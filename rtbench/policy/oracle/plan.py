@@ -20,15 +20,13 @@ from rtbench.policy.oracle.hand import View, counter_height, move
 from rtbench.policy.oracle.knock import knock_over
 from rtbench.policy.oracle.place import drawer_spot, free_spot, grip_floor, near_spot, put_down, retreat
 from rtbench.policy.oracle.upright import stand_up
-from rtbench.predicate import OPEN, evaluate
+from rtbench.predicate import OPEN, at, evaluate
 from rtbench.task import Goal
 
 Array = NDArray[np.float64]
 
 LIFTED = 0.075
 """A picked object's lowest point is raised this far over the counter [m]; 5 cm count."""
-DROPPED_TO_FLOOR = 0.35
-"""Below this [m] an object is out of the arm's reach for good."""
 
 
 def next_step(view: View, goal: Goal) -> Array | None:
@@ -68,7 +66,7 @@ def _put_on(view: View, goal: Goal, name: str, surface: str) -> Array | None:
 
     if evaluate(goal, view.world):
         return None
-    if view.world.held(name) and not _at_counter(view, surface):
+    if view.world.held(name) and not at(view.world, surface):
         return _first(
             lambda: _raise(view, name, surface), lambda: drive_to(view, view.world.station(surface))
         )
@@ -219,13 +217,6 @@ def _raise(view: View, name: str, surface: str) -> Array | None:
     if missing <= 0.02:
         return None
     return move(view, view.hand.position + np.array([0.0, 0.0, missing]), view.hand.quaternion, 0.0)
-
-
-def _at_counter(view: View, counter: str) -> bool:
-    station = view.world.station(counter)
-    return bool(
-        np.linalg.norm(view.base[:2] - station[:2]) < 0.15 and abs(wrap(view.base[2] - station[2])) < 0.2
-    )
 
 
 def _draw(view: View, drawer: str) -> Array | None:
