@@ -24,12 +24,25 @@ def look(obj):
     return np.array([[face[a:b, c:d].mean((0, 1)) for c, d in pairwise(columns)] for a, b in pairwise(rows)])
 
 
-@pytest.mark.parametrize("kind", ["can", "bottle", "bag", "block", "bowl"])
+@pytest.mark.parametrize("kind", ["can", "bottle", "bag", "block", "bowl", "cup", "ball", "apple"])
 def test_objects_of_one_shape_are_told_apart_by_colour(kind):
     looks = {o.name: look(o) for o in OBJECTS.values() if o.kind == kind}
     for a, b in combinations(looks, 2):
         distance = np.linalg.norm(looks[a] - looks[b], axis=-1).mean()
         assert distance > 60, f"{a} and {b} look alike ({distance:.0f} of 441)"
+
+
+def test_a_symbol_is_printed_over_text_and_emblem_of_a_square_face():
+    plain, printed = (
+        paint(LabelSpec(color="white", symbol=s, ink="navy"), shape.MAT_LAYOUT) for s in ("", "heart")
+    )
+    changed = (plain != printed).any(-1)
+    face = changed[: shape.MAT_LAYOUT.height // 2]
+    assert not changed[len(face) :].any(), "the sides of a mat are plain"
+    rows, columns = np.flatnonzero(face.any(1)), np.flatnonzero(face.any(0))
+    for first, last, length in ((rows[0], rows[-1], len(face)), (columns[0], columns[-1], face.shape[1])):
+        assert 0.05 * length < first < 0.2 * length
+        assert 0.8 * length < last < 0.95 * length
 
 
 def test_apple_and_orange_are_told_apart():

@@ -1,16 +1,34 @@
-"""The object catalogue, and how each object behaves in the simulator."""
+"""How each object of the catalogue behaves in the simulator."""
 
 import mujoco
 import numpy as np
 import pytest
 
-from rtbench.env.object import GRIP, ObjectSpec, add_object, load_objects, primitives
-from rtbench.errors import ContentError
+from rtbench.env.object import GRIP, SLIMMEST, add_object, load_objects, primitives
+from rtbench.predicate import INTO
 
 OBJECTS = load_objects()
-MOVABLE = [name for name, obj in OBJECTS.items() if "movable" in obj.tags]
+BODIES = list({(o.kind, o.size, o.parts, o.mass): name for name, o in reversed(OBJECTS.items())}.values())[
+    ::-1
+]
+"""One name for each body: objects that only their labels tell apart behave alike."""
+MOVABLE = [name for name in BODIES if "movable" in OBJECTS[name].tags]
 BOWLS = [name for name, obj in OBJECTS.items() if obj.kind == "bowl"]
-UPRIGHT = [name for name, obj in OBJECTS.items() if obj.rest_lying]
+UPRIGHT = [name for name in BODIES if OBJECTS[name].rest_lying]
+FRUIT = ["apple", "orange"]
+
+
+def flat(obj):
+    """Whether it rests on a flat face: a box or an upright cylinder reaches down to its lowest point."""
+    return any(
+        part.type in (mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CYLINDER)
+        and np.isclose(part.pos[2] - part.reach[2], -obj.half[2], atol=1e-6)
+        and np.allclose(np.abs(part.rotation[:, 2]), [0, 0, 1], atol=1e-9)
+        for part in primitives(obj)
+    )
+
+
+FLAT = [name for name in BODIES if flat(OBJECTS[name])]
 SECOND = 240
 LYING = np.array([np.sqrt(0.5), np.sqrt(0.5), 0, 0])
 
@@ -82,26 +100,18 @@ def turn(a, b):
     return float(np.degrees(2 * np.arccos(min(1.0, abs(a @ b)))))
 
 
-def test_the_catalogue_is_that_of_rt1():
-    assert len(MOVABLE) == 17
-    assert sorted(BOWLS) == ["paper_bowl", "white_bowl"]
-    for name, obj in OBJECTS.items():
-        assert obj.names[0].replace(" ", "_") == name
-        assert ("movable" in obj.tags) != ("receptacle" in obj.tags)
-        assert ("can_topple" in obj.tags) == obj.rest_lying
-    words = [word for obj in OBJECTS.values() for word in obj.names]
-    assert len(words) == len(set(words)), "two objects share a name"
-
-
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("name", BODIES)
 def test_geometry_agrees_with_itself(name):
     obj = OBJECTS[name]
     assert obj.radius >= obj.half[:2].max() - 1e-12
-    assert obj.width_at(0.0) == pytest.approx(obj.grasp_width)
+    if obj.kind not in ("parts", "cup"):
+        assert obj.width_at(0.0) == pytest.approx(obj.grasp_width)
+    assert obj.width_at(0.0) <= 2 * obj.half[1] + 1e-9
     assert obj.width_at(obj.half[2] + 1e-6) == obj.width_at(-obj.half[2] - 1e-6) == 0.0
     assert (obj.cavity is not None) == (name in BOWLS)
     if name in MOVABLE:
         assert np.sort(obj.half)[1] * 2 <= GRIP
+        assert SLIMMEST <= obj.grasp_width <= GRIP
     for part in primitives(obj):
         assert np.isclose(np.linalg.norm(part.quat), 1)
         assert all(abs(p) <= h for p, h in zip(part.pos, obj.half, strict=True))
@@ -112,7 +122,7 @@ def test_a_bottle_has_a_slim_neck():
     assert bottle.width_at(0.08) < 0.5 * bottle.grasp_width
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("name", BODIES)
 def test_the_body_is_as_the_file_says(name):
     obj = OBJECTS[name]
     model = Bench(name).model
@@ -121,7 +131,7 @@ def test_the_body_is_as_the_file_says(name):
     assert model.joint(f"{name}:free").type[0] == mujoco.mjtJoint.mjJNT_FREE
     a, b, c = np.sort(body.inertia)
     assert 0 < a <= b <= c < a + b
-    assert np.abs(body.ipos).max() < 0.2 * obj.half.max()
+    assert np.abs(body.ipos).max() < 0.25 * obj.half.max()
     visual = model.geom(f"{name}:visual")
     assert visual.group[0] == 1
     assert visual.contype[0] == visual.conaffinity[0] == 0
@@ -132,7 +142,7 @@ def test_the_body_is_as_the_file_says(name):
     assert (model.geom_group[solid] == 3).all()
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("name", BODIES)
 def test_what_is_seen_is_what_is_touched(name):
     """The drawn mesh and the collision geoms fill the same box; no part of a body sticks out by 3 mm."""
     obj = OBJECTS[name]
@@ -140,12 +150,8 @@ def test_what_is_seen_is_what_is_touched(name):
     mujoco.mj_forward(bench.model, bench.data)
     model, data = bench.model, bench.data
     origin = data.body(name).xpos
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    for g in range(model.ngeom):
-        if model.geom(g).name.startswith(name) and model.geom_contype[g]:
-            turned = np.abs(data.geom_xmat[g].reshape(3, 3)) if obj.kind == "bowl" else np.eye(3)
-            reach, place = turned @ model.geom_aabb[g, 3:], data.geom_xpos[g] - origin
-            low, high = np.minimum(low, place - reach), np.maximum(high, place + reach)
+    low = np.min([part.pos - part.reach for part in primitives(obj)], axis=0)
+    high = np.max([part.pos + part.reach for part in primitives(obj)], axis=0)
     ends = 0.15 * obj.half if obj.kind == "bag" else np.zeros(3)  # a bag's seams are only seen
     assert (high <= obj.half + 0.003).all()
     assert (high >= obj.half - 0.003 - ends).all()
@@ -157,11 +163,12 @@ def test_what_is_seen_is_what_is_touched(name):
     seen = (
         points @ data.geom(f"{name}:visual").xmat.reshape(3, 3).T + data.geom(f"{name}:visual").xpos - origin
     )
-    assert seen.max(axis=0) == pytest.approx(obj.half, abs=1e-5)
-    assert seen.min(axis=0) == pytest.approx(-obj.half, abs=1e-5)
+    exact = 2e-3 if obj.kind == "parts" else 1e-5  # a turned cylinder is drawn with corners
+    assert seen.max(axis=0) == pytest.approx(obj.half, abs=exact)
+    assert seen.min(axis=0) == pytest.approx(-obj.half, abs=exact)
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("name", FLAT)
 def test_dropped_it_settles_and_sleeps(name):
     bench = Bench(name)
     bench.place(name, [0, 0, OBJECTS[name].half[2] + 0.005])
@@ -169,11 +176,21 @@ def test_dropped_it_settles_and_sleeps(name):
     assert bench.step(1.0) < 0.002
     pos, quat = bench.pose(name)
     assert pos[2] == pytest.approx(OBJECTS[name].half[2], abs=5e-4)
-    assert bench.tilt(name) < 0.1
+    assert bench.tilt(name) < (0.5 if OBJECTS[name].kind == "parts" else 0.1)
     bench.step(3.0)
     after, turned = bench.pose(name)
     assert np.linalg.norm(after - pos) < 1e-3
     assert turn(quat, turned) < 1.0
+    assert bench.asleep()
+
+
+@pytest.mark.parametrize("name", [name for name in BODIES if name not in FLAT])
+def test_what_is_round_comes_to_rest_where_it_is(name):
+    bench = Bench(name)
+    bench.place(name, [0, 0, OBJECTS[name].half[2] + 0.001])
+    bench.step(4.0)
+    pos, _ = bench.pose(name)
+    assert np.hypot(*pos[:2]) < 0.05
     assert bench.asleep()
 
 
@@ -206,7 +223,7 @@ def test_lying_it_rests_and_does_not_roll_away(name):
     assert bench.asleep()
 
 
-@pytest.mark.parametrize("name", [n for n in OBJECTS if n not in ("apple", "orange")])
+@pytest.mark.parametrize("name", FLAT)
 def test_it_does_not_slide_on_a_slope(name):
     """15 degrees, on a smooth counter: the object's own friction must hold it."""
     bench = Bench(name)
@@ -218,7 +235,7 @@ def test_it_does_not_slide_on_a_slope(name):
     assert bench.tilt(name) < 2
 
 
-@pytest.mark.parametrize("name", ["apple", "orange"])
+@pytest.mark.parametrize("name", FRUIT)
 def test_fruit_stops_rolling(name):
     bench = Bench(name)
     bench.step(0.5)
@@ -241,7 +258,9 @@ def test_dropped_into_a_bowl_it_stays(name, bowl):
         bench.step(1.5)
         inside = bench.pose(name)[0] - bench.pose(bowl)[0]
         assert np.hypot(*inside[:2]) < cavity.radius
-        assert cavity.floor < inside[2] < cavity.rim + 0.005
+        lowest = inside[2] - np.abs(bench.data.body(name).xmat[6:]) @ OBJECTS[name].half
+        assert inside[2] > cavity.floor
+        assert lowest < cavity.rim - INTO
         assert bench.tilt(bowl) < 1.0
 
 
@@ -264,7 +283,9 @@ def test_two_pads_lift_and_hold_it(name, above):
     bench.step(1.5)
     lifted = bench.pose(name)
     assert lifted[0][2] - gripped[0][2] == pytest.approx(0.1, abs=0.01)
-    assert np.linalg.norm(lifted[0][:2] - gripped[0][:2]) < 0.005
+    # What tapers, such as a pear, slips by a centimetre until it has settled between the pads.
+    slid = 0.01 if OBJECTS[name].kind == "parts" else 0.005
+    assert np.linalg.norm(lifted[0][:2] - gripped[0][:2]) < slid
     assert turn(gripped[1], lifted[1]) < 5
 
 
@@ -282,46 +303,16 @@ def test_two_builds_are_the_same_model():
         assert np.array_equal(getattr(first, field), getattr(second, field)), field
 
 
-GOOD = "{kind: can, size: [0.06, 0.1], mass: 0.3, label: {color: red}, names: [tea can], tags: [movable]}"
-FLAT = GOOD.replace("can, size: [0.06, 0.1]", "bowl, size: [0.1, 0.05, 0.12, 0.005]")
-
-
-@pytest.mark.parametrize(
-    ("entry", "complaint"),
-    [
-        (GOOD.replace("0.1]", "0.1, 0.2]"), "size of a can is [diameter, height], got 3 numbers"),
-        (GOOD.replace("0.06", "0.09"), "too wide for the tag 'movable'"),
-        (GOOD.replace("0.06", "66"), "sizes are metres"),
-        (GOOD.replace("kind: can", "kind: cna"), "'kind' is \"cna\"; expected 'can', 'bottle'"),
-        (GOOD.replace("mass", "mas"), "unknown key 'mas'. Did you mean 'mass'?"),
-        (GOOD.replace("mass: 0.3", "mass: 0.01"), "'mass' is 0.01; expected greater than or equal to 0.05"),
-        (GOOD.replace("red", "redd"), "unknown colour 'redd'"),
-        (GOOD.replace("[tea can]", "[]"), "'names' is []"),
-        (GOOD.replace("[movable]", "[receptacle]"), "belongs to the kind 'bowl'"),
-        (FLAT.replace("[movable]", "[receptacle]"), "not a bowl"),
-    ],
-)
-def test_a_bad_entry_names_file_entry_and_remedy(tmp_path, entry, complaint):
-    file = tmp_path / "envs" / "objects" / "mine.yaml"
-    file.parent.mkdir(parents=True)
-    file.write_text(f"tea_can: {entry}\n")
-    with pytest.raises(ContentError) as caught:
-        load_objects([tmp_path])
-    assert str(file) in str(caught.value)
-    assert "tea_can" in str(caught.value)
-    assert complaint in str(caught.value)
-
-
-def test_a_user_adds_an_object(tmp_path):
-    folder = tmp_path / "envs" / "objects"
-    folder.mkdir(parents=True)
-    (folder / "mine.yaml").write_text(f"tea_can: {GOOD}\n")
-    objects = load_objects([tmp_path])
-    tea = objects["tea_can"]
-    assert isinstance(tea, ObjectSpec)
-    assert (tea.name, tea.kind, tea.size, tea.mass) == ("tea_can", "can", (0.06, 0.1), 0.3)
-    assert (tea.names, tea.tags, tea.label.color) == (("tea can",), ("movable",), "red")
-    spec = mujoco.MjSpec()
-    add_object(spec, tea)
-    assert spec.compile().body("tea_can").mass[0] == pytest.approx(0.3)
-    assert set(OBJECTS) < set(objects)
+def test_what_stands_on_a_mat_stays_where_the_counter_is_smooth():
+    """15 degrees: the can holds on the mat, and the mat on the counter."""
+    bench = Bench("digit_3", "coke_can")
+    bench.model.geom("counter").friction[:] = [0.1, 0.001, 0.0001]
+    bench.model.opt.enableflags = 0
+    mat, can = OBJECTS["digit_3"], OBJECTS["coke_can"]
+    bench.place("digit_3", [0, 0, mat.half[2]])
+    bench.place("coke_can", [0, 0, 2 * mat.half[2] + can.half[2]])
+    bench.model.opt.gravity[:] = 9.81 * np.array([np.sin(np.radians(15)), 0, -np.cos(np.radians(15))])
+    bench.step(1.0)
+    assert bench.pose("coke_can")[0][0] < 0.005
+    assert bench.pose("digit_3")[0][0] < 0.005
+    assert mat.value == 3

@@ -17,6 +17,9 @@ SHAPES = {
     "apple": (shape.apple, 2),
     "pillow": (shape.pillow, 3),
     "block": (shape.block, 3),
+    "mat": (shape.mat, 3),
+    "ellipsoid": (shape.ellipsoid, 3),
+    "rod": (shape.rod, 2),
 }
 
 
@@ -111,3 +114,28 @@ def test_a_block_shows_its_label_on_top_and_bottom():
         v = mesh.texcoords[mesh.normals[:, 2] * sign > 0.99, 1]
         assert v.size == 4
         assert start <= v.min() < v.max() <= end
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(diameter=CM, more=CM)
+def test_capsules_are_closed_and_true_to_size(diameter, more):
+    check(shape.capsule(diameter, diameter + more), (diameter, diameter, diameter + more))
+
+
+def test_a_cup_is_closed_and_hollow():
+    mesh = shape.cup(0.068, 0.085, 0.062)
+    check(mesh, (0.068, 0.068, 0.085))
+    volume = np.linalg.det(corners(mesh)).sum() / 6
+    assert volume < 0.4 * np.pi * 0.034**2 * 0.085
+
+
+def test_a_mat_shows_its_label_on_top_only_with_its_upper_edge_ahead():
+    mesh = shape.mat(0.12, 0.1, 0.004)
+    (low, high), top = shape.MAT_LAYOUT.faces[0], mesh.normals[:, 2] > 0.99
+    assert (mesh.texcoords[~top, 1] < low).all()
+    u, v = mesh.texcoords[top].T
+    x, y, _ = mesh.vertices[top].T
+    assert (v[x > 0] > (low + high) / 2).all()
+    assert (v[x < 0] < (low + high) / 2).all()
+    assert (u[y > 0] < 0.5).all(), "left of the picture is at +y"
+    assert v.max() - v.min() == pytest.approx(high - low, abs=0.02)

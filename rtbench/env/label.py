@@ -16,14 +16,16 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from rtbench.env.shape import Layout
-from rtbench.errors import UnknownNameError
+from rtbench.env.symbol import SYMBOLS, Box, draw_symbol
+from rtbench.errors import UnknownNameError, nearest
 from rtbench.seeding import generator
 
 Pixels = NDArray[np.uint8]
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom [pixels]."""
 OVERSAMPLING = 2
 """Drawn that much larger and averaged down, because Pillow draws shapes without smooth edges."""
+
+SYMBOL_MARGIN = 0.09
+"""Ground left free around a symbol, as a share of the face."""
 
 Emblem = Literal["none", "disc", "discs", "stripes", "wave", "chequers", "peppers", "specks"]
 
@@ -40,7 +42,9 @@ class LabelSpec(BaseModel):
     text: str = ""
     """One short word, drawn as large as fits."""
     ink: str = "white"
-    """Colour of the text."""
+    """Colour of the text and of the symbol."""
+    symbol: str = ""
+    """One of `symbol.SYMBOLS`, printed over the whole face, which ought to be square."""
     emblem: Emblem = "none"
     """A simple pattern behind the text."""
     emblem_color: str = "white"
@@ -61,6 +65,15 @@ class LabelSpec(BaseModel):
                     f"unknown colour {color!r}; use a CSS name such as 'teal', or '#rrggbb'"
                 ) from None
         return color
+
+    @field_validator("symbol")
+    @classmethod
+    def _symbol(cls, symbol: str) -> str:
+        if symbol and symbol not in SYMBOLS:
+            close = nearest(symbol, SYMBOLS)
+            hint = f"; did you mean {close!r}?" if close else ";"
+            raise ValueError(f"unknown symbol {symbol!r}{hint} known: {', '.join(SYMBOLS)}")
+        return symbol
 
 
 @cache
@@ -96,13 +109,16 @@ def paint(label: LabelSpec, layout: Layout) -> Pixels:
 
 
 def _paint_face(face: Image.Image, label: LabelSpec, fill: float) -> None:
-    """Band, emblem and text on one repeat of the label; the text takes the share `fill` of its width."""
+    """Band, emblem, symbol and text on one repeat; the text takes the share `fill` of its width."""
     draw = ImageDraw.Draw(face)
     w, h = face.size
     if label.band is not None:
         draw.rectangle((0, 0.28 * h, w, 0.72 * h), fill=label.band)
     if label.emblem != "none":
         _EMBLEMS[label.emblem](draw, (0, 0, w, h), label.emblem_color)
+    if label.symbol:
+        x, y = SYMBOL_MARGIN * w, SYMBOL_MARGIN * h
+        draw_symbol(draw, label.symbol, (x, y, w - x, h - y), label.ink)
     if label.text:
         font = _font(label.text, fill * w, 0.40 * h if label.band else 0.54 * h)
         draw.text((w / 2, h / 2), label.text, fill=label.ink, font=font, anchor="mm", stroke_width=h // 60)

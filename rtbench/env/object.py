@@ -1,98 +1,87 @@
 """Movable objects and receptacles: what they are, and how they enter a MuJoCo model.
 
 Body frame of every object: origin in the middle of its bounding box, z up when it stands or lies as spawned,
-x along its length. Bags, bars and sponges are therefore pinched along y, round things from any side.
+x along its length. Bags, bars and tools are therefore pinched along y, round things from any side. The
+picture on a mat has its upper edge at +x.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from rtbench.content import Entry, read_folder
 from rtbench.env import shape
+from rtbench.env.assembly import MOST_PARTS, Assembly, PartSpec, assemble
 from rtbench.env.label import LabelSpec, paint
+from rtbench.env.primitive import BOWL_FLOOR, PRIMITIVES, Primitive, bowl_cavity, width
+from rtbench.env.primitive import Cavity as Cavity  # noqa: PLC0414 - part of what this module offers
 from rtbench.env.shape import Layout, Mesh
 
 FOLDER = "envs/objects"
 GRIP = 0.07
 """Widest thing the gripper takes: its 8 cm less 5 mm on each side [m]."""
+SLIMMEST = 0.022
+"""Slimmest thing the gripper takes [m]: with fingers nearer together than 2 cm it counts as empty."""
+PALM = 0.021
+"""The palm stops the fingers this far below the top of what is tall [m]."""
+PAD = 0.01
+"""Half width of a finger pad, along body x when an object is gripped [m]."""
 FRICTION = (0.9, 0.01, 0.002)
 """Sliding [1], torsional [m] and rolling [m] friction. The last stops what rolls at 5 cm/s within 2 mm and
 a toppled can at 30 cm/s within 12 cm; with 0.0005 it would roll off the counter."""
+PLATFORM_FRICTION = (1.5, 0.02, 0.002)
+"""Of mats and plates: what stands on one does not slide off when the counter is bumped."""
 SOLREF = (0.01, 1.0)
 """Time constant [s] and damping ratio of contacts. MuJoCo wants at least two steps of 1/240 s."""
 SOLIMP = (0.95, 0.99, 0.001, 0.5, 2.0)
 VISUAL_GROUP, COLLISION_GROUP = 1, 3
-BOWL_BOXES = 12
-"""Collision boxes around a bowl."""
-BOWL_FLOOR = 0.005
-"""Thickness of a bowl's floor [m]."""
 
-Kind = Literal["can", "bottle", "ball", "apple", "bag", "block", "bowl"]
-Tag = Literal[
-    "movable", "receptacle", "can", "bottle", "bag", "fruit", "drink", "snack", "food", "tool", "can_topple",
-    "fits_bowl", "fits_drawer",
-]  # fmt: skip
+Kind = Literal["can", "bottle", "cup", "ball", "apple", "bag", "block", "bowl", "mat", "parts"]
+Tag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+MOVABLE, RECEPTACLE, PLATFORM, CAN_TOPPLE = "movable", "receptacle", "platform", "can_topple"
+FITS_BOWL, FITS_DRAWER = "fits_bowl", "fits_drawer"
+STRUCTURAL = (MOVABLE, RECEPTACLE, PLATFORM, CAN_TOPPLE, FITS_BOWL, FITS_DRAWER)
+"""Tags that say what can be done with a thing. All others are categories, colours and uses."""
 SIZES: dict[str, tuple[str, ...]] = {
     "can": ("diameter", "height"),
     "bottle": ("diameter", "height"),
+    "cup": ("diameter", "height", "base diameter"),
     "ball": ("diameter", "height"),
     "apple": ("diameter", "height"),
     "bag": ("length", "width", "thickness"),
     "block": ("length", "width", "height"),
     "bowl": ("diameter", "height", "base diameter", "wall thickness"),
+    "mat": ("length", "width", "thickness"),
+    "parts": (),
 }
 """What the numbers of `size` mean, by kind, all in metres."""
-ROUND = frozenset({"can", "bottle", "ball", "apple", "bowl"})
+ROUND = frozenset({"can", "bottle", "cup", "ball", "apple", "bowl"})
 """Kinds that are symmetric about body z."""
 ROLLING = ROUND - {"bowl"}
 """Kinds that roll when they lie on their side, and so need rolling friction (condim 6)."""
 
+_LEVELS = np.linspace(-0.96, 0.96, 13)
+"""Heights at which the width of a thing of parts is looked at, in half heights."""
 _LOOKS: dict[str, tuple[Callable[..., Mesh], Layout]] = {
     "can": (shape.can, shape.CAN_LAYOUT),
     "bottle": (shape.bottle, shape.BOTTLE_LAYOUT),
+    "cup": (shape.cup, shape.CUP_LAYOUT),
     "ball": (shape.ball, shape.FRUIT_LAYOUT),
     "apple": (shape.apple, shape.FRUIT_LAYOUT),
     "bag": (shape.pillow, shape.BAG_LAYOUT),
     "block": (shape.block, shape.BLOCK_LAYOUT),
     "bowl": (lambda *size: shape.bowl(size, BOWL_FLOOR), shape.BOWL_LAYOUT),
+    "mat": (shape.mat, shape.MAT_LAYOUT),
 }
-
-
-@dataclass(frozen=True)
-class Cavity:
-    """The inside of a bowl, a cone frustum in the body frame [m]."""
-
-    radius: float
-    """Inner radius at the rim."""
-    floor_radius: float
-    """Inner radius at the floor."""
-    floor: float
-    """z of the floor's upper face."""
-    rim: float
-    """z of the rim."""
-
-
-@dataclass(frozen=True)
-class Primitive:
-    """One collision geom in the body frame."""
-
-    type: mujoco.mjtGeom
-    size: tuple[float, float, float]
-    """As MuJoCo wants it [m]: half sizes of a box, (radius, half height, 0) of a cylinder, radii."""
-    pos: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """[m]."""
-    quat: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
-    """wxyz."""
 
 
 class ObjectSpec(Entry):
@@ -100,16 +89,20 @@ class ObjectSpec(Entry):
 
     kind: Kind
     """Shape, for the eye and for contacts."""
-    size: tuple[float, ...]
-    """Metres, in the order of SIZES[kind]."""
+    size: tuple[float, ...] = ()
+    """Metres, in the order of SIZES[kind]; none for the kind 'parts'."""
+    parts: tuple[PartSpec, ...] = Field(default=(), max_length=MOST_PARTS)
+    """What a thing of the kind 'parts' is put together from, x along its length."""
     mass: float = Field(ge=0.05, le=2.0)
     """Kilograms; below 50 g contact with the gripper is not stable."""
-    label: LabelSpec
-    """How it is painted."""
+    label: LabelSpec | None = None
+    """How it is painted; the kind 'parts' has colours instead."""
     names: tuple[str, ...] = Field(min_length=1)
     """Words for it in instructions, the canonical ones first."""
     tags: tuple[Tag, ...]
-    """What it can be used for; tasks choose objects by tag."""
+    """What can be done with it (STRUCTURAL), and what it is: tasks choose objects by tag."""
+    value: int | None = None
+    """Number that it shows."""
 
     @field_validator("size")
     @classmethod
@@ -118,22 +111,71 @@ class ObjectSpec(Entry):
             raise ValueError(f"sizes are metres between 0.001 and 0.5, got {list(size)}")
         return size
 
+    @field_validator("tags")
+    @classmethod
+    def _tags(cls, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
+        for tag in set(tags) - set(STRUCTURAL):
+            close = difflib.get_close_matches(tag, STRUCTURAL, n=1, cutoff=0.85)
+            if close:
+                raise ValueError(
+                    f"the tag {tag!r} is easily taken for {close[0]!r}; write that, or another word"
+                )
+        if len(set(tags)) < len(tags):
+            raise ValueError(f"a tag stands twice in {list(tags)}")
+        return tags
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        self._check_form()
+        if (RECEPTACLE in self.tags) != (self.kind == "bowl"):
+            raise ValueError("the tag 'receptacle' belongs to the kind 'bowl', and every bowl needs it")
+        if self.platform and self.kind not in ("mat", "parts"):
+            raise ValueError("the tag 'platform' is for what has a flat top: the kinds mat and parts")
+        if (self.platform and MOVABLE in self.tags) or (self.kind == "mat" and not self.platform):
+            raise ValueError(
+                "a thing to put others on has the tag 'platform' and not 'movable'; every mat has"
+            )
+        if CAN_TOPPLE in self.tags and not self.rest_lying:
+            raise ValueError("the tag 'can_topple' is for what stands: the kinds can, bottle and cup")
+        if MOVABLE in self.tags:
+            self._check_grip()
+        return self
+
+    def _check_form(self) -> None:
+        assembled = self.kind == "parts"
+        for key, given in (("parts", bool(self.parts)), ("label", self.label is None)):
+            if given != assembled:
+                needs = (
+                    "needs 'parts' and neither 'size' nor 'label'"
+                    if assembled
+                    else "needs 'label', and no 'parts'"
+                )
+                raise ValueError(f"the kind {self.kind!r} {needs}; look at {key!r}")
         wanted = SIZES[self.kind]
         if len(self.size) != len(wanted):
             raise ValueError(f"size of a {self.kind} is [{', '.join(wanted)}], got {len(self.size)} numbers")
-        if ("receptacle" in self.tags) != (self.kind == "bowl"):
-            raise ValueError("the tag 'receptacle' belongs to the kind 'bowl', and every bowl needs it")
         if self.kind == "bowl":
             self._check_bowl()
-        width = 2 * float(np.sort(self.half)[1])
-        if "movable" in self.tags and width > GRIP:
+        if self.kind == "cup" and not 0.85 * self.size[0] <= self.size[2] <= self.size[0]:
             raise ValueError(
-                f"too wide for the tag 'movable': in one of its poses it is at least {width:g} m wide in all "
+                "the base of a cup is 0.85 to 1 times as wide as its rim, so that fingers meet it"
+            )
+
+    def _check_grip(self) -> None:
+        broad = 2 * float(np.sort(self.half)[1])
+        if broad > GRIP:
+            raise ValueError(
+                f"too wide for the tag 'movable': in one of its poses it is at least {broad:g} m wide in all "
                 f"directions, and the gripper takes {GRIP:g} m; make it slimmer or drop the tag"
             )
-        return self
+        if self.kind == "parts" and self.half[0] <= self.half[1]:
+            raise ValueError("fingers close along y: turn its parts so that its length is along x")
+        met = self.grasp_width if self.kind == "parts" else self.width_at(max(0.0, self.half[2] - PALM))
+        if not SLIMMEST <= met <= GRIP:
+            raise ValueError(
+                f"not graspable, so not 'movable': fingers that close along y on its middle meet {met:.3g} m "
+                f"of it and take {SLIMMEST:g} to {GRIP:g} m"
+            )
 
     def _check_bowl(self) -> None:
         diameter, height, base, wall = self.size
@@ -144,8 +186,25 @@ class ObjectSpec(Entry):
             )
 
     @property
+    def set(self) -> str:
+        """The stem of its file: 'seen' for envs/objects/seen.yaml; '' for one that stands in no file."""
+        return Path(self._file).stem
+
+    @cached_property
+    def assembly(self) -> Assembly | None:
+        """Its parts put together; None for all kinds but 'parts'."""
+        return assemble(self.parts) if self.kind == "parts" else None
+
+    @property
+    def platform(self) -> bool:
+        """Whether things can be put on it: on the top face of its bounding box."""
+        return PLATFORM in self.tags
+
+    @property
     def half(self) -> NDArray[np.float64]:
         """Half extents of the bounding box in the body frame, float64[3] [m]."""
+        if self.assembly is not None:
+            return self.assembly.half
         if self.round:
             diameter, height = self.size[:2]
             return np.array([diameter, diameter, height]) / 2
@@ -159,7 +218,7 @@ class ObjectSpec(Entry):
     @property
     def rest_lying(self) -> bool:
         """Whether it stands upright and can be toppled to lie on its side."""
-        return self.kind in {"can", "bottle"}
+        return self.kind in {"can", "bottle", "cup"}
 
     @property
     def radius(self) -> float:
@@ -170,24 +229,24 @@ class ObjectSpec(Entry):
     @property
     def grasp_width(self) -> float:
         """Width between the fingers when gripped along body y at its widest [m]."""
+        if self.kind == "parts":
+            return max(self.width_at(z) for z in (self.half[2] * _LEVELS).tolist())
         return 2 * float(self.half[1])
 
     def width_at(self, z: float) -> float:
         """Width along body y that fingers meet at body height z [m], as spawned; 0 where there is nothing.
 
-        Differs from `grasp_width` for fruit, bags and bottles, whose necks are slim.
+        Differs from `grasp_width` for fruit, bags and bottles, whose necks are slim. Of a thing of parts only
+        what the pads meet counts, that within `PAD` of the origin along x.
         """
         if self.kind == "bowl":
             return self.grasp_width if abs(z) <= self.half[2] else 0.0
-        return max(_width(part, z - part.pos[2]) for part in primitives(self))
+        return width(primitives(self), z, PAD if self.kind == "parts" else 0.0)
 
     @property
     def cavity(self) -> Cavity | None:
         """The inside of a bowl; None for all else."""
-        if self.kind != "bowl":
-            return None
-        diameter, height, base, wall = self.size
-        return Cavity(diameter / 2 - wall, base / 2 - wall, BOWL_FLOOR - height / 2, height / 2)
+        return bowl_cavity(self.size) if self.kind == "bowl" else None
 
 
 def load_objects(extra: Sequence[Path] = ()) -> dict[str, ObjectSpec]:
@@ -201,7 +260,7 @@ def load_objects(extra: Sequence[Path] = ()) -> dict[str, ObjectSpec]:
 
 def primitives(obj: ObjectSpec) -> tuple[Primitive, ...]:
     """The collision geoms of an object: few, convex, with flat faces where it rests and is gripped."""
-    return _PRIMITIVES[obj.kind](obj)
+    return obj.assembly.primitives if obj.assembly is not None else PRIMITIVES[obj.kind](obj.size)
 
 
 def add_object(spec: mujoco.MjSpec, obj: ObjectSpec) -> Any:
@@ -213,12 +272,12 @@ def add_object(spec: mujoco.MjSpec, obj: ObjectSpec) -> Any:
     Returns:
         The mujoco body; set its `pos` (its centre stands `obj.half[2]` above what it rests on).
     """
-    form = _mesh(obj.kind, obj.size)
     visual = f"{obj.name}:visual"
-    _add_look(spec, visual, form, paint(obj.label, _LOOKS[obj.kind][1]))
+    form, pixels = _look(obj)
+    _add_look(spec, visual, form, pixels)
     body = spec.worldbody.add_body(name=obj.name)
     body.add_freejoint(name=f"{obj.name}:free")
-    center, inertia = form.inertia(obj.mass)
+    center, inertia = (obj.assembly or form).inertia(obj.mass)
     body.explicitinertial = True
     body.mass = obj.mass
     body.ipos = center
@@ -234,6 +293,7 @@ def add_object(spec: mujoco.MjSpec, obj: ObjectSpec) -> Any:
         mass=0,
     )
     for number, part in enumerate(primitives(obj)):
+        rolls = obj.kind in ROLLING or (obj.kind == "parts" and part.type != mujoco.mjtGeom.mjGEOM_BOX)
         body.add_geom(
             name=f"{obj.name}:{number}",
             type=part.type,
@@ -242,12 +302,21 @@ def add_object(spec: mujoco.MjSpec, obj: ObjectSpec) -> Any:
             quat=part.quat,
             group=COLLISION_GROUP,
             mass=0,
-            condim=6 if obj.kind in ROLLING else 4,
-            friction=FRICTION,
+            condim=6 if rolls else 4,
+            friction=PLATFORM_FRICTION if obj.platform else FRICTION,
             solref=SOLREF,
             solimp=SOLIMP,
         )
     return body
+
+
+def _look(obj: ObjectSpec) -> tuple[Mesh, NDArray[np.uint8]]:
+    """What is drawn of an object: its mesh and its texture."""
+    if obj.assembly is not None:
+        return obj.assembly.mesh, obj.assembly.pixels
+    if obj.label is None:
+        raise ValueError(f"{obj.name} has no label")
+    return _mesh(obj.kind, obj.size), paint(obj.label, _LOOKS[obj.kind][1])
 
 
 @cache
@@ -275,79 +344,3 @@ def _add_look(spec: mujoco.MjSpec, name: str, form: Mesh, pixels: NDArray[np.uin
     image.data = pixels.tobytes()
     material = spec.add_material(name=name, specular=0.1, shininess=0.2)
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
-
-
-def _can(obj: ObjectSpec) -> tuple[Primitive, ...]:
-    hx, _, hz = obj.half.tolist()
-    return (Primitive(mujoco.mjtGeom.mjGEOM_CYLINDER, (hx, hz, 0)),)
-
-
-def _bottle(obj: ObjectSpec) -> tuple[Primitive, ...]:
-    """Body and neck; the shoulder, from 0.66 to 0.84 of the height, is a step at 0.70."""
-    hx, _, hz = obj.half.tolist()
-    body = 0.70 * hz
-    return (
-        Primitive(mujoco.mjtGeom.mjGEOM_CYLINDER, (hx, body, 0), (0, 0, body - hz)),
-        Primitive(mujoco.mjtGeom.mjGEOM_CYLINDER, (shape.BOTTLE_CAP * hx, hz - body, 0), (0, 0, body)),
-    )
-
-
-def _fruit(obj: ObjectSpec) -> tuple[Primitive, ...]:
-    return (Primitive(mujoco.mjtGeom.mjGEOM_ELLIPSOID, tuple(obj.half.tolist())),)
-
-
-def _bag(obj: ObjectSpec) -> tuple[Primitive, ...]:
-    """A waist to pinch and a belly to lie on; the crimped seams carry nothing."""
-    hx, hy, hz = obj.half.tolist()
-    return (
-        Primitive(mujoco.mjtGeom.mjGEOM_BOX, (0.86 * hx, hy, 0.75 * hz)),
-        Primitive(mujoco.mjtGeom.mjGEOM_BOX, (0.68 * hx, 0.8 * hy, hz)),
-    )
-
-
-def _block(obj: ObjectSpec) -> tuple[Primitive, ...]:
-    return (Primitive(mujoco.mjtGeom.mjGEOM_BOX, tuple(obj.half.tolist())),)
-
-
-def _bowl(obj: ObjectSpec) -> tuple[Primitive, ...]:
-    """A floor and a ring of leaning boxes whose inner faces follow the inside of the wall."""
-    cavity = obj.cavity
-    if cavity is None:
-        raise ValueError(f"{obj.name} is no bowl")
-    _, height, base, wall = obj.size
-    floor = Primitive(
-        mujoco.mjtGeom.mjGEOM_CYLINDER, (base / 2, BOWL_FLOOR / 2, 0), (0, 0, (BOWL_FLOOR - height) / 2)
-    )
-    run, rise = cavity.radius - cavity.floor_radius, cavity.rim - cavity.floor
-    lean = float(np.arctan2(run, rise))
-    out = (cavity.radius + cavity.floor_radius + wall * float(np.cos(lean))) / 2
-    up = (cavity.rim + cavity.floor - wall * float(np.sin(lean))) / 2
-    size = (wall / 2, cavity.radius * float(np.tan(np.pi / BOWL_BOXES)), float(np.hypot(run, rise)) / 2)
-    boxes = []
-    for yaw in (2 * np.pi * np.arange(BOWL_BOXES) / BOWL_BOXES).tolist():
-        c, s = float(np.cos(yaw / 2)), float(np.sin(yaw / 2))
-        d, t = float(np.cos(lean / 2)), float(np.sin(lean / 2))
-        quat = (c * d, -s * t, c * t, s * d)  # leaning about y, then turned about z
-        pos = (out * float(np.cos(yaw)), out * float(np.sin(yaw)), up)
-        boxes.append(Primitive(mujoco.mjtGeom.mjGEOM_BOX, size, pos, quat))
-    return (floor, *boxes)
-
-
-_PRIMITIVES: dict[str, Callable[[ObjectSpec], tuple[Primitive, ...]]] = {
-    "can": _can,
-    "bottle": _bottle,
-    "ball": _fruit,
-    "apple": _fruit,
-    "bag": _bag,
-    "block": _block,
-    "bowl": _bowl,
-}
-
-
-def _width(part: Primitive, z: float) -> float:
-    """Width along y of an upright primitive at height z above its own centre [m]."""
-    if part.type == mujoco.mjtGeom.mjGEOM_ELLIPSOID:
-        return 2 * part.size[1] * float(np.sqrt(max(0.0, 1 - (z / part.size[2]) ** 2)))
-    cylinder = part.type == mujoco.mjtGeom.mjGEOM_CYLINDER
-    width, half_height = part.size[:2] if cylinder else part.size[1:]
-    return 2 * width if abs(z) <= half_height else 0.0

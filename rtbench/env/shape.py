@@ -11,7 +11,7 @@ range of v a label may use is the shape's `Layout`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ CREASE = np.deg2rad(40.0)
 
 BOTTLE_CAP = 0.44
 """Width of a bottle's cap as a share of the bottle's."""
+
+CUP_WALL = 0.003
+"""Thickness of a cup's wall, half that of its floor [m]."""
 
 Points = NDArray[np.float64]
 
@@ -91,6 +94,9 @@ FRUIT_LAYOUT = Layout(128, 64, ((0.0, 1.0),), 1, lids=((0.96, 1.0),))
 BAG_LAYOUT = Layout(256, 128, ((0.0, 1.0),), 1)
 BLOCK_LAYOUT = Layout(256, 256, ((0.0, 0.375), (0.625, 1.0)), 1, edge=(0.375, 0.625))
 BOWL_LAYOUT = Layout(128, 64, ((0.1, 0.48),), 6)
+CUP_LAYOUT = Layout(256, 128, ((0.06, 0.48),), 2, lids=((0.56, 1.0),))
+MAT_LAYOUT = Layout(128, 256, ((0.5, 1.0),), 1, edge=(0.0, 0.5))
+"""The face is square, so that a symbol keeps its shape."""
 
 
 def can(diameter: float, height: float) -> Mesh:
@@ -180,6 +186,46 @@ def bowl(size: Sequence[float], floor: float) -> Mesh:
         ],
         segments=24,
     )
+
+
+def cup(diameter: float, height: float, base: float) -> Mesh:
+    """An open cup that widens from its base to its rim. Sizes in metres."""
+    r, h, b = diameter / 2, height / 2, base / 2
+    return revolve(
+        [
+            (0.0, -h, 0.0),
+            (b, -h, 0.06),
+            (r, h, 0.48),
+            (r - CUP_WALL, h, 0.56),
+            (b - CUP_WALL, -h + 2 * CUP_WALL, 0.9),
+            (0.0, -h + 2 * CUP_WALL, 1.0),
+        ],
+        segments=20,
+    )
+
+
+def rod(diameter: float, length: float) -> Mesh:
+    """A cylinder along z. Sizes in metres."""
+    r, h = diameter / 2, length / 2
+    return revolve([(0.0, -h, 0.0), (r, -h, 0.2), (r, h, 0.8), (0.0, h, 1.0)], segments=16)
+
+
+def capsule(diameter: float, length: float) -> Mesh:
+    """A cylinder along z with round ends, which are part of its length. Sizes in metres."""
+    angle = np.linspace(0, np.pi / 2, 4)
+    radius, z = np.cos(angle) * diameter / 2, (length - diameter) / 2 + np.sin(angle) * diameter / 2
+    radius[-1] = 0.0
+    side = np.column_stack([radius, z])
+    outline = np.concatenate([side[::-1] * (1, -1), side])
+    return revolve(np.column_stack([outline, np.linspace(0, 1, len(outline))]), segments=12)
+
+
+def ellipsoid(length: float, width: float, height: float) -> Mesh:
+    """A ball stretched along x, y and z. Sizes in metres."""
+    unit, scale = ball(1.0, 1.0), np.array([length, width, height])
+    normals = unit.normals / scale
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return _mesh(unit.vertices * scale, unit.faces, unit.texcoords.astype(np.float64), normals)
 
 
 def revolve(profile: Sequence[tuple[float, float, float]] | Points, segments: int) -> Mesh:
@@ -273,6 +319,17 @@ def block(length: float, width: float, height: float) -> Mesh:
                         corners.mean(axis=1))  # fmt: skip
     faces = np.where(outward[:, None] < 0, faces[:, ::-1], faces)
     return _mesh(flat, faces, _block_texcoords(flat / half, signs), normals.reshape(-1, 3))
+
+
+def mat(length: float, width: float, thickness: float) -> Mesh:
+    """A thin card that lies flat; only its top shows the label, whose upper edge is at +x. Metres."""
+    form = block(length, width, thickness)
+    top = form.normals[:, 2] > 0.99
+    low, high = MAT_LAYOUT.faces[0]
+    u = 0.5 - form.vertices[:, 1] / width
+    v = low + (0.5 + form.vertices[:, 0] / length) * (high - low)
+    texcoords = np.column_stack([u, np.where(top, v, low / 2)])
+    return replace(form, texcoords=texcoords.astype(np.float32))
 
 
 def _block_faces() -> NDArray[np.int_]:
