@@ -17,9 +17,9 @@ from gymnasium.utils.env_checker import check_env
 
 from rtbench.action import RT1, RTBENCH, Mode, idle
 from rtbench.catalogue import load_suite, load_tasks
-from rtbench.env.kitchen import Kitchen, make_worker_env
+from rtbench.env.kitchen import STAGES, Kitchen, make_worker_env
 from rtbench.env.object import load_objects
-from rtbench.env.stage import SimulationError
+from rtbench.env.stage import SETTLE_CREEP, SimulationError
 from rtbench.errors import ActionError, RtbenchError, UnknownNameError
 from rtbench.messages import EnvSettings
 from rtbench.policy.oracle import oracle_action
@@ -168,7 +168,7 @@ def test_the_reward_comes_with_success_at_the_end(kitchen, episode_of):
 
 # Certificates of tasks ----------------------------------------------------------------------------------
 
-SUITE = episodes(load_suite("seen"), per_skill=5, seed=3)
+SUITE = episodes(load_suite("seen"), rounds=5, seed=3)
 
 
 @pytest.mark.parametrize("skill", sorted(KINDS))
@@ -184,7 +184,9 @@ def test_no_goal_is_true_at_reset_nor_comes_true_by_itself(kitchen, skill):
         kitchen.wait(3.0)
         assert not kitchen.success(), played.task
         for name, position in before.items():
-            assert np.linalg.norm(kitchen.world.pose(name).position - position) < 1e-3, "all lies still"
+            # A bag wedged in a bowl sinks by a millimetre.
+            moved = np.linalg.norm(kitchen.world.pose(name).position - position)
+            assert moved < SETTLE_CREEP, f"{name} does not lie still"
         assert not any(kitchen.events().values())
 
 
@@ -215,6 +217,27 @@ def test_what_is_not_in_the_episode_is_out_of_sight_and_reach(kitchen, episode_o
             assert not any(c.covers(position, -0.5) for c in counters)
             body = model.body(name).id
             assert not any(model.geom_group[model.geom_bodyid == body] == 1)
+
+
+def test_models_and_contexts_are_kept_up_to_a_number_and_freed_after(episode_of):
+    kitchen = Kitchen()
+    others = ["stapler", "scissors", "white_mug", "banana", "red_cup", "digit_3", "heart"]
+    sets = sorted({load_objects()[o].set: o for o in others if o in load_objects()}.values())
+    episodes_ = [
+        episode_of("pick/coke_can-v0", scene=scene, objects=("coke_can", other))
+        for other in sets for scene in ("office_kitchen", "office_desk")
+    ]  # fmt: skip
+    assert len(episodes_) > STAGES
+    first = kitchen.begin(episodes_[0]).images["head"], kitchen.state_hash()
+    for played in episodes_[1:]:
+        assert kitchen.begin(played).images["head"].std() > 5
+        assert len(kitchen._stages) <= STAGES
+        assert set(kitchen._renderers) <= set(kitchen._stages)
+    assert kitchen._key() in kitchen._stages
+    again = kitchen.begin(episodes_[0]).images["head"], kitchen.state_hash()
+    assert again[1] == first[1]
+    assert np.array_equal(again[0], first[0])
+    kitchen.close()
 
 
 # Misuse -------------------------------------------------------------------------------------------------
@@ -290,12 +313,12 @@ def test_divergence_in_a_worker_leaves_no_log_in_the_users_folder(tmp_path):
         gl.prepare()
         from rtbench.catalogue import load_suite
         from rtbench.env.kitchen import make_worker_env
-        from rtbench.env.stage import SimulationError
+        from rtbench.env.stage import SETTLE_CREEP, SimulationError
         from rtbench.action import RTBENCH, idle
         from rtbench.messages import EnvSettings
         from rtbench.suite import episodes
         kitchen = make_worker_env(EnvSettings(cameras=()))
-        (played,) = episodes(load_suite("seen"), per_skill=1, skills=("pick",))
+        (played,) = episodes(load_suite("seen"), rounds=1, skills=("pick",))
         kitchen.begin(played)
         kitchen.world._data.joint(f"{played.objects[0]}:free").qvel[0] = math.nan
         try:

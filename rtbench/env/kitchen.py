@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from rtbench.env.camera import PROFILES, Profile, Renderer
 from rtbench.env.controller import Controller
 from rtbench.env.event import EventCounter
 from rtbench.env.kinematics import Arm
-from rtbench.env.scene import load_scene
+from rtbench.env.scene import load_scene, object_sets
 from rtbench.env.stage import Stage
 from rtbench.env.state import SimWorld
 from rtbench.errors import RtbenchError, UnknownNameError
@@ -31,6 +32,8 @@ from rtbench.task import Task
 
 CONTROL_HZ = 3.0
 """RT-1's control rate."""
+STAGES = 6
+"""Models, states and GL contexts kept: making one takes a third of a second."""
 LEAST_HZ, MOST_HZ = 1.0, 24.0
 """Control rates that the controller, which runs at 24 Hz, can serve."""
 
@@ -73,8 +76,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         self._steps = round(240 / control_hz)
         self._task: Task = load_task(task, self._content)
         self._arm = Arm()
-        self._stages: dict[str, Stage] = {}
-        self._renderers: dict[str, Renderer] = {}
+        self._stages: OrderedDict[_Key, Stage] = OrderedDict()
+        self._renderers: dict[_Key, Renderer] = {}
+        self._playing: _Key | None = None
         self._episode: Episode | None = None
         self._control_steps = 0
         self._terminated = False
@@ -92,8 +96,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             PlacementError: no placement tried leaves a state that can be played.
         """
         self._task = load_task(episode.task, self._content)
+        self._playing = (episode.scene, object_sets(episode.objects, self._content))
         self._episode = episode
-        stage = self._stage(episode.scene)
+        stage = self._stage(self._playing)
         attempt = stage.reset(self._task, episode)
         self._control_steps, self._terminated, self._last = 0, False, None
         self._events = EventCounter(stage.world, self._task)
@@ -249,23 +254,35 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         drawn = int(self.np_random.integers(2**31)) if seed is None else seed
         return draw(load_suite("seen", self._content), self._task, drawn)
 
-    def _current(self) -> Stage:
-        if self._episode is None:
+    def _key(self) -> _Key:
+        if self._playing is None:
             raise RtbenchError("no episode yet: call begin(episode) or reset() first.")
-        return self._stage(self._episode.scene)
+        return self._playing
 
-    def _stage(self, name: str) -> Stage:
-        if name not in self._stages:
-            self._stages[name] = Stage(load_scene(name, self._content), self._arm)
-        return self._stages[name]
+    def _current(self) -> Stage:
+        return self._stage(self._key())
+
+    def _stage(self, key: _Key) -> Stage:
+        """The stage for a scene and sets of objects; the one used longest ago makes way for one too many."""
+        if key not in self._stages:
+            self._stages[key] = Stage(load_scene(*key, self._content), self._arm, self._content)
+            while len(self._stages) > STAGES:
+                oldest, _ = self._stages.popitem(last=False)
+                renderer = self._renderers.pop(oldest, None)
+                if renderer is not None:
+                    renderer.close()
+        self._stages.move_to_end(key)
+        return self._stages[key]
 
     def _renderer(self) -> Renderer:
-        name = self._episode.scene if self._episode else ""
-        if name not in self._renderers:
-            self._renderers[name] = Renderer(self._current().scene.model, self.profile)
-        return self._renderers[name]
+        stage, key = self._current(), self._key()
+        if key not in self._renderers:
+            self._renderers[key] = Renderer(stage.scene.model, self.profile)
+        return self._renderers[key]
 
 
+_Key = tuple[str, tuple[str, ...]]
+"""A scene, and the sets of objects that an episode uses."""
 _KEYS = {"head": "image", "wrist": "wrist_image"}
 _PROPRIO_MOST = np.array([4.0] * 7 + [3.0] * 3 + [1.01] * 4 + [0.1], dtype=np.float32)
 """Bounds of proprioception: joint limits [rad], reach [m], a unit quaternion, the gripper [m]."""

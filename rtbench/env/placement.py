@@ -1,37 +1,47 @@
 """Puts an episode's objects where it starts, by seed.
 
-Rejection sampling with discs: an object is put down where the discs that cover its footprint, one for round
-things and three in a row for long ones, leave room for a gripper's finger beside all others.
+Rejection sampling with discs (`rtbench.env.footprint`): an object is put down where it leaves room for a
+gripper's finger beside all others. Where many distractors do not find that much room, they may stand nearer
+to each other and farther out, but never nearer to what the task is about.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.env.fixture import SinkSpec
+from rtbench.env.footprint import Disc, cover, overhang, shortage
 from rtbench.env.object import Cavity, ObjectSpec
-from rtbench.env.scene import ARM_TO_COUNTER, Scene
+from rtbench.env.scene import ARM_TO_COUNTER, HEAD_CAMERA, HEAD_TARGET, Rectangle, Scene
+from rtbench.env.visibility import Cylinder, Sight, share_behind
 from rtbench.errors import PlacementError
 from rtbench.geometry import about_z, multiply
+from rtbench.predicate import evaluate
 from rtbench.spec import Episode
-from rtbench.task import Task
+from rtbench.task import Goal, Task
 from rtbench.world import Pose, Region
 
 FINGER_ROOM = 0.034
 """Free distance between two objects' footprints [m]: a finger (2.6 cm) and a little more."""
+CROWD_ROOM = 0.012
+"""Free distance between two distractors where there are many [m]."""
+MAT_ROOM = 0.012
+"""Free distance beside a mat [m], which is so flat that fingers pass above it."""
 EDGE = 0.005
 """Least distance of an object from the counter's front edge [m]."""
-LONG = 1.5
-"""Footprints with a larger ratio of length to width are covered by three discs."""
 HAND_ROOM = 0.075
 """Free distance [m] between a low target and something that towers over it: the hand is 20 cm wide."""
+HIDER_ROOM = 0.016
+"""Free distance [m] between a target and what hides it: fingers close across the line between the two."""
 PALM = 0.04
 """What stands higher than its neighbour by more than this [m] is in the way of the palm."""
 TRIES = 400
+LAYOUTS = 60
+"""Times that targets are drawn until they stand as the task says."""
 REACH = 0.735
 """Farthest an object may be from the arm's axis [m]: 3 cm short of where a downward gripper gets to."""
 NEAR = 0.12
@@ -40,16 +50,51 @@ DROP = 0.001
 """Objects start this far above what they rest on [m]."""
 HANDLES = 0.112
 """Depth before the counter's front in which the handles above an open drawer are in the hand's way [m]."""
+BASIN_ROOM = 0.03
+"""Least distance of an object's footprint from a sink's walls [m]: a finger's thickness and a little."""
 LYING = np.array([math.sqrt(0.5), 0.0, math.sqrt(0.5), 0.0])
 """Turned by 90 degrees about y: the object's z axis lies along x."""
+READABLE = math.atan2(HEAD_TARGET[1] - HEAD_CAMERA[1], HEAD_TARGET[0] - HEAD_CAMERA[0])
+"""Yaw [rad] at which a mat's picture stands upright in the head camera's."""
+ASKEW = math.radians(10)
+"""Mats are turned from there by at most this [rad]."""
+POSITIONAL = frozenset({"left_of", "right_of", "between", "nearer"})
+"""Predicates that can be told from drawn poses."""
+
+
+class _Drawn:
+    """As much of `rtbench.world.World` as predicates about positions ask for, with nothing simulated."""
+
+    def __init__(self, scene: Scene, poses: dict[str, Pose], counters: dict[str, str]) -> None:
+        self._scene, self._poses, self._counters = scene, poses, counters
+
+    def pose(self, name: str) -> Pose:
+        return self._poses[name]
+
+    def counter(self, name: str) -> str:
+        return self._counters[name]
+
+    def surface(self, name: str) -> Region:
+        return self._scene.counter_region(name)
+
+    def station(self, name: str) -> NDArray[np.float64]:
+        return self._scene.station(name)
 
 
 @dataclass(frozen=True)
-class _Disc:
-    name: str
-    center: tuple[float, float]
-    radius: float
+class _Space:
+    """Where an object may be put on a counter or in a sink."""
+
+    counter: str
+    area: Rectangle
     height: float
+    """Of what it stands on [m]."""
+    room: float
+    """Free distance beside other objects [m]."""
+    reach: float = REACH
+    """Farthest from the arm's axis [m]."""
+    holes: tuple[SinkSpec, ...] = ()
+    """Sinks that nothing may reach over."""
 
 
 class Placer:
@@ -60,92 +105,210 @@ class Placer:
     ) -> None:
         self._scene, self._task = scene, task
         self._rng, self._others = targets, distractors
-        self._discs: list[_Disc] = []
+        self._discs: list[Disc] = []
+        self._poses: dict[str, Pose] = {}
+        self._counters: dict[str, str] = {}
+        self._filled: dict[str, float] = {}
+        self._hider = ""
 
-    def place(self, episode: Episode, cavities: dict[str, Region]) -> dict[str, Pose]:
+    def place(self, episode: Episode, sight: Sight | None = None) -> dict[str, Pose]:
         """Poses of all the episode's objects in the world.
 
         Args:
-            episode: What to place: task objects first, so that distractors do not move them.
-            cavities: Insides of the drawers as they are at the start.
+            episode: What to place: the task's objects first, then its foils, so that distractors do not move
+                them.
+            sight: How much of the first object a distractor must hide; None for nothing.
 
         Raises:
-            PlacementError: an object finds no room; says which and how much was needed.
+            PlacementError: an object finds no room; says which and how much was missing. Or none of
+                `LAYOUTS` draws stood as the task says.
         """
-        poses: dict[str, Pose] = {}
-        start = self._task.start
-        inside = {o: where for o, where in start.place.items() if where not in self._scene.spec.counters}
-        targets = [o for o in episode.objects if o in self._task.objects]
-        for name in (o for o in targets if o not in inside):
-            poses[name] = self._on_counter(name, start.place.get(name, start.station))
-        for name in (o for o in targets if o in inside):
-            poses[name] = self._inside(name, inside[name], poses, cavities)
+        for _ in range(LAYOUTS):
+            self._discs, self._poses, self._counters, self._filled = [], {}, {}, {}
+            self._place_targets(episode)
+            if self._stands_as_given():
+                break
+        else:
+            raise PlacementError(
+                f"in {LAYOUTS} draws {self._task.start.given} did not come about. Ask for less at the start, "
+                "or for fewer objects."
+            )
         self._rng = self._others
-        for name in (o for o in episode.objects if o not in poses):
-            poses[name] = self._on_counter(name, start.station)
-        return poses
+        if sight is not None:
+            self._place_hider(episode, sight)
+        for name in episode.objects:
+            if name not in self._poses:
+                self._poses[name] = self._stand(name, self._spaces(name, self._task.start.station))
+        return {name: self._poses[name] for name in episode.objects}
 
-    def _on_counter(self, name: str, counter: str) -> Pose:
-        obj = self._scene.objects[name]
-        lying = name in self._task.start.lying
-        radius = float(np.hypot(obj.half[0], obj.half[2])) if lying else obj.radius
-        low, high = np.array(self._scene.spec.workspace.low), np.array(self._scene.spec.workspace.high)
-        for _ in range(TRIES):
-            local = self._rng.uniform(low, high)
-            yaw = self._rng.uniform(-math.pi, math.pi)
-            length = obj.half[2] if lying else obj.half[0]
-            overhang = length * abs(math.cos(yaw)) + obj.half[1] * abs(math.sin(yaw)) - local[0]
-            far = math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > REACH
-            height = 2 * float(obj.half[0] if lying else obj.half[2])
-            discs = _cover(name, local, yaw, (length, float(obj.half[1]), height))
-            if far or overhang > -EDGE or not self._clear(discs):
-                continue
-            self._discs += discs
-            x, y = self._scene.to_world(counter, *local)
-            half = obj.half[0] if lying else obj.half[2]
-            z = self._scene.counter_region(counter).center[2] + half + DROP
-            yaw += math.radians(self._scene.spec.counters[counter].yaw)
-            quaternion = multiply(about_z(yaw), LYING) if lying else about_z(yaw)
-            return Pose(np.array([x, y, z]), quaternion)
-        raise PlacementError(self._no_room(name, radius))
+    def _place_targets(self, episode: Episode) -> None:
+        """The task's objects and foils, those that start inside others last."""
+        start = self._task.start
+        own = [o for o in episode.objects if o in self._task.present]
+        inside = {o for o in own if start.place.get(o, start.station) not in self._scene.spec.counters}
+        for name in (o for o in own if o not in inside):
+            self._poses[name] = self._stand(name, self._spaces(name, start.place.get(name, start.station)))
+        for name in (o for o in own if o in inside):
+            self._poses[name] = self._inside(name, start.place[name])
 
-    def _clear(self, discs: list[_Disc]) -> bool:
-        apart = {frozenset(pair) for pair in self._task.start.apart}
-        for disc, other in itertools.product(discs, self._discs):
-            low = min(disc, other, key=lambda d: d.height)
-            towers = abs(disc.height - other.height) > PALM and low.name in self._task.objects
-            gap = HAND_ROOM if towers else FINGER_ROOM
-            gap = max(gap, NEAR) if frozenset((disc.name, other.name)) in apart else gap
-            if math.dist(disc.center, other.center) < disc.radius + other.radius + gap:
-                return False
-        return True
+    def _stands_as_given(self) -> bool:
+        """Whether what must hold at the start does, as far as drawn poses tell; the settled world decides."""
+        given = self._task.start.given
+        if given is None or not _told_by(given, self._poses):
+            return True
+        return evaluate(given, _Drawn(self._scene, self._poses, self._counters))  # type: ignore[arg-type]
 
-    def _no_room(self, name: str, radius: float) -> str:
-        low, high = self._scene.spec.workspace.low, self._scene.spec.workspace.high
+    def _spaces(self, name: str, counter: str) -> list[_Space]:
+        """Where an object is tried, one after the other."""
+        spec, height = self._scene.spec, self._scene.spec.counters[counter].size[2]
+        holes = tuple(sink for sink in spec.sinks.values() if sink.counter == counter)
+        near = _Space(counter, spec.workspace, height, FINGER_ROOM, holes=holes)
+        if name in self._task.objects:
+            return [near]
+        return [near, _Space(counter, spec.surroundings, height, CROWD_ROOM, math.inf, holes)]
+
+    def _stand(self, name: str, spaces: list[_Space]) -> Pose:
+        """Put an object where it leaves room for others."""
+        least, beside = math.inf, ""
+        for space in spaces:
+            for _ in range(TRIES // len(spaces)):
+                local = self._rng.uniform(space.area.low, space.area.high)
+                yaw = self._draw_yaw(name)
+                short, other = self._shortage(name, local, yaw, space)
+                if short <= 0:
+                    return self._put(name, local, yaw, space)
+                if other and short < least:
+                    least, beside = short, other
+        raise PlacementError(self._no_room(name, spaces[-1], least, beside))
+
+    def _draw_yaw(self, name: str) -> float:
+        """A heading in the counter's frame [rad]."""
+        if self._scene.objects[name].platform:
+            return READABLE + float(self._rng.uniform(-ASKEW, ASKEW))
+        return float(self._rng.uniform(-math.pi, math.pi))
+
+    def _shortage(
+        self, name: str, local: NDArray[np.float64], yaw: float, space: _Space
+    ) -> tuple[float, str]:
+        """How much room is missing [m], and beside what ('' where it would hang over or be out of reach)."""
+        obj, lying = self._scene.objects[name], name in self._task.start.lying
+        far = math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > space.reach
+        if far or local[0] - overhang(obj, yaw, lying=lying) < EDGE:
+            return math.inf, ""
+        discs = cover(obj, local, yaw, lying=lying)
+        if any(_reaches_over(disc, sink) for disc in discs for sink in space.holes):
+            return math.inf, ""
+        return shortage(discs, self._discs, lambda a, b: self._room(a, b, space.room))
+
+    def _room(self, a: Disc, b: Disc, least: float) -> float:
+        """Free distance [m] that two things need between them."""
+        task, objects = self._task, self._scene.objects
+        own = a.name in task.present or b.name in task.present
+        low = min(a, b, key=lambda d: d.height)
+        towers = abs(a.height - b.height) > PALM and low.name in task.objects
+        if self._hider and {self._hider, task.objects[0]} == {a.name, b.name}:
+            gap = FINGER_ROOM if towers else HIDER_ROOM
+        elif objects[a.name].platform or objects[b.name].platform:
+            gap = MAT_ROOM
+        elif towers:
+            gap = HAND_ROOM
+        else:
+            gap = FINGER_ROOM if own else least
+        apart = any({a.name, b.name} == set(pair) for pair in task.start.apart)
+        return max(gap, NEAR) if apart else gap
+
+    def _put(self, name: str, local: NDArray[np.float64], yaw: float, space: _Space) -> Pose:
+        """Note an object down where it was found to have room; its pose in the world."""
+        obj, lying = self._scene.objects[name], name in self._task.start.lying
+        self._discs += cover(obj, local, yaw, lying=lying)
+        self._counters[name] = space.counter
+        x, y = self._scene.to_world(space.counter, *local)
+        z = space.height + float(obj.half[0] if lying else obj.half[2]) + DROP
+        yaw += math.radians(self._scene.spec.counters[space.counter].yaw)
+        quaternion = multiply(about_z(yaw), LYING) if lying else about_z(yaw)
+        return Pose(np.array([x, y, z]), quaternion)
+
+    def _no_room(self, name: str, space: _Space, least: float, beside: str) -> str:
+        size = " x ".join(
+            f"{100 * (b - a):.0f}" for a, b in zip(space.area.low, space.area.high, strict=True)
+        )
         others = ", ".join(dict.fromkeys(d.name for d in self._discs)) or "nothing"
-        size = f"{100 * (high[0] - low[0]):.0f} x {100 * (high[1] - low[1]):.0f} cm"
+        missing = (
+            f"the best place was {100 * least:.1f} cm too near {beside!r}"
+            if beside
+            else "no place was on the counter and within reach"
+        )
         return (
-            f"no room for {name!r} (a disc of {100 * radius:.1f} cm + {100 * FINGER_ROOM:.1f} cm beside it) "
-            f"in the {size} workspace that holds {others}, after {TRIES} tries. Use fewer distractors."
+            f"no room for {name!r} in the {size} cm workspace that holds {others}: in {TRIES} tries "
+            f"{missing}. Use fewer distractors."
         )
 
-    def _inside(self, name: str, where: str, poses: dict[str, Pose], cavities: dict[str, Region]) -> Pose:
+    def _place_hider(self, episode: Episode, sight: Sight) -> None:
+        """Put the tallest distractor that can hide the first object between it and the camera."""
+        target = self._task.objects[0]
+        spare = [o for o in episode.objects if o not in self._poses]
+        spare.sort(key=lambda o: (-self._scene.objects[o].half[2], o))
+        points = sight.points(self._scene.objects[target], self._poses[target])
+        for self._hider in spare:
+            pose = self._hide(points, sight)
+            if pose is not None:
+                self._poses[self._hider] = pose
+                return
+        raise PlacementError(
+            f"none of {', '.join(spare) or 'no distractors'} can stand so that it hides {target!r}; "
+            "use taller ones, or more."
+        )
+
+    def _hide(self, points: NDArray[np.float64], sight: Sight) -> Pose | None:
+        """A pose in which the hider hides as many of the points as it should; None if none is found."""
+        counter = self._task.start.station
+        *_, space = self._spaces(self._hider, counter)
+        obj, target = self._scene.objects[self._hider], self._scene.objects[self._task.objects[0]]
+        spot, eye = (self._scene.to_counter(counter, point) for point in (points.mean(axis=0), sight.eye))
+        towards = (eye - spot) / np.linalg.norm(eye - spot)
+        across = np.array([-towards[1], towards[0]])
+        widest = obj.radius + target.radius
+        column = 0.95 * math.sqrt(obj.half[0] * obj.half[1]), space.height + 2 * float(obj.half[2])
+        for _ in range(TRIES // 4):
+            along, aside = self._rng.uniform((0.4 * widest, -widest), (widest + 0.12, widest))
+            local, yaw = spot + along * towards + aside * across, self._draw_yaw(self._hider)
+            if self._shortage(self._hider, local, yaw, space)[0] > 0:
+                continue
+            stands = Cylinder(self._scene.to_world(counter, *local), *column)
+            if sight.fits(share_behind(sight.eye, points, stands)):
+                return self._put(self._hider, local, yaw, space)
+        return None
+
+    def _inside(self, name: str, where: str) -> Pose:
         obj = self._scene.objects[name]
-        if where in poses:  # a bowl that stands on the counter
+        if where in self._poses:  # a bowl that stands on the counter
             hollow = self._scene.objects[where].cavity
             if hollow is None:
                 raise PlacementError(f"{name!r} cannot start in {where!r}, which is no receptacle.")
-            z = poses[where].position[2] + _resting_height(obj, hollow) + obj.half[2] + 0.004
-            yaw = self._rng.uniform(-math.pi, math.pi)
-            return Pose(np.array([*poses[where].position[:2], z]), about_z(yaw))
-        return self._in_drawer(obj, name, where, cavities)
+            below = self._filled.get(where, _resting_height(obj, hollow))
+            z = self._poses[where].position[2] + below + obj.half[2] + 0.004
+            self._filled[where] = below + 2 * float(obj.half[2]) + DROP
+            return Pose(np.array([*self._poses[where].position[:2], z]), about_z(self._draw_yaw(name)))
+        if where in self._scene.spec.sinks:
+            return self._stand(name, [self._basin(obj, where)])
+        return self._in_drawer(obj, where)
 
-    def _in_drawer(self, obj: ObjectSpec, name: str, where: str, cavities: dict[str, Region]) -> Pose:
-        if where not in cavities:
+    def _basin(self, obj: ObjectSpec, sink: str) -> _Space:
+        """Where an object's middle may be in a sink."""
+        spec, region = self._scene.spec.sinks[sink], self._scene.sink_region(sink)
+        margin = np.minimum(obj.radius + BASIN_ROOM, region.half[:2])
+        area = Rectangle(
+            low=(spec.low[0] + margin[0], spec.low[1] + margin[1]),
+            high=(spec.high[0] - margin[0], spec.high[1] - margin[1]),
+        )
+        return _Space(spec.counter, area, float(region.center[2] - region.half[2]), FINGER_ROOM)
+
+    def _in_drawer(self, obj: ObjectSpec, where: str) -> Pose:
+        if where not in self._task.start.drawers:
             raise PlacementError(
-                f"{name!r} cannot start in {where!r}: it is neither on the scene's list nor open."
+                f"{obj.name!r} cannot start in {where!r}: it is neither on the scene's list nor open."
             )
-        cavity = cavities[where]
+        cavity = self._scene.drawer_drawn(where, self._task.start.drawers[where])
         # Lengthwise, so that fingers that open across have room, and clear of the handles above the drawer.
         low = np.array([-cavity.half[0] + max(obj.half[0] + 0.005, 0.045), -0.06])
         high = np.array([cavity.half[0] - max(obj.half[0] + 0.005, HANDLES), 0.06])
@@ -158,20 +321,18 @@ class Placer:
         return Pose(np.array([x, y, z]), about_z(yaw))
 
 
-def _cover(
-    name: str, center: NDArray[np.float64], yaw: float, size: tuple[float, float, float]
-) -> list[_Disc]:
-    """Discs that cover a footprint: half its length along `yaw`, half its width, and the height [m]."""
-    length, width, height = size
-    if length < LONG * width:
-        radius = length if length == width else math.hypot(length, width)
-        return [_Disc(name, (float(center[0]), float(center[1])), radius, height)]
-    radius = math.hypot(length / 3, width)
-    steps = (-2 * length / 3, 0.0, 2 * length / 3)
-    return [
-        _Disc(name, (center[0] + s * math.cos(yaw), center[1] + s * math.sin(yaw)), radius, height)
-        for s in steps
-    ]
+def _told_by(goal: Goal, poses: dict[str, Pose]) -> bool:
+    """Whether drawn poses are enough to tell if a goal holds."""
+    return all(
+        leaf.predicate in POSITIONAL and all(name in poses for name in leaf.arguments)
+        for leaf in goal.leaves()
+    )
+
+
+def _reaches_over(disc: Disc, sink: SinkSpec) -> bool:
+    """Whether part of a disc is over a sink's opening."""
+    middle = np.array(disc.center)
+    return float(np.linalg.norm(middle - np.clip(middle, sink.low, sink.high))) < disc.radius
 
 
 def _resting_height(obj: ObjectSpec, hollow: Cavity) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -15,7 +17,8 @@ from rtbench.env.kinematics import Arm
 from rtbench.env.placement import Placer
 from rtbench.env.scene import Scene
 from rtbench.env.state import SimWorld
-from rtbench.env.visibility import visible_share
+from rtbench.env.variation import HEAD, Variation, load_variation, restore
+from rtbench.env.visibility import Sight, visible_share
 from rtbench.errors import PlacementError, RtbenchError
 from rtbench.predicate import evaluate
 from rtbench.seeding import generator
@@ -56,14 +59,15 @@ class SimulationError(RtbenchError):
 class Stage:
     """A scene's model with the data, world and controller that belong to it."""
 
-    def __init__(self, scene: Scene, arm: Arm) -> None:
-        # A model of its own: which objects are hidden and asleep is written into it at each reset.
+    def __init__(self, scene: Scene, arm: Arm, content: Sequence[Path] = ()) -> None:
+        # A model of its own: what is hidden and asleep, and how a variant looks, is written into it.
         self._whole = scene.model
         model = copy.copy(scene.model)
         self.scene, self.data = replace(scene, model=model), mujoco.MjData(model)
         scene = self.scene
         self.world = SimWorld(scene, self.data)
         self.controller = Controller(model, self.data, arm)
+        self._content = tuple(content)
         bodies = {name: model.body(name).id for name in scene.objects}
         self._trees = {name: int(model.body_treeid[body]) for name, body in bodies.items()}
         self._bodies = bodies
@@ -76,15 +80,17 @@ class Stage:
 
         Raises:
             PlacementError: no attempt gave a state that can be played; says why the last one did not.
+            UnknownNameError: a variant that does not exist.
         """
         reason = ""
+        variation = self._vary(task, episode)
         for attempt in range(ATTEMPTS * REDRAWS):
             try:
-                self._place(task, episode, *divmod(attempt, REDRAWS))
+                self._place(task, episode, variation, *divmod(attempt, REDRAWS))
             except PlacementError as error:
                 reason = str(error)
                 continue
-            unfit = self._unfit(task, episode)
+            unfit = self._unfit(task, episode) or self._badly_seen(task, variation)
             if unfit is None:
                 return attempt
             reason = unfit
@@ -101,24 +107,47 @@ class Stage:
                 "`rtbench replay`."
             )
 
-    def _place(self, task: Task, episode: Episode, attempt: int, redraw: int) -> None:
-        data = self.data
+    def _vary(self, task: Task, episode: Episode) -> Variation:
+        """Make the model the one of the episode's variant, whatever was played before."""
+        variation = load_variation(episode.variant, self._content)
+        if variation.visible is not None and not self._stands(task, next(iter(task.objects), "")):
+            raise PlacementError(
+                f"variant {variation.name!r} hides the first object that {task.id} is about, but none "
+                "stands on a counter at the start; play another task."
+            )
+        restore(self.scene.model, self._whole)
+        variation.apply(self.scene.model, generator(episode.task, episode.seed, "variation"))
+        self._show_only(episode.objects)
+        return variation
+
+    def _place(self, task: Task, episode: Episode, variation: Variation, attempt: int, redraw: int) -> None:
+        data, scene = self.data, self.scene
         rng = generator(episode.task, episode.seed, "placement", attempt)
         others = generator(episode.task, episode.seed, "distractors", attempt, redraw)
-        self._show_only(episode.objects)
-        mujoco.mj_resetData(self.scene.model, data)
-        base = self.scene.station(task.start.station) + rng.uniform(-1.0, 1.0, 3) * START_JITTER
+        mujoco.mj_resetData(scene.model, data)
+        station = variation.start(
+            scene.station(task.start.station), generator(episode.task, episode.seed, "robot")
+        )
+        base = station + rng.uniform(-1.0, 1.0, 3) * START_JITTER
         joints = zip((*BASE_JOINTS, *ARM_JOINTS, *FINGER_JOINTS), (*base, *HOME, 0.04, -0.04), strict=True)
         for joint, value in (*joints, *task.start.drawers.items()):
             data.joint(joint).qpos[0] = value
         self.world.set_present(episode.objects)
-        cavities = {drawer: self.world.cavity(drawer) for drawer in task.start.drawers}
-        for name, pose in Placer(self.scene, task, rng, others).place(episode, cavities).items():
+        poses = Placer(scene, task, rng, others).place(episode, self._sight(variation))
+        for name, pose in poses.items():
             joint = data.joint(f"{name}:free")
             joint.qpos[:3], joint.qpos[3:] = pose.position, pose.quaternion
         self.controller.reset()
         self._settle(episode)
         data.time = 0.0
+
+    def _sight(self, variation: Variation) -> Sight | None:
+        """What of the first object is to be seen from where the robot stands; None where all is."""
+        if variation.visible is None:
+            return None
+        mujoco.mj_kinematics(self.scene.model, self.data)
+        mujoco.mj_camlight(self.scene.model, self.data)
+        return Sight(self.data.cam(HEAD).xpos.copy(), *variation.visible)
 
     def _settle(self, episode: Episode) -> None:
         """Run until nothing moves any more, neither fast nor by creeping."""
@@ -163,14 +192,27 @@ class Stage:
         low = [name for name in episode.objects if self.world.box(name)[0][2] < ON_FLOOR]
         if low:
             return f"{low[0]!r} fell to the floor."
-        place, counters = task.start.place, self.scene.spec.counters
-        for name in task.objects:
-            # What starts in a bowl or drawer is hidden on purpose, and a bowl by what lies in it.
-            stands = name in self.scene.objects and place.get(name, "") in {"", *counters}
-            if stands and name not in place.values():
-                share = visible_share(self.scene.model, self.data, self.scene.objects[name])
-                if share < LEAST_VISIBLE:
-                    return f"only {100 * share:.0f} % of {name!r} could be seen."
         if evaluate(task.goal, self.world):
             return f"The goal {task.goal} was already true."
+        if task.start.given is not None and not evaluate(task.start.given, self.world):
+            return f"{task.start.given} did not hold."
         return None
+
+    def _badly_seen(self, task: Task, variation: Variation) -> str | None:
+        """Which of the task's objects and foils shows too little or too much; None if none does."""
+        for name in (o for o in task.present if self._stands(task, o)):
+            share = visible_share(self.scene.model, self.data, self.scene.objects[name])
+            hidden = variation.visible if name == task.objects[0] else None
+            least, most = hidden or (LEAST_VISIBLE, 1.0)
+            if not least <= share <= most:
+                return f"{100 * share:.0f} % of {name!r} could be seen."
+        return None
+
+    def _stands(self, task: Task, name: str) -> bool:
+        """Whether an object starts where it can be seen.
+
+        What starts in a bowl or drawer is hidden on purpose, and a bowl by what lies in it.
+        """
+        place = task.start.place
+        on_counter = place.get(name, "") in {"", *self.scene.spec.counters}
+        return name in self.scene.objects and on_counter and name not in place.values()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.env.object import COLLISION_GROUP, ObjectSpec
+from rtbench.geometry import rotate
+from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH
+from rtbench.world import Pose
 
 Array = NDArray[np.float64]
 
@@ -15,21 +21,94 @@ _ONLY_SOLID = np.array([g == COLLISION_GROUP for g in range(6)], dtype=np.uint8)
 
 
 def visible_share(model: mujoco.MjModel, data: mujoco.MjData, obj: ObjectSpec, camera: str = "head") -> float:
-    """Share of an object that neither another object nor the robot hides from a camera, 0 to 1.
+    """Share of an object in a camera's picture that neither another object nor the robot hides, 0 to 1.
 
     Rays run from the camera to points inside the object; one that meets something else first is hidden.
     Counters and drawers are left out: what lies in a drawer is hidden on purpose.
     """
-    body = model.body(obj.name).id
-    eye = data.cam_xpos[model.camera(camera).id]
+    body, number = model.body(obj.name).id, model.camera(camera).id
+    eye = data.cam_xpos[number]
     hit = np.zeros(1, dtype=np.int32)
     points = data.xpos[body] + _inner_points(obj) @ data.xmat[body].reshape(3, 3).T
+    framed = _in_picture(points - eye, data.cam_xmat[number].reshape(3, 3), model.cam_fovy[number])
     seen = 0
-    for point in points:
+    for point in points[framed]:
         mujoco.mj_ray(model, data, eye, point - eye, _ONLY_SOLID, 1, -1, hit)
         # A ray that meets nothing passed through a gap in the object's own collision shapes.
         seen += hit[0] < 0 or model.geom_bodyid[hit[0]] == body
     return seen / len(points)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """From where, and how much of an object is to be seen at the start."""
+
+    eye: Array
+    """The head camera, float64[3] [m], world."""
+    least: float
+    """Least share that shows."""
+    most: float
+    """Greatest share that shows."""
+
+    def fits(self, hidden: float) -> bool:
+        """Whether an object shows as it should, with a margin for what settling changes."""
+        margin = (self.most - self.least) / 6
+        return self.least + margin <= 1 - hidden <= self.most - margin
+
+    @staticmethod
+    def points(obj: ObjectSpec, pose: Pose) -> Array:
+        """Points inside an object at a pose, float64[n, 3] [m], world."""
+        found: Array = pose.position + [rotate(pose.quaternion, point) for point in _inner_points(obj)]
+        return found
+
+
+@dataclass(frozen=True)
+class Cylinder:
+    """An upright cylinder that stands on a counter, to stand for an object."""
+
+    middle: Array
+    """float64[2] [m], world."""
+    radius: float
+    """[m]."""
+    top: float
+    """Height of its upper face [m], world; it reaches down to everything that is looked at."""
+
+
+def share_behind(eye: Array, points: Array, column: Cylinder) -> float:
+    """Share of points that a column hides from an eye.
+
+    Args:
+        eye: float64[3] [m], world.
+        points: float64[n, 3] [m], world.
+        column: What may stand between.
+    """
+    ways = points - eye
+    flat = ways[:, :2]
+    # Where each way enters and leaves the column's circle, from 0 at the eye to 1 at the point.
+    a = np.einsum("ij,ij->i", flat, flat)
+    b = flat @ (eye[:2] - column.middle)
+    c = float(np.sum((eye[:2] - column.middle) ** 2)) - column.radius**2
+    root = b**2 - a * c
+    leave = (-b + np.sqrt(np.maximum(root, 0.0))) / np.maximum(a, 1e-12)
+    enter = (-b - np.sqrt(np.maximum(root, 0.0))) / np.maximum(a, 1e-12)
+    # Ways go down, so the lowest point within the circle is where they leave it.
+    lowest = eye[2] + np.minimum(leave, 1.0) * ways[:, 2]
+    return float(np.mean((root > 0) & (enter > 0) & (enter < 1) & (lowest < column.top)))
+
+
+def _in_picture(ways: Array, axes: Array, fovy: float) -> NDArray[np.bool_]:
+    """Which ways from a camera, float64[n, 3], run through its picture, bool[n].
+
+    Args:
+        ways: From the camera [m], world.
+        axes: The camera's axes as columns, float64[3, 3]; it looks along its -z.
+        fovy: Height of the picture [degrees].
+    """
+    x, y, z = (ways @ axes).T
+    tall = math.tan(math.radians(fovy) / 2)
+    wide = tall * IMAGE_WIDTH / IMAGE_HEIGHT
+    inside: NDArray[np.bool_] = (z < 0) & (np.abs(x) <= -z * wide) & (np.abs(y) <= -z * tall)
+    return inside
 
 
 def _inner_points(obj: ObjectSpec) -> Array:

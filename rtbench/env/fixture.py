@@ -1,0 +1,290 @@
+"""What is fixed in a scene and worked at: counters with their drawers and sinks.
+
+A counter's own frame has its origin on the floor below the middle of its front edge, x into the counter, y
+to the left as the robot faces it. Drawers and sinks are measured in the frame of the counter they belong to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import mujoco
+import numpy as np
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from rtbench.env.material import Texture, material
+from rtbench.env.object import VISUAL_GROUP
+
+DRAWER_SIZE = (0.30, 0.40, 0.11)
+"""Depth, width and height of a drawer's front and box [m]."""
+DRAWER_TRAVEL = 0.26
+"""[m]."""
+HANDLE_OFFSET = 0.050
+"""Distance of the handle's bar from the drawer's front [m]: closed fingers fit behind it, leaning."""
+HANDLE_RADIUS = 0.007
+WALL = 0.012
+"""Thickness of a drawer's and a sink's walls [m]."""
+FRONT = 0.02
+"""Thickness of a drawer's front, and overhang of a counter's top [m]."""
+TOP = 0.04
+"""Thickness of a counter's top [m]."""
+STATIC_FRICTION = (0.9, 0.01, 0.002)
+
+_BOX, _CAPSULE = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CAPSULE
+_STEEL, _DARK_STEEL, _INSIDE = [0.66, 0.68, 0.70, 1], [0.22, 0.22, 0.24, 1], [0.82, 0.80, 0.76, 1]
+
+
+class FixtureModel(BaseModel):
+    """Base of the parts of a scene's entry: immutable, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CounterSpec(FixtureModel):
+    """A counter or a desk."""
+
+    origin: tuple[float, float]
+    """[m], world."""
+    yaw: float
+    """Degrees."""
+    size: tuple[float, float, float]
+    """Depth, width and height of the top [m]."""
+    texture: Texture
+    """Of the top."""
+    front: Texture
+    """Texture of the cabinet, or of the legs, below."""
+    legs: bool = False
+    """Stands on panels at both ends and one at the back, as a desk does, instead of on a cabinet."""
+
+
+class DrawerSpec(FixtureModel):
+    """A drawer in a counter's front."""
+
+    counter: str
+    """The counter it belongs to."""
+    left: float
+    """y of its middle in the counter's frame [m]."""
+    height: float
+    """Height of its front's middle above the floor [m]."""
+
+
+class SinkSpec(FixtureModel):
+    """A basin let into a counter's top."""
+
+    counter: str
+    """The counter it belongs to."""
+    low: tuple[float, float]
+    """Corner of the opening in the counter's frame [m]."""
+    high: tuple[float, float]
+    """Opposite corner [m]."""
+    depth: float
+    """Of the basin below the counter's top [m]."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        sizes = [high - low for low, high in zip(self.low, self.high, strict=True)]
+        if min(sizes) < 0.15 or not 0.03 <= self.depth <= 0.20:
+            raise ValueError(
+                f"a sink opens at least 0.15 m each way and is 0.03 to 0.2 m deep, "
+                f"got {sizes[0]:.2f} x {sizes[1]:.2f} x {self.depth:g} m"
+            )
+        return self
+
+
+class Block(NamedTuple):
+    """A box in a counter's frame, from edge to edge [m]."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    z: tuple[float, float]
+
+    @property
+    def place(self) -> dict[str, list[float]]:
+        """`pos` and `size` of the geom."""
+        return {"pos": [sum(axis) / 2 for axis in self], "size": [(b - a) / 2 for a, b in self]}
+
+
+def add_counter(
+    world: mujoco.MjSpec,
+    name: str,
+    counter: CounterSpec,
+    drawers: Sequence[DrawerSpec],
+    sinks: Sequence[SinkSpec],
+) -> None:
+    """A counter with room for its drawers and sinks, as a body of its name.
+
+    Args:
+        world: The model under construction.
+        name: Of the body and of the geom of its top.
+        counter: Its measures.
+        drawers: Those in its front, one above the other.
+        sinks: Those in its top.
+    """
+    pos, quat = _frame(counter)
+    body = world.worldbody.add_body(name=name, pos=pos, quat=quat)
+    for index, block in enumerate(_top(counter, sinks)):
+        body.add_geom(
+            name=f"{name}:top{index}" if index else name, type=_BOX, group=VISUAL_GROUP,
+            material=material("tops", counter.texture), friction=STATIC_FRICTION, **block.place,
+        )  # fmt: skip
+    for index, block in enumerate(_legs(counter) if counter.legs else _cabinet(counter, drawers, sinks)):
+        body.add_geom(
+            name=f"{name}:cabinet{index}", type=_BOX, material=material("fronts", counter.front),
+            group=VISUAL_GROUP, **block.place,
+        )  # fmt: skip
+
+
+def _frame(counter: CounterSpec) -> tuple[list[float], list[float]]:
+    half = math.radians(counter.yaw) / 2
+    return [*counter.origin, 0.0], [math.cos(half), 0.0, 0.0, math.sin(half)]
+
+
+def _top(counter: CounterSpec, sinks: Sequence[SinkSpec]) -> list[Block]:
+    """The top; a sink leaves a strip before it, one behind it, and one on each side."""
+    depth, width, height = counter.size
+    z, whole = (height - TOP, height), (-width / 2, width / 2)
+    if not sinks:
+        return [Block((0.0, depth), whole, z)]
+    (sink,) = sinks
+    beside = (sink.low[0], sink.high[0])
+    return [
+        Block((0.0, sink.low[0]), whole, z),
+        Block((sink.high[0], depth), whole, z),
+        Block(beside, (whole[0], sink.low[1]), z),
+        Block(beside, (sink.high[1], whole[1]), z),
+    ]
+
+
+def _cabinet(counter: CounterSpec, drawers: Sequence[DrawerSpec], sinks: Sequence[SinkSpec]) -> list[Block]:
+    """The cabinet below the top, with niches where drawers and sinks are."""
+    depth, width, height = counter.size
+    x, top = (FRONT, depth), height - TOP
+    niches: list[tuple[float, float]] = []
+    blocks: list[Block] = []
+    if drawers:
+        left, half = drawers[0].left, DRAWER_SIZE[1] / 2 + 0.005
+        low = min(d.height for d in drawers) - DRAWER_SIZE[2] / 2 - 0.005
+        y = (left - half, left + half)
+        niches.append(y)
+        blocks += [Block(x, y, (0.0, low)), Block((2 * FRONT + DRAWER_SIZE[0] + 0.01, depth), y, (low, top))]
+    for sink in sinks:
+        y = (sink.low[1] - WALL, sink.high[1] + WALL)
+        bottom = height - sink.depth - WALL
+        niches.append(y)
+        blocks += [
+            Block(x, y, (0.0, bottom)),
+            Block((FRONT, sink.low[0] - WALL), y, (bottom, top)),
+            Block((sink.high[0] + WALL, depth), y, (bottom, top)),
+        ]
+    edges = [-width / 2, *(edge for niche in sorted(niches) for edge in niche), width / 2]
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return [*(Block(x, pair, (0.0, top)) for pair in pairs), *blocks]
+
+
+def _legs(counter: CounterSpec) -> list[Block]:
+    """A panel below each end, and one between them at the back."""
+    depth, width, height = counter.size
+    x, z, out = (0.04, depth - 0.04), (0.0, height - TOP), width / 2 - 0.04
+    inner = out - 0.03
+    ends = [Block(x, (-out, -inner), z), Block(x, (inner, out), z)]
+    return [*ends, Block((depth - 0.08, depth - 0.06), (-inner, inner), (0.25, height - TOP))]
+
+
+def check_fixtures(
+    counters: dict[str, CounterSpec], drawers: dict[str, DrawerSpec], sinks: dict[str, SinkSpec]
+) -> None:
+    """Refuse what cannot be built.
+
+    Raises:
+        ValueError: a drawer or sink in no counter, drawers that are not one above the other, a second sink
+            in a counter, or one that does not lie within the top.
+    """
+    homes = {name: drawer.counter for name, drawer in drawers.items()}
+    for name, home in (homes | {name: sink.counter for name, sink in sinks.items()}).items():
+        if home not in counters:
+            raise ValueError(f"{name!r} is in the counter {home!r}; known: {', '.join(counters)}")
+    for name, counter in counters.items():
+        lefts = {d.left for d in drawers.values() if d.counter == name}
+        basins = [s for s in sinks.values() if s.counter == name]
+        if len(lefts) > 1 or len(basins) > 1:
+            raise ValueError(f"{name!r} takes one stack of drawers and one sink; use another counter")
+        for sink in basins:
+            depth, width, _ = counter.size
+            rim = FRONT + WALL
+            if (
+                min(sink.low[0], depth - sink.high[0], sink.low[1] + width / 2, width / 2 - sink.high[1])
+                < rim
+            ):
+                raise ValueError(f"the sink in {name!r} leaves less than {rim:g} m of its top beside it")
+
+
+def add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerSpec, counter: CounterSpec) -> None:
+    """A box that slides out along the counter's -x, with a bar handle; origin in the middle of its front."""
+    depth, width, height = DRAWER_SIZE
+    pos, quat = _frame(counter)
+    c, s = math.cos(math.radians(counter.yaw)), math.sin(math.radians(counter.yaw))
+    origin = [pos[0] - s * drawer.left, pos[1] + c * drawer.left, drawer.height]
+    body = world.worldbody.add_body(name=name, pos=origin, quat=quat)
+    body.add_joint(
+        name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[-1, 0, 0], range=[0, DRAWER_TRAVEL],
+        frictionloss=2.0, damping=np.array([6.0, 0, 0]), armature=0.2,
+    )  # fmt: skip
+    x = FRONT + depth / 2  # the box behind the front
+    floor = -height / 2 + 0.004
+    walls = 0.7 * height
+    parts = (
+        ("front", [FRONT / 2, 0, 0], [FRONT / 2, width / 2 - 0.003, height / 2 - 0.003]),
+        ("floor", [x, 0, floor + WALL / 2], [depth / 2, width / 2 - 0.012, WALL / 2]),
+        ("left", [x, width / 2 - 0.018, floor + walls / 2], [depth / 2, WALL / 2, walls / 2]),
+        ("right", [x, -width / 2 + 0.018, floor + walls / 2], [depth / 2, WALL / 2, walls / 2]),
+        ("back", [FRONT + depth - WALL / 2, 0, floor + walls / 2], [WALL / 2, width / 2 - 0.012, walls / 2]),
+    )
+    for part, where, size in parts:
+        look: dict[str, Any] = (
+            {"material": material("drawers", "wood")} if part == "front" else {"rgba": _INSIDE}
+        )
+        body.add_geom(
+            name=f"{name}:{part}", type=_BOX, pos=where, size=size, group=VISUAL_GROUP, mass=0.35,
+            friction=STATIC_FRICTION, **look,
+        )  # fmt: skip
+    _add_handle(body, name)
+
+
+def _add_handle(body: Any, name: str) -> None:
+    bar = 0.075
+    body.add_geom(
+        name=f"{name}:handle", type=_CAPSULE, fromto=[-HANDLE_OFFSET, -bar, 0, -HANDLE_OFFSET, bar, 0],
+        size=[HANDLE_RADIUS, 0, 0], rgba=_DARK_STEEL, group=VISUAL_GROUP, mass=0.08,
+        friction=[1.0, 0.01, 0.001],
+    )  # fmt: skip
+    for side in (-bar, bar):
+        body.add_geom(
+            type=_CAPSULE, fromto=[-HANDLE_OFFSET, side, 0, 0, side, 0], size=[HANDLE_RADIUS, 0, 0],
+            rgba=_DARK_STEEL, group=VISUAL_GROUP, mass=0.02,
+        )  # fmt: skip
+
+
+def add_sink(world: mujoco.MjSpec, name: str, sink: SinkSpec, counter: CounterSpec) -> None:
+    """A steel basin below the opening in the counter's top, as a body of its name at the counter's origin."""
+    pos, quat = _frame(counter)
+    body = world.worldbody.add_body(name=name, pos=pos, quat=quat)
+    (x0, y0), (x1, y1), height = sink.low, sink.high, counter.size[2]
+    z = (height - sink.depth, height - TOP)
+    parts = {
+        "floor": Block((x0 - WALL, x1 + WALL), (y0 - WALL, y1 + WALL), (z[0] - WALL, z[0])),
+        "front": Block((x0 - WALL, x0), (y0, y1), z),
+        "back": Block((x1, x1 + WALL), (y0, y1), z),
+        "right": Block((x0, x1), (y0 - WALL, y0), z),
+        "left": Block((x0, x1), (y1, y1 + WALL), z),
+    }
+    for part, block in parts.items():
+        body.add_geom(
+            name=f"{name}:{part}", type=_BOX, rgba=_STEEL, group=VISUAL_GROUP, friction=STATIC_FRICTION,
+            **block.place,
+        )  # fmt: skip
+    body.add_geom(
+        name=f"{name}:drain", type=mujoco.mjtGeom.mjGEOM_CYLINDER, pos=[(x0 + x1) / 2, (y0 + y1) / 2, z[0]],
+        size=[0.025, 0.0005, 0], rgba=_DARK_STEEL, group=VISUAL_GROUP, contype=0, conaffinity=0,
+    )  # fmt: skip

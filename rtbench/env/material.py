@@ -1,0 +1,67 @@
+"""Materials of a room's surfaces: every texture for every kind of surface, so that variants can swap them.
+
+A model holds all of them. Which one a surface wears is then a number in the model (`geom_matid`), and a new
+background costs neither a compilation nor an upload to the renderer.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+import mujoco
+from pydantic import AfterValidator
+
+from rtbench.env import label
+from rtbench.errors import nearest
+
+Surface = Literal["floor", "walls", "tops", "fronts", "drawers"]
+SURFACES: tuple[Surface, ...] = get_args(Surface)
+"""Kinds of surfaces: floor, walls, tops of counters, their fronts, and fronts of drawers."""
+_REPEATS: dict[Surface, float] = {"floor": 1.0, "walls": 1.0, "tops": 2.0, "fronts": 1.5, "drawers": 2.0}
+"""Times that a texture is repeated in a metre."""
+
+
+def _known_texture(name: str) -> str:
+    if name not in label.TEXTURES:
+        close = nearest(name, label.TEXTURES)
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise ValueError(f"unknown texture {name!r}{hint} Known: {', '.join(sorted(label.TEXTURES))}")
+    return name
+
+
+Texture = Annotated[str, AfterValidator(_known_texture)]
+"""Name of a texture of `rtbench.env.label`; the file and the key are named where it is unknown."""
+
+
+def material(surface: Surface, texture: str) -> str:
+    """Name of the material that shows a texture on that kind of surface."""
+    return f"{surface}/{texture}"
+
+
+def surface_of(name: str) -> str:
+    """The kind of surface that a material of that name is for; '' if it is none of ours."""
+    head, slash, _ = name.partition("/")
+    return head if slash and head in SURFACES else ""
+
+
+def add_materials(world: mujoco.MjSpec) -> None:
+    """Add all textures, and a material for each kind of surface, to a model under construction."""
+    for name in sorted(label.TEXTURES):
+        pixels = label.texture(name)
+        texture = world.add_texture(
+            name=name,
+            type=mujoco.mjtTexture.mjTEXTURE_2D,
+            height=pixels.shape[0],
+            width=pixels.shape[1],
+            nchannel=3,
+        )
+        texture.data = pixels.tobytes()
+        for surface, repeat in _REPEATS.items():
+            made = world.add_material(
+                name=material(surface, name),
+                texuniform=True,
+                texrepeat=(repeat, repeat),
+                specular=0.1,
+                shininess=0.1,
+            )
+            made.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name

@@ -1,0 +1,118 @@
+"""The room around the counters: floor, walls, light, and things that are only there for the eye."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, Self
+
+import mujoco
+import numpy as np
+from PIL import ImageColor
+from pydantic import field_validator, model_validator
+
+from rtbench.env.fixture import CounterSpec, FixtureModel
+from rtbench.env.material import Texture, material
+from rtbench.env.object import VISUAL_GROUP
+
+LIGHT = "ceiling"
+"""Name of the light."""
+LIGHT_DIFFUSE = (0.42, 0.42, 0.40)
+LIGHT_DIRECTION = (0.25, 0.3, -1.0)
+AMBIENT = (0.42, 0.42, 0.42)
+"""Of the headlight, which lights all sides alike."""
+FRICTION = (0.9, 0.01, 0.002)
+WALL_HEIGHT = 2.5
+"""[m]."""
+
+
+class FloorSpec(FixtureModel):
+    """The room's floor; walls stand on its edges behind the counters."""
+
+    low: tuple[float, float]
+    """Corner [m]."""
+    high: tuple[float, float]
+    """Opposite corner [m]."""
+    texture: Texture
+    walls: Texture
+    """Texture of the walls."""
+
+
+class OrnamentSpec(FixtureModel):
+    """A solid thing that belongs to the room, such as a tap or a monitor; no task asks for it."""
+
+    counter: str
+    """The counter that it stands on, or whose frame it is measured in."""
+    shape: Literal["box", "cylinder"]
+    size: tuple[float, ...]
+    """Depth, width and height of a box, or diameter and height of a cylinder [m]."""
+    at: tuple[float, float, float]
+    """Middle of its lower face [m]: x and y in the counter's frame, height above the counter's top."""
+    color: str
+    """CSS name or "#rrggbb"."""
+    yaw: float = 0.0
+    """Degrees."""
+
+    @field_validator("color")
+    @classmethod
+    def _known_color(cls, color: str) -> str:
+        try:
+            ImageColor.getrgb(color)
+        except ValueError:
+            raise ValueError(
+                f"unknown colour {color!r}; use a CSS name such as 'teal', or '#rrggbb'"
+            ) from None
+        return color
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        wanted = 3 if self.shape == "box" else 2
+        if len(self.size) != wanted or min(self.size) <= 0:
+            raise ValueError(f"size of a {self.shape} is {wanted} lengths above 0, got {list(self.size)}")
+        return self
+
+
+def add_room(world: mujoco.MjSpec, floor: FloorSpec) -> None:
+    """Floor, the two walls that the camera can see, and light from the ceiling."""
+    low, high = np.array(floor.low), np.array(floor.high)
+    middle, half, up = (low + high) / 2, (high - low) / 2, WALL_HEIGHT / 2
+    world.worldbody.add_geom(
+        name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[*middle, 0], size=[*half, 0.1],
+        material=material("floor", floor.texture), group=VISUAL_GROUP, friction=FRICTION,
+    )  # fmt: skip
+    for name, pos, size in (
+        ("east_wall", [high[0] + 0.05, middle[1], up], [0.05, half[1], up]),
+        ("south_wall", [middle[0], low[1] - 0.05, up], [half[0], 0.05, up]),
+    ):
+        world.worldbody.add_geom(
+            name=name, type=mujoco.mjtGeom.mjGEOM_BOX, pos=pos, size=size,
+            material=material("walls", floor.walls), group=VISUAL_GROUP,
+        )  # fmt: skip
+    world.worldbody.add_light(
+        name=LIGHT, type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0, 0, WALL_HEIGHT],
+        dir=LIGHT_DIRECTION, diffuse=LIGHT_DIFFUSE, specular=[0.1, 0.1, 0.1], castshadow=True,
+    )  # fmt: skip
+    world.visual.headlight.ambient = AMBIENT
+    world.visual.headlight.diffuse = [0.30, 0.30, 0.30]
+    world.visual.headlight.specular = [0.05, 0.05, 0.05]
+
+
+def add_ornament(world: mujoco.MjSpec, name: str, ornament: OrnamentSpec, counter: CounterSpec) -> None:
+    """An ornament, as a geom of its name that stands still."""
+    yaw = math.radians(counter.yaw)
+    c, s = math.cos(yaw), math.sin(yaw)
+    x, y, z = ornament.at
+    half = np.array(ornament.size) / 2
+    turned = (yaw + math.radians(ornament.yaw)) / 2
+    world.worldbody.add_geom(
+        name=name,
+        type=mujoco.mjtGeom.mjGEOM_BOX if ornament.shape == "box" else mujoco.mjtGeom.mjGEOM_CYLINDER,
+        pos=[
+            counter.origin[0] + c * x - s * y,
+            counter.origin[1] + s * x + c * y,
+            counter.size[2] + z + half[-1],
+        ],
+        quat=[math.cos(turned), 0.0, 0.0, math.sin(turned)],
+        size=[*half, *[0.0] * (3 - len(half))],
+        rgba=[*(channel / 255 for channel in ImageColor.getrgb(ornament.color)[:3]), 1.0],
+        group=VISUAL_GROUP,
+    )
