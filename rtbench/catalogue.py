@@ -10,38 +10,56 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from rtbench import content
+from rtbench.cast import HELD_OUT, expand
+from rtbench.content import Entry
 from rtbench.errors import ContentError, UnknownNameError
-from rtbench.skill import Setting, Skill, expand
-from rtbench.suite import Suite, SuiteEntry, resolve
+from rtbench.request import Request
+from rtbench.skill import SEEN, Setting, Skill
+from rtbench.suite import Library, Suite, SuiteEntry, resolve
 from rtbench.task import Task
+from rtbench.wording import Wording
 
-OBJECTS, SCENES, SKILLS, SUITES = "envs/objects", "envs/scenes", "tasks/skills", "tasks/suites"
+OBJECTS, SCENES, VARIANTS = "envs/objects", "envs/scenes", "envs/variants"
+SKILLS, REQUESTS, WORDINGS, SUITES = "tasks/skills", "tasks/requests", "tasks/wordings", "tasks/suites"
 
 
-class Thing(BaseModel):
+class Thing(Entry):
     """What tasks want to know of an object. `rtbench.env.object` reads its shape and checks all keys."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    name: str
     names: tuple[str, ...] = Field(min_length=1)
     """Words for it, the canonical ones first."""
     tags: tuple[str, ...]
     """'movable', 'receptacle', 'can_topple', 'fits_bowl', 'fits_drawer', ..."""
+    value: int | None = None
+    """Number that it shows."""
+
+    @property
+    def set(self) -> str:
+        """Set that it belongs to: the stem of its file."""
+        return self.stem
 
 
-class Place(BaseModel):
+class Place(Entry):
     """What tasks want to know of a scene. `rtbench.env.scene` reads its measures and checks all keys."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    name: str
     counters: dict[str, Any]
-    drawers: dict[str, Any]
-    objects: tuple[str, ...]
+    drawers: dict[str, Any] = Field(default_factory=dict)
+    sinks: dict[str, Any] = Field(default_factory=dict)
+    distractors: str = SEEN
+    """Set of objects that distractors are drawn from."""
+
+
+class Variant(Entry):
+    """That a variant exists. `rtbench.env.variation` reads what it does and checks all keys."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 def load_things(extra: Sequence[Path] = ()) -> dict[str, Thing]:
@@ -53,15 +71,29 @@ def load_settings(extra: Sequence[Path] = ()) -> dict[str, Setting]:
     """What each scene offers to tasks, by the scene's name.
 
     Raises:
-        UnknownNameError: a scene lists an object that does not exist.
+        UnknownNameError: a scene draws distractors from a set that does not exist.
     """
-    things = load_things(extra)
+    sets = {thing.set for thing in load_things(extra).values()}
     places = content.read_folder(SCENES, Place, extra)
     for place in places.values():
-        for name in place.objects:
-            if name not in things:
-                raise UnknownNameError("object", name, things, where=f"scene {place.name}: objects")
-    return {p.name: Setting(tuple(p.counters), tuple(p.drawers), p.objects) for p in places.values()}
+        if place.distractors not in sets:
+            raise UnknownNameError(
+                "set of objects", place.distractors, sets, where=f"{place.where}: distractors"
+            )
+    return {
+        p.name: Setting(tuple(p.counters), tuple(p.drawers), tuple(p.sinks), p.distractors)
+        for p in places.values()
+    }
+
+
+def load_wordings(extra: Sequence[Path] = ()) -> dict[str, Wording]:
+    """All wordings, by name."""
+    return content.read_folder(WORDINGS, Wording, extra)
+
+
+def load_variants(extra: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Names of all variants of scenes."""
+    return tuple(content.read_folder(VARIANTS, Variant, extra))
 
 
 def load_tasks(extra: Sequence[Path] = ()) -> dict[str, Task]:
@@ -76,7 +108,24 @@ def load_tasks(extra: Sequence[Path] = ()) -> dict[str, Task]:
 @lru_cache(maxsize=8)
 def _tasks(_content: str, extra: tuple[Path, ...]) -> dict[str, Task]:
     """Content's hash is part of the key, so that an edited file is read anew."""
-    return expand(content.read_folder(SKILLS, Skill, extra), load_things(extra), load_settings(extra))
+    return expand(_asked(extra), load_things(extra), load_settings(extra))
+
+
+def _asked(extra: Sequence[Path]) -> list[tuple[str, Skill]]:
+    """All skills, then all requests resolved, each with its group."""
+    skills = content.read_folder(SKILLS, Skill, extra)
+    requests = content.read_folder(REQUESTS, Request, extra)
+    return [
+        *(("", skill) for skill in skills.values()),
+        *((request.stem, request.resolve(skills)) for request in requests.values()),
+    ]
+
+
+def load_origins(extra: Sequence[Path] = ()) -> dict[str, str]:
+    """Task's id -> file and entry that it comes from."""
+    places = {(group, skill.name): skill.where for group, skill in _asked(extra)}
+    known = load_tasks(extra).values()
+    return {task.id: places["" if task.group == HELD_OUT else task.group, task.entry] for task in known}
 
 
 def load_task(name: str, extra: Sequence[Path] = ()) -> Task:
@@ -117,4 +166,31 @@ def load_suite(name: str, extra: Sequence[Path] = ()) -> Suite:
         if name not in entries:
             raise UnknownNameError("suite", name, entries)
         entry = entries[name]
-    return resolve(entry, load_tasks(extra), load_things(extra), load_settings(extra))
+    return resolve(entry, load_library(extra))
+
+
+def load_library(extra: Sequence[Path] = ()) -> Library:
+    """All that suites are made of."""
+    return Library(
+        load_tasks(extra),
+        load_things(extra),
+        load_settings(extra),
+        load_wordings(extra),
+        load_variants(extra),
+    )
+
+
+def home(task: Task, extra: Sequence[Path] = ()) -> Suite:
+    """The suite that plays the task, a seen one before others: an episode of it is drawn from there.
+
+    Raises:
+        UnknownNameError: none plays it.
+    """
+    entries = load_suite_entries(extra)
+    # Novel and emergent suites play some seen tasks too, but only in a few words or before new backgrounds.
+    names = sorted(entries, key=lambda name: entries[name].split != "seen")
+    found = [load_suite(name, extra) for name in names]
+    for suite in found:
+        if suite.axis_of(task):
+            return suite
+    raise UnknownNameError("task of a suite", task.id, [t.id for suite in found for t in suite.tasks()])

@@ -42,15 +42,22 @@ class Entry(BaseModel):
     name: str
     """Key under which the entry stands in its file."""
     _file: str = PrivateAttr(default="")
+    _stem: str = PrivateAttr(default="")
 
     def model_post_init(self, context: dict[str, str] | None, /) -> None:
         """Remember the file, which `_entry` hands over."""
         self._file = (context or {}).get("file", "")
+        self._stem = Path(self._file).stem
 
     @property
     def where(self) -> str:
         """'FILE: NAME', for errors that show only when entries are put together."""
         return f"{self._file}: {self.name}" if self._file else self.name
+
+    @property
+    def stem(self) -> str:
+        """Name of its file without the ending: the set of an object, the group of a request."""
+        return self._stem
 
 
 M = TypeVar("M", bound=BaseModel)

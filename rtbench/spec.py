@@ -31,7 +31,7 @@ class Episode:
     scene: str
     """Scene name."""
     objects: tuple[str, ...]
-    """Objects present, target roles first, then distractors."""
+    """Objects present: those that the task is about, its foils, then distractors."""
     instruction: str
     """Exact text the policy is given."""
     language: str
@@ -42,6 +42,10 @@ class Episode:
     """Perturbation applied to the scene; '' for none."""
     horizon: int
     """Control steps after which the episode is cut off."""
+    twin: str = ""
+    """Key of the same episode unperturbed, or with its own instruction; '' where there is none."""
+    arm: str = ""
+    """Control arm that the instruction was altered for: blank, swapped or shuffled; '' for none."""
 
     @property
     def key(self) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from rtbench.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Start:
     """Fewest and most other objects placed beside the task's own."""
     apart: tuple[tuple[str, str], ...] = ()
     """Pairs that must not already be near each other."""
+    given: Goal | None = None
+    """What must hold at the start, such as left_of(coke_can, pepsi_can)."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,23 @@ class Task:
     """English instructions, the first one canonical, objects' names filled in."""
     horizon: int
     """Control steps allowed."""
+    entry: str = ""
+    """Entry of tasks/skills or tasks/requests that it comes from."""
+    cast: Mapping[str, str] = field(default_factory=dict)
+    """Role -> words for who plays it."""
+    foils: tuple[str, ...] = ()
+    """Objects that always stand beside the task's own: what the instruction might be taken to mean."""
+    group: str = ""
+    """'' for a skill's ordinary tasks, 'held_out', or the request file that the task comes from."""
+    means: Mapping[str, Reference] = field(default_factory=dict)
+    """Object -> description that singles it out among all that is present."""
+    every: tuple[Reference, ...] = ()
+    """Descriptions of which the task's own objects are all that is present."""
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Objects in every episode: the task's own, then its foils."""
+        return (*self.objects, *self.foils)
 
     @property
     def gym_id(self) -> str:
