@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rtbench.cli import bench, doctor, ls, replay, run, show, verify
+from rtbench.cli import bench, check, doctor, ls, replay, run, show, verify
 
 app = typer.Typer(
     name="rtbench",
@@ -14,11 +14,12 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    epilog="Example:  rtbench run --policy oracle --suite seen --per-skill 1",
+    epilog="Example:  rtbench run --policy oracle --suite seen --rounds 1",
 )
 app.command(epilog=run.EXAMPLE, short_help="Play a suite with a policy.")(run.run)
 app.add_typer(ls.app, name="ls", short_help="List what there is, and what was played.")
 app.command(epilog=show.EXAMPLE, short_help="Show a suite, task, policy, run or episode.")(show.show)
+app.add_typer(check.app, name="check", short_help="Check that content means what it says.")
 app.command(epilog=replay.EXAMPLE, short_help="Make a video of a recorded episode.")(replay.replay)
 app.command(epilog=verify.EXAMPLE, short_help="Confirm a run by simulating it again.")(verify.verify)
 app.command(epilog=bench.EXAMPLE, short_help="Time a control step on this machine.")(bench.bench)
