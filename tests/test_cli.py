@@ -12,9 +12,10 @@ from unittest import mock
 import hypothesis
 import pytest
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
-from rtbench import doctor
+from rtbench import catalogue, doctor
 from rtbench.cli import console
 from rtbench.cli.run import OptionError, _arguments
 from rtbench.runner import InterruptedRunError
@@ -24,8 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"numpy", "scipy", "pandas", "mujoco", "gymnasium", "yaml", "robosuite", "PIL", "torch"}
 COMMANDS = [
     [], ["run"], ["ls"], ["show"], ["replay"], ["verify"], ["bench"], ["doctor"], ["ls", "policies"],
-    ["ls", "suites"], ["ls", "tasks"], ["ls", "skills"], ["ls", "objects"], ["ls", "runs"],
-    ["ls", "episodes"],
+    ["ls", "suites"], ["ls", "tasks"], ["ls", "skills"], ["ls", "requests"], ["ls", "wordings"],
+    ["ls", "variants"],
+    ["ls", "objects"], ["ls", "published"], ["ls", "runs"], ["ls", "episodes"],
 ]  # fmt: skip
 SKILL = """
 mine:
@@ -101,7 +103,7 @@ MISTAKES = {
     "negative latency": (["run", "--policy", "noop", "--latency", "-5"], "--latency: value 1: -5"),
     "video": (["run", "--policy", "noop", "--video", "fial"], "unknown value 'fial'. Did you mean 'fail'"),
     "profile": (["run", "--policy", "noop", "--profile", "leen"], "'leen' is not one of 'lean', 'full'"),
-    "number": (["run", "--policy", "noop", "--per-skill", "0"], "--per-skill"),
+    "number": (["run", "--policy", "noop", "--rounds", "0"], "--rounds"),
     "argument": (["run", "--policy", "noop", "--policy-arg", "x"], "expected KEY=VALUE"),
     "argument's name": (
         ["run", "--policy", "noop", "--policy-arg", "conventoin=rt1"], "Did you mean 'convention'"),
@@ -112,6 +114,14 @@ MISTAKES = {
     "suite to show": (["show", "sean"], "Did you mean the suite 'seen'"),
     "frame of a suite": (["show", "seen", "--frame", "x.png"], "has no first frame"),
     "picture": (["show", "pick/apple-v0", "--frame", "x.txt"], "ends in .png"),
+    "picture of a sheet": (["show", "seen", "--sheet", "x.jpg"], "ends in .png"),
+    "sheet of a task": (["show", "pick/apple-v0", "--sheet", "x.png"], "is no suite"),
+    "axis of a sheet": (["show", "seen", "--sheet", "x.png", "--axis", "sean"], "Did you mean 'seen'"),
+    "axis without a sheet": (["show", "seen", "--axis", "seen"], "add --sheet"),
+    "episodes of a sheet": (["show", "seen", "--sheet", "x.png", "--per-axis", "0"], "--per-axis"),
+    "published beside a suite": (["show", "seen", "--published"], "seen is no run"),
+    "set to list": (["ls", "objects", "--set", "sean"], "Did you mean 'seen'"),
+    "paper to list": (["ls", "published", "--paper", "rt3"], "Did you mean 'rt"),
     "skill to list": (["ls", "tasks", "--skill", "pikc"], "Did you mean 'pick'"),
     "run to verify": (["verify", "nowhere"], "unknown run 'nowhere'"),
     "key without a run": (["replay", "fedcba98", "--out", "nowhere"], "no episode 'fedcba98'"),
@@ -161,7 +171,7 @@ def test_a_mistake_in_content_names_file_and_key(text, sentence, tmp_path):
 
 
 def test_a_suite_of_the_users_with_an_unknown_skill(tmp_path):
-    text = "mine: {summary: s, split: seen, axis: seen, rounds: 1, skills: {pikc: 1}}\n"
+    text = "mine: {summary: s, split: seen, rounds: 1, axes: {a: {skills: {pikc: 1}}}}\n"
     root = content(tmp_path, "suite.d/mine.yaml", text)
     said = rtbench("run", "--policy", "noop", "--suite", root / "suite.d" / "mine.yaml")
     assert (said.code, "Did you mean 'pick'" in said.err) == (2, True)
@@ -183,7 +193,8 @@ def test_an_interruption_exits_with_130(error, code, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("policies", "oracle"), ("suites", "seen"), ("tasks", "pick/coke_can-v0"), ("skills", "pick"),
-     ("objects", "coke_can")],
+     ("objects", "coke_can"), ("wordings", "german"),
+     ("variants", "background_cloth_check")],
 )  # fmt: skip
 def test_content_is_listed_for_people_pipes_and_programs(kind, name, monkeypatch):
     rows = json.loads(rtbench("ls", kind, "--json").out)
@@ -196,7 +207,8 @@ def test_content_is_listed_for_people_pipes_and_programs(kind, name, monkeypatch
     monkeypatch.setattr(console, "console", lambda: terminal)
     rtbench("ls", kind)
     assert f" {name} " in shown.getvalue()
-    assert width(shown.getvalue()) <= 80
+    # In columns of a terminal: some letters of other languages take two, and some none.
+    assert max(map(cell_len, shown.getvalue().splitlines())) <= 80
 
 
 def test_tasks_are_filtered_by_skill():
@@ -204,10 +216,63 @@ def test_tasks_are_filtered_by_skill():
     assert {row["skill"] for row in rows} == {"pick", "drive"}
 
 
+def test_suites_are_listed_by_axis_with_what_is_played_and_said():
+    from rtbench.suite import episodes
+
+    rows = {(row["name"], row["axis"]): row for row in json.loads(rtbench("ls", "suites", "--json").out)}
+    suite = catalogue.load_suite("seen")
+    played = episodes(suite)
+    assert {axis for name, axis in rows if name == "seen"} == set(suite.entry.axes)
+    for axis in suite.entry.axes:
+        row, drawn = rows["seen", axis], [episode for episode in played if episode.axis == axis]
+        assert row["episodes"] == len(drawn)
+        assert row["tasks"] >= len({episode.task for episode in drawn})
+        assert row["tasks"] >= row["instructions"] > 0
+        assert row["wordings"] >= len({episode.instruction for episode in drawn})
+
+
+def test_objects_are_filtered_by_set():
+    rows = json.loads(rtbench("ls", "objects", "--set", "seen", "--json").out)
+    assert {row["name"] for row in rows} == {
+        thing.name for thing in catalogue.load_things().values() if thing.set == "seen"
+    }
+    assert {row["set"] for row in rows} == {"seen"}
+
+
+def test_wordings_are_listed_with_an_example_in_their_language():
+    rows = {row["name"]: row for row in json.loads(rtbench("ls", "wordings", "--json").out)}
+    german = catalogue.load_wordings()["german"]
+    assert rows["german"]["language"] == "de"
+    assert rows["german"]["tasks"] == len(german.phrases) > 0
+    assert rows["german"]["example"] in {text for texts in german.phrases.values() for text in texts}
+
+
+def test_variants_are_listed_with_the_axes_that_use_them():
+    rows = {row["name"]: row for row in json.loads(rtbench("ls", "variants", "--json").out)}
+    assert set(rows) == set(catalogue.load_variants())
+    for suite in catalogue.load_suite_entries().values():
+        for axis, rules in suite.axes.items():
+            used = {name for name, row in rows.items() if f"{suite.name}: {axis}" in row["axes"]}
+            assert used == set(rules.variants)
+
+
+def test_requests_are_listed_by_group(tmp_path):
+    text = """near_it:
+  like: move_near
+  roles: {object: coke_can, target: apple}
+  instructions: ["move coke can near the round one"]
+"""
+    root = content(tmp_path, "tasks/requests/mine.yaml", text)
+    (row,) = json.loads(rtbench("ls", "requests", "--group", "mine", "--content", root, "--json").out)
+    assert (row["name"], row["group"], row["like"]) == ("near_it", "mine", "move_near")
+    said = rtbench("ls", "requests", "--group", "mien", "--content", root)
+    assert (said.code, "Did you mean 'mine'" in said.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("seen", ["suite", "100 in 10 rounds", "pick: "]),
+        ("seen", ["suite", "in 10 rounds", "axes", "seen: "]),
         ("pick/coke_can-v0", ["lifted(coke_can)", "pick up the coke can", "45 steps (15 s)"]),
         ("rtbench/PickCokeCan-v0", ["pick/coke_can-v0"]),
         ("oracle", ["rtbench.policy.oracle:OraclePolicy"]),

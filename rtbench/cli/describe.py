@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rtbench.cli.console import console, print_fields
-from rtbench.errors import RtbenchError
 
 if TYPE_CHECKING:
     from rtbench.cli.locate import Found
     from rtbench.policy.base import Card
     from rtbench.record import Record
+    from rtbench.reference import Reference
     from rtbench.result import Run
     from rtbench.suite import Suite
     from rtbench.task import Task
@@ -25,35 +24,28 @@ HZ = 3
 def suite(shown: Suite) -> None:
     """Print a suite."""
     entry = shown.entry
-    rounds = sum(entry.skills.values())
-    skills = [
-        f"{name}: {len(tasks)} tasks, {entry.rounds * entry.skills[name]} episodes"
-        for name, tasks in shown.tasks.items()
-    ]
+    rounds = sum(lane.turns for lane in shown.lanes)
     print_fields([
         ("suite", entry.name),
         ("summary", entry.summary),
-        ("split", f"{entry.split}, axis {entry.axis}"),
-        ("episodes", f"{entry.rounds * rounds} in {entry.rounds} rounds; --per-skill changes the rounds"),
-        ("instructions", f"{entry.instructions} templates"),
-        ("variant", entry.variant),
-        ("skills", skills),
+        ("split", entry.split),
+        ("episodes", f"{entry.rounds * rounds} in {entry.rounds} rounds; --rounds changes the rounds"),
+        ("axes", [f"{name}: {_axis(shown, name)}" for name in entry.axes]),
+        ("skills", ", ".join(shown.skills)),
     ])  # fmt: skip
 
 
-def suite_with(task: Task, roots: Sequence[Path]) -> Suite:
-    """The first suite that has the task, to draw an episode of it from.
-
-    Raises:
-        RtbenchError: none has it.
-    """
-    from rtbench.catalogue import load_suite, load_suite_entries
-
-    for name in load_suite_entries(roots):
-        found = load_suite(name, roots)
-        if task in found.tasks.get(task.skill, ()):
-            return found
-    raise RtbenchError(f"no suite has the task {task.id}; add its skill {task.skill!r} to one.")
+def _axis(shown: Suite, name: str) -> str:
+    """What an axis plays, and what it does to it."""
+    rules = shown.entry.axes[name]
+    turns = sum(lane.turns for lane in shown.lanes if lane.axis == name)
+    parts = [f"{len(shown.tasks(name))} tasks", f"{turns} episodes a round"]
+    parts += [f"of the axis {rules.of}"] if rules.of else []
+    for head, names in (("groups", rules.groups), ("variants", rules.variants), ("wordings", rules.wordings)):
+        parts += [f"{head} {' '.join(names)}"] if names else []
+    if rules.distractors:
+        parts.append("distractors {} to {}".format(*rules.distractors))
+    return ", ".join(parts)
 
 
 def task(shown: Task) -> None:
@@ -67,10 +59,13 @@ def task(shown: Task) -> None:
         ("task", shown.id),
         ("gymnasium", shown.gym_id),
         ("skill", shown.skill),
+        ("group", shown.group),
         ("scene", shown.scene),
         ("instructions", shown.templates),
         ("goal", str(shown.goal)),
-        ("start", [*place, f"robot at {start.station}"]),
+        ("means", [f"{name} is the one that {_described(found)}" for name, found in shown.means.items()]),
+        ("start", [*place, f"robot at {start.station}", *([str(start.given)] if start.given else [])]),
+        ("beside it", ", ".join(shown.foils)),
         ("drawers", [f"{name} {100 * opening:.0f} cm open" for name, opening in start.drawers.items()]),
         ("distractors", f"{fewest} to {most} other objects" if most else "none"),
         ("apart", [f"{a} not near {b}" for a, b in start.apart]),
@@ -78,24 +73,40 @@ def task(shown: Task) -> None:
     ])  # fmt: skip
 
 
+def _described(reference: Reference) -> str:
+    """Such as 'tags: digit, value: 3'."""
+    found = reference.model_dump(exclude_defaults=True)
+    texts = {key: " ".join(v) if isinstance(v, tuple) else v for key, v in found.items()}
+    return "has " + ", ".join(f"{key}: {text}" for key, text in texts.items())
+
+
 def policy(card: Card) -> None:
     """Print a policy's card."""
+    trained = card.trained_on
+    named = trained.model_dump(exclude={"about"}, exclude_defaults=True) if trained else {}
     print_fields([
         ("policy", card.name),
         ("summary", card.summary),
         ("class", card.factory),
         ("arguments", [f"{name} = {value!r}" for name, value in card.arguments.items()]),
         ("weights", card.weights),
-        ("trained on", card.trained_on),
+        ("trained on", [
+            *([trained.about] if trained and trained.about else []),
+            *(f"{key}: {', '.join(v) if isinstance(v, tuple) else v}" for key, v in named.items()),
+        ]),
         ("licence", card.licence),
     ])  # fmt: skip
 
 
 def run(shown: Run) -> None:
-    """Print a run: its table, and where it comes from."""
-    from rtbench.result import table
+    """Print a run: its tables, and where it comes from; of a control arm, its score too."""
+    from rtbench.cli.control import report, truth_of
+    from rtbench.result import tables
 
-    console().print(table(shown))
+    for made in tables(shown):
+        console().print(made)
+    if truth := truth_of(shown):
+        report(truth, shown)
     meta = shown.meta
     settings, last = meta["settings"], meta["sessions"][-1]
     latency = settings["latency_ms"]
@@ -128,7 +139,11 @@ def episode(found: Found) -> None:
         ("instruction", f'"{played.instruction}" ({played.language})'),
         ("task", f"{played.task} of {played.suite}, seed {played.seed}, horizon {played.horizon} steps"),
         ("objects", ", ".join(played.objects)),
+        ("variant", played.variant),
+        ("control arm", f"{played.arm} instruction" if played.arm else ""),
+        ("twin", played.twin),
         ("policy", found.run.meta["policy"]["name"]),
+        ("new to it", _new(found)),
     ]
     if outcome:
         held = ", ".join(name for name in ("ever", "end", "held") if getattr(outcome, name)) or "never"
@@ -145,6 +160,14 @@ def episode(found: Found) -> None:
     print_fields([*fields, *_trace(record), ("video", _video(found))])
     if record.error:
         console().print(record.error.traceback.rstrip(), markup=False, soft_wrap=True)
+
+
+def _new(found: Found) -> str:
+    """What the policy was not trained on, as far as its card says."""
+    novelties = found.run.meta.get("novelties")
+    if novelties is None:
+        return ""
+    return ", ".join(novelties.get(found.record.key, ())) or "nothing: it was trained on all of it"
 
 
 def _policy(meta: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +13,14 @@ from rtbench.errors import RunError, UnknownNameError
 
 if TYPE_CHECKING:
     from rtbench.record import Record
+    from rtbench.suite import Suite
     from rtbench.task import Task
+    from rtbench.wording import Wording
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List policies, suites, tasks, skills, objects, runs or episodes.",
+    help="List what there is to play, what was played, and what papers published.",
     epilog="Example:  rtbench ls tasks --skill pick",
 )
 
@@ -29,8 +32,8 @@ def policies(content: Content = None, as_json: Json = False) -> None:
     from rtbench.policy.card import cards
 
     rows = [
-        {"name": card.name, "summary": card.summary, "trained_on": card.trained_on, "factory": card.factory,
-         "licence": card.licence}
+        {"name": card.name, "summary": card.summary, "trained_on": str(card.trained_on or "nothing"),
+         "factory": card.factory, "licence": card.licence}
         for card in cards(content or []).values()
     ]  # fmt: skip
     columns = {"name": "policy", "summary": "summary", "trained_on": "trained on"}
@@ -39,18 +42,17 @@ def policies(content: Content = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example:  rtbench ls suites")
 def suites(content: Content = None, as_json: Json = False) -> None:
-    """List suites."""
-    from rtbench.catalogue import load_suite_entries
+    """List suites, one line an axis.
+
+    Instructions ask for different things, wordings are all ways of asking; typing errors are not counted.
+    """
+    from rtbench.catalogue import load_suite, load_suite_entries
     from rtbench.cli.console import print_rows
 
-    rows = [
-        {"name": entry.name, "split": entry.split, "axis": entry.axis,
-         "episodes": entry.rounds * sum(entry.skills.values()), "skills": list(entry.skills),
-         "summary": entry.summary}
-        for entry in load_suite_entries(content or []).values()
-    ]  # fmt: skip
-    columns = {"name": "suite", "axis": "axis", "episodes": "episodes", "summary": "summary"}
-    print_rows(rows, columns, as_json=as_json)
+    found = [load_suite(name, content or []) for name in load_suite_entries(content or [])]
+    rows = [_axis(suite, axis) for suite in found for axis in suite.entry.axes]
+    columns = {"name": "suite", "axis": "axis", "tasks": "tasks", "episodes": "episodes"}
+    print_rows(rows, {**columns, "instructions": "instructions", "wordings": "wordings"}, as_json=as_json)
 
 
 @app.command(epilog="Example:  rtbench ls tasks --skill pick")
@@ -66,10 +68,7 @@ def tasks(
     from rtbench.cli.console import print_rows
 
     found = load_tasks(content or []).values()
-    known = {task.skill for task in found}
-    for name in skill or ():
-        if name not in known:
-            raise UnknownNameError("skill", name, known)
+    _known("skill", skill, {task.skill for task in found})
     rows = [
         {"id": task.id, "gym_id": task.gym_id, "skill": task.skill, "instruction": task.templates[0],
          "horizon": task.horizon, "objects": list(task.objects), "scene": task.scene}
@@ -97,17 +96,115 @@ def skills(content: Content = None, as_json: Json = False) -> None:
     print_rows(rows, columns, as_json=as_json)
 
 
-@app.command(epilog="Example:  rtbench ls objects --json")
-def objects(content: Content = None, as_json: Json = False) -> None:
+@app.command(epilog="Example:  rtbench ls requests --group symbols")
+def requests(
+    group: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this file's; may be repeated.")
+    ] = None,
+    content: Content = None,
+    as_json: Json = False,
+) -> None:
+    """List requests: known skills, asked for otherwise."""
+    from rtbench.catalogue import REQUESTS
+    from rtbench.cli.console import print_rows
+    from rtbench.content import read_folder
+    from rtbench.request import Request
+
+    found = read_folder(REQUESTS, Request, content or []).values()
+    _known("group", group, {request.stem for request in found})
+    rows = [
+        {"name": request.name, "group": request.stem, "like": request.like,
+         "instructions": list(request.instructions or ())}
+        for request in found
+        if not group or request.stem in group
+    ]  # fmt: skip
+    columns = {"name": "request", "group": "group", "like": "like", "instructions": "instructions"}
+    print_rows(rows, columns, as_json=as_json)
+
+
+@app.command(epilog="Example:  rtbench ls wordings --json")
+def wordings(content: Content = None, as_json: Json = False) -> None:
+    """List wordings: languages, paraphrases, noise."""
+    from rtbench.catalogue import load_tasks, load_wordings
+    from rtbench.cli.console import print_rows
+
+    tasks = load_tasks(content or []).values()
+    rows = [_wording(wording, tasks) for wording in load_wordings(content or []).values()]
+    columns = {"name": "wording", "language": "language", "tasks": "tasks", "example": "example"}
+    print_rows(rows, columns, as_json=as_json)
+
+
+@app.command(epilog="Example:  rtbench ls variants --json")
+def variants(content: Content = None, as_json: Json = False) -> None:
+    """List variants of scenes, and the axes that use them."""
+    from rtbench.catalogue import VARIANTS, Variant, load_suite_entries
+    from rtbench.cli.console import print_rows
+    from rtbench.content import read_folder
+
+    axes: dict[str, list[str]] = {}
+    for suite in load_suite_entries(content or []).values():
+        for axis, rules in suite.axes.items():
+            for name in rules.variants:
+                axes.setdefault(name, []).append(f"{suite.name}: {axis}")
+    rows = [
+        {"name": variant.name, "file": variant.stem, "axes": axes.get(variant.name, [])}
+        for variant in read_folder(VARIANTS, Variant, content or []).values()
+    ]
+    print_rows(rows, {"name": "variant", "file": "file", "axes": "played in"}, as_json=as_json)
+
+
+@app.command(epilog="Example:  rtbench ls objects --set seen --json")
+def objects(
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME", help="Only this set; may be repeated.")
+    ] = None,
+    content: Content = None,
+    as_json: Json = False,
+) -> None:
     """List objects."""
     from rtbench.catalogue import load_things
     from rtbench.cli.console import print_rows
 
+    found = load_things(content or []).values()
+    _known("set of objects", sets, {thing.set for thing in found})
     rows = [
-        {"name": thing.name, "names": list(thing.names), "tags": list(thing.tags)}
-        for thing in load_things(content or []).values()
+        {"name": thing.name, "set": thing.set, "names": list(thing.names), "tags": list(thing.tags),
+         "value": thing.value}
+        for thing in found
+        if not sets or thing.set in sets
+    ]  # fmt: skip
+    columns = {"name": "object", "set": "set", "names": "called", "tags": "tags"}
+    print_rows(rows, columns, as_json=as_json)
+
+
+@app.command(epilog="Example:  rtbench ls published --paper rt1")
+def published(
+    paper: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this paper: rt1 or rt2; may be repeated.")
+    ] = None,
+    content: Content = None,
+    as_json: Json = False,
+) -> None:
+    """List the papers' own figures.
+
+    Most are of real robots, all of other tasks than ours. --json has their notes.
+    """
+    from rtbench.cli.console import note, print_rows
+    from rtbench.published import PAPERS, figures, load_published
+
+    _known("paper", paper, PAPERS)
+    tables = [t for t in load_published(content or []).values() if not paper or t.paper in paper]
+    rows = [
+        {**figure.as_dict(), "source": table.source, "shown": str(figure)}
+        for table in tables
+        for figure in figures(table)
     ]
-    print_rows(rows, {"name": "object", "names": "called", "tags": "tags"}, as_json=as_json)
+    columns = {"source": "source", "row": "of", "column": "column", "shown": "figure"}
+    print_rows(rows, columns, as_json=as_json)
+    if not as_json:
+        for label in dict.fromkeys(table.label for table in tables):
+            sources = ", ".join(table.source for table in tables if table.label == label)
+            note(f"{label}: {sources}")
 
 
 @app.command(epilog="Example:  rtbench ls runs --out runs")
@@ -123,7 +220,7 @@ def runs(out: Out = Path("runs"), as_json: Json = False) -> None:
         except RunError as error:
             note(str(error))
     if not rows and not as_json:
-        note(f"no runs in {out}; `rtbench run --policy oracle --suite seen --per-skill 1` makes one.")
+        note(f"no runs in {out}; `rtbench run --policy oracle --suite seen --rounds 1` makes one.")
         return
     columns = {"folder": "run", "done": "episodes", "success": "success %", "errors": "errors"}
     print_rows(rows, {**columns, "started": "started"}, as_json=as_json)
@@ -145,14 +242,49 @@ def episodes(
     from rtbench.cli.locate import find_run
 
     records = find_run(run, out).records
-    known = {record.episode.skill for record in records}
-    for name in skill or ():
-        if name not in known:
-            raise UnknownNameError("skill", name, known, where=run)
+    _known("skill", skill, {record.episode.skill for record in records}, where=run)
     rows = [_episode(record) for record in records if not skill or record.episode.skill in skill]
     rows = [row for row in rows if not failed or row["result"] != "success"]
     columns = {"key": "episode", "result": "result", "termination": "termination", "steps": "steps"}
     print_rows(rows, {**columns, "task": "task"}, as_json=as_json)
+
+
+def _known(kind: str, names: Sequence[str] | None, known: Collection[str], *, where: str = "") -> None:
+    """Refuse a filter that nothing could pass."""
+    for name in names or ():
+        if name not in known:
+            raise UnknownNameError(kind, name, known, where=where)
+
+
+def _axis(suite: Suite, name: str) -> dict[str, Any]:
+    entry, axis, tasks = suite.entry, suite.entry.axes[name], suite.tasks(name)
+    said = [suite.library.wordings[wording] for wording in axis.wordings]
+    texts = [wording.instructions(task) for wording in said for task in tasks if wording.covers(task)]
+    if not said:
+        texts = [task.templates[:1] if axis.canonical else task.templates for task in tasks]
+    return {
+        "name": entry.name,
+        "axis": name,
+        "split": entry.split,
+        "summary": entry.summary,
+        "of": axis.of,
+        "variants": list(axis.variants),
+        "skills": list(dict.fromkeys(task.skill for task in tasks)),
+        "tasks": len(tasks),
+        "episodes": entry.rounds * sum(lane.turns for lane in suite.lanes if lane.axis == name),
+        "instructions": len({task.templates[0] for task in tasks}),
+        "wordings": len({text for found in texts for text in found}),
+    }
+
+
+def _wording(wording: Wording, tasks: Collection[Task]) -> dict[str, Any]:
+    covered = [task for task in tasks if wording.covers(task)]
+    return {
+        "name": wording.name,
+        "language": wording.language,
+        "tasks": len(covered),
+        "example": wording.draw(covered[0], "example") if covered else "",
+    }
 
 
 def _episode(record: Record) -> dict[str, Any]:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rtbench.cli.control import Language, controlled, report
 from rtbench.cli.options import Content, Jobs, Out
 from rtbench.errors import Exit, RtbenchError, UnknownNameError
 
 if TYPE_CHECKING:
+    from rtbench.evaluate import Options
     from rtbench.result import Run
     from rtbench.spec import Episode
 
-EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --per-skill 2"
+EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --rounds 2"
 
 
 class Profile(StrEnum):
@@ -41,15 +43,27 @@ def run(  # noqa: PLR0913 - each is an option
         str, typer.Option(metavar="NAME", help="Name of a suite, or a YAML file with one.")
     ] = "seen",
     *,
-    per_skill: Annotated[
+    rounds: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Episodes of each skill.", show_default="as the suite says"),
+        typer.Option(
+            min=1, metavar="N", help="In a round each skill has its turns.", show_default="as the suite says"
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="At most this many episodes.")
     ] = None,
     skill: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this skill; may be repeated.")
+    ] = None,
+    axis: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this axis; may be repeated.")
+    ] = None,
+    language: Annotated[
+        Language | None,
+        typer.Option(
+            help="Play the same scenes again with a blank, another task's, or a shuffled instruction.",
+            show_default="true instructions only",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed draws other episodes.")] = 0,
     jobs: Jobs = None,
@@ -84,17 +98,12 @@ def run(  # noqa: PLR0913 - each is an option
 
     The same command goes on with a run that was stopped, and shows the result of one that is complete.
     """
-    from rtbench.cli.console import console
-    from rtbench.evaluate import Options, evaluate
+    from rtbench.evaluate import Options
     from rtbench.latency import Latency
-    from rtbench.progress import Display
-    from rtbench.runner import InterruptedRunError, Limits, TooManyErrorsError
+    from rtbench.runner import Limits
 
     roots = content or []
-    episodes = _episodes(suite, roots, _Choice(per_skill, limit, skill or (), seed))
-    where = console()
-    began = time.time()
-    display = Display(where)
+    episodes = _episodes(suite, roots, _Choice(rounds, limit, skill or (), axis or (), seed))
     options = Options(
         arguments=_arguments(policy_arg or ()),
         latency=Latency.parse(latency),
@@ -103,25 +112,55 @@ def run(  # noqa: PLR0913 - each is an option
         content=tuple(map(str, roots)),
         video=_video(video),
         limits=Limits(error_share=max_errors),
-        reporter=display,
     )
+    how = _How(policy, options, out, jobs)
+    control = controlled(episodes, language, roots) if language else []
+    truth = _play(how, episodes)
+    _judge(truth, max_errors)
+    if control:
+        played = _play(how, control)
+        report(truth, played)
+        _judge(played, max_errors)
+
+
+@dataclass(frozen=True)
+class _How:
+    """How to play, whatever is played."""
+
+    policy: str
+    options: Options
+    out: Path
+    jobs: int | None
+
+
+def _play(how: _How, episodes: Sequence[Episode]) -> Run:
+    """Play, and print the table; of a run that breaks off, what there is."""
+    from rtbench.cli.console import console
+    from rtbench.evaluate import evaluate
+    from rtbench.progress import Display
+    from rtbench.runner import InterruptedRunError, TooManyErrorsError
+
+    began = time.time()
+    display = Display(console())
+    options = replace(how.options, reporter=display)
     try:
         with display:
-            played = evaluate(policy, episodes, out=out, workers=jobs, options=options)
+            played = evaluate(how.policy, episodes, out=how.out, workers=how.jobs, options=options)
     except (InterruptedRunError, TooManyErrorsError):
-        _report_partial(out, began)
+        _report_partial(how.out, began)
         raise
     _report(played)
-    _judge(played, max_errors)
+    return played
 
 
 @dataclass(frozen=True)
 class _Choice:
     """Which episodes of a suite."""
 
-    per_skill: int | None
+    rounds: int | None
     limit: int | None
     skills: Sequence[str]
+    axes: Sequence[str]
     seed: int
 
 
@@ -129,10 +168,7 @@ def _episodes(name: str, roots: Sequence[Path], choice: _Choice) -> list[Episode
     from rtbench.catalogue import load_suite
     from rtbench.suite import episodes
 
-    suite = load_suite(name, roots)
-    return episodes(
-        suite, per_skill=choice.per_skill, limit=choice.limit, skills=choice.skills, seed=choice.seed
-    )
+    return episodes(load_suite(name, roots), **asdict(choice))
 
 
 def _arguments(pairs: Sequence[str]) -> dict[str, Any]:
@@ -169,10 +205,11 @@ def _report(played: Run) -> None:
     """The table, and where everything is."""
     from rtbench.cli.console import console
     from rtbench.folder import VIDEOS
-    from rtbench.result import table
+    from rtbench.result import tables
 
     where = console()
-    where.print(table(played))
+    for shown in tables(played):
+        where.print(shown)
     films = sum(record.video is not None for record in played.records)
     if films:
         where.print(f"{films} videos: {played.path / VIDEOS}", markup=False, soft_wrap=True)
