@@ -16,6 +16,7 @@ from rtbench.action import convention
 from rtbench.content import content_hash
 from rtbench.desk import Desk
 from rtbench.errors import PolicyError, RunError
+from rtbench.exposure import Exposure
 from rtbench.folder import RUN, SUMMARY, RunFolder, read_json, write_json
 from rtbench.latency import NO_LATENCY, Latency, Pace
 from rtbench.messages import EnvSettings, Hello
@@ -86,6 +87,7 @@ def evaluate(
     chosen = _episodes(episodes, options)
     player = _player(policy, options)
     needs = player.policy.needs
+    exposure = policies.exposure(player.card, [Path(r) for r in options.content]) if player.card else None
     settings = EnvSettings(
         cameras=needs.cameras or (("head",) if options.images else ()),
         profile=options.profile,
@@ -94,6 +96,7 @@ def evaluate(
         control_hz=options.control_hz,
     )
     meta = _meta(player, chosen, settings, options)
+    meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, exposure)}
     folder = RunFolder(Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"])
     try:
         _play(folder, meta, player, chosen, _Setting(settings, options, workers))
@@ -225,10 +228,28 @@ def _meta(
         reason = f"its arguments must be plain values: {error}"
         raise PolicyError(f"policy {player.name}: {reason}") from None
     run_id = hashlib.sha256(text.encode()).hexdigest()[:RUN_ID_DIGITS]
-    card = asdict(player.card) if player.card else None
+    card = policies.describe(player.card) if player.card else None
     meta = {"id": run_id, **decides, "episodes": len(chosen), "card": card}
     meta["settings"] = {**shown, "content": list(settings.content)}
     return meta
+
+
+def _arm(chosen: Sequence[Episode]) -> str:
+    """The control arm, '' for none."""
+    arms = {episode.arm for episode in chosen}
+    return arms.pop() if len(arms) == 1 else "mixed"
+
+
+def _novelties(chosen: Sequence[Episode], exposure: Exposure | None) -> dict[str, list[str]] | None:
+    """What is new to the policy, by key, of the episodes in which anything is; None: its card does not say.
+
+    This stands in run.json, beside the card that says so, and not in the records: a card that is corrected
+    changes what a result is called, and no result.
+    """
+    if exposure is None:
+        return None
+    found = {episode.key: list(exposure.novelties(episode)) for episode in chosen}
+    return {key: novelties for key, novelties in found.items() if novelties}
 
 
 def _check_video(video: str) -> None:

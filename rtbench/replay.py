@@ -40,7 +40,7 @@ class ReplayPolicy:
             raise RunError(f"{path}: expected finished episodes of one convention, found {sorted(spoken)}.")
         self.needs = Needs(convention=spoken.pop())
         self._path = path
-        self._tokens = {policy_seed(record.key): record.token_rows for record in records}
+        self._tokens = {policy_seed(record.episode): record.token_rows for record in records}
         self._rows: dict[int, NDArray[np.int64]] = {}
         self._next: dict[int, int] = {}
 

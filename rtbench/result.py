@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rtbench.folder import EPISODES, RUN, read_json
 from rtbench.record import Record, read_records
 from rtbench.stats import percentile
-from rtbench.summary import summarise
+from rtbench.summary import splits_of, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EPISODE_COLUMNS = (
     "suite", "split", "axis", "skill", "task", "scene", "instruction", "language", "seed", "variant",
-    "horizon",
+    "horizon", "twin", "arm",
 )  # fmt: skip
 OUTCOME_COLUMNS = ("ever", "end", "held", "steps", "termination", "progress")
 EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
@@ -41,7 +41,8 @@ class Run:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Counts, rates, intervals and control rates, overall and by skill; see `rtbench.summary`."""
-        return summarise(self.records, int(self.meta["episodes"]), int(self.meta["settings"]["control_hz"]))
+        planned, control_hz = int(self.meta["episodes"]), int(self.meta["settings"]["control_hz"])
+        return summarise(self.records, planned, control_hz, self.meta.get("novelties"))
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -49,12 +50,14 @@ class Run:
 
         Columns: key, the episode's fields (objects joined by spaces), success (= end; <NA> for an error),
         ever, end, held, steps, termination, progress, one column for each event, true_at_reset,
-        simulated_s, error and error_message ('' where none), policy_ms, env_ms and loop_ms (medians),
-        reset_ms and video.
+        counts_as (the split for this policy; see `rtbench.exposure.split_of`), simulated_s, error and
+        error_message ('' where none), policy_ms, env_ms and loop_ms (medians), reset_ms and video.
         """
         import pandas as pd
 
-        rows = pd.DataFrame([_row(record) for record in sorted(self.records, key=lambda r: r.key)])
+        splits = splits_of(self.records, self.meta.get("novelties"))
+        ordered = sorted(self.records, key=lambda record: record.key)
+        rows = pd.DataFrame([{**_row(record), "counts_as": splits[record.key]} for record in ordered])
         types = dict.fromkeys(("success", "ever", "end", "held"), "boolean")
         types |= dict.fromkeys(("steps", *EVENTS), "Int64")
         if rows.empty:
@@ -74,27 +77,68 @@ def load_run(path: str | Path) -> Run:
     return Run(folder, meta, reading.records, reading.notes)
 
 
-def table(run: Run) -> Table:
-    """A rich table of the summary, at most 80 columns wide."""
-    from rich import box
-    from rich.table import Table
+def tables(run: Run) -> list[Table]:
+    """All tables of the summary, at most 80 columns wide: success, then drops where twins were played."""
+    return [table(run), *([drop_table(run)] if run.summary["drops"] else [])]
 
+
+def table(run: Run) -> Table:
+    """A rich table of success by skill, axis and split, at most 80 columns wide."""
     summary = run.summary
-    policy, suite = run.meta["policy"]["name"], run.meta["suite"]
-    shown = Table(box=box.SIMPLE_HEAD, title=f"{policy} on {suite}", title_justify="left", padding=(0, 1))
-    shown.add_column("skill", no_wrap=True, max_width=22, overflow="ellipsis")
+    policy, suite, arm = run.meta["policy"]["name"], run.meta["suite"], run.meta.get("arm", "")
+    shown = _table(f"{policy} on {suite}{f', {arm} instructions' if arm else ''}", "skill")
     for head in ("n", "err", "success", "95 % CI", "held", "ever", "steps"):
         shown.add_column(head, justify="right", no_wrap=True)
-    for skill, group in summary["skills"].items():
-        shown.add_row(*_cells(skill, group, [r for r in run.records if r.episode.skill == skill]))
+    _add_groups(shown, summary["skills"])
+    if len(summary["axes"]) > 1:
+        _add_groups(shown, dict(sorted(summary["axes"].items())), "axis")
+    if len(summary["splits"]) > 1 or summary["splits_by"] == "card":
+        _add_groups(shown, summary["splits"], f"split, by the {summary['splits_by']}")
     shown.add_section()
-    shown.add_row(*_cells("all episodes", summary["overall"], run.records), style="bold")
+    shown.add_row(*_cells("all episodes", summary["overall"]), style="bold")
     means = summary["macro"]
     shown.add_row("mean of skills", "", "", *map(_percent, (means["rate"],)), "",
                   *map(_percent, (means["held_rate"], means["ever_rate"])), "")  # fmt: skip
     shown.caption = caption(summary)
     shown.caption_justify = "left"
     return shown
+
+
+def drop_table(run: Run) -> Table:
+    """A rich table of how success differs from that of the unperturbed twins, at most 80 columns wide."""
+    shown = _table("\nagainst the same episodes unperturbed", "axis")
+    for head in ("pairs", "twin", "here", "drop", "95 % CI", "p"):
+        shown.add_column(head, justify="right", no_wrap=True)
+    for axis, found in sorted(run.summary["drops"].items()):
+        low, high = (100 * bound for bound in found["interval"])
+        shown.add_row(
+            axis,
+            str(found["pairs"]),
+            *map(_percent, (found["twin_rate"], found["rate"], found["drop"])),
+            f"{low:.1f} to {high:.1f}" if found["pairs"] else "-",
+            "<0.001" if found["p"] < 0.001 else f"{found['p']:.3f}",
+        )
+    shown.caption = "drop in points: Newcombe's interval of pairs; p of McNemar's exact test"
+    shown.caption_justify = "left"
+    return shown
+
+
+def _table(title: str, first: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 0, 0, 1))
+    shown.add_column(first, no_wrap=True, max_width=20, overflow="ellipsis")
+    return shown
+
+
+def _add_groups(shown: Table, groups: Mapping[str, dict[str, Any]], head: str = "") -> None:
+    """A row a group, in a section of its own with that head."""
+    if head:
+        shown.add_section()
+        shown.add_row(head, style="bold")
+    for name, group in groups.items():
+        shown.add_row(*_cells(name, group))
 
 
 def caption(summary: dict[str, Any]) -> str:
@@ -113,6 +157,13 @@ def caption(summary: dict[str, Any]) -> str:
         low = _percent(overall["rate_errors_as_failures"])
         left = "1 error" if errors == 1 else f"{errors} errors"
         lines.append(f"{left} left out; counted as failures: {low} % success")
+    if trained := summary["left_out"]["n"]:
+        what = (
+            "1 episode that the card was trained on is"
+            if trained == 1
+            else (f"{trained} episodes that the card was trained on are")
+        )
+        lines.append(f"{what} left out of axes, splits and drops")
     if not summary["complete"]:
         lines.append(f"unfinished: {overall['n']} of {summary['planned']} episodes")
     return "\n".join(lines)
@@ -142,9 +193,9 @@ def _row(record: Record) -> dict[str, Any]:
     }
 
 
-def _cells(name: str, group: dict[str, Any], records: Sequence[Record]) -> list[str]:
+def _cells(name: str, group: dict[str, Any]) -> list[str]:
     low, high = group["interval"]
-    steps = percentile([r.outcome.steps for r in records if r.outcome], 0.5)
+    steps = group["steps"]
     return [
         name,
         str(group["n"]),

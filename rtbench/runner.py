@@ -140,7 +140,7 @@ class Runner:
                 waiting += 1
 
     def _assign(self, worker: Worker, job: Job) -> None:
-        seed = policy_seed(job.episode.key)
+        seed = policy_seed(job.episode)
         if self._desk:
             answer = self._desk.reset(worker.slot, job.episode.instruction, seed)
             if answer.renewed:

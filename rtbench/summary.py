@@ -7,36 +7,116 @@ and, for the cautious, the rate that counts errors as failures.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rtbench.exposure import LEFT_OUT, split_of
 from rtbench.record import SCHEMA, Record
 from rtbench.spec import Outcome
-from rtbench.stats import macro, rate, wilson
+from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson
 from rtbench.timing import hz
 
 TERMINATIONS = ("on_time", "early", "late", "missing")
 CONFIDENCE = 0.95
+Novelties = Mapping[str, Sequence[str]]
+"""What is new to the policy, by episode key; an episode that is not in it holds nothing new."""
 
 
-def summarise(records: Sequence[Record], planned: int, control_hz: int) -> dict[str, Any]:
-    """The summary of a run of which `planned` episodes were asked for."""
-    skills = {record.episode.skill: None for record in records}
-    by_skill = {skill: group(r for r in records if r.episode.skill == skill) for skill in skills}
+def summarise(
+    records: Sequence[Record], planned: int, control_hz: int, novelties: Novelties | None = None
+) -> dict[str, Any]:
+    """The summary of a run of which `planned` episodes were asked for.
+
+    Args:
+        records: One an episode.
+        planned: Episodes asked for.
+        control_hz: Control rate [Hz].
+        novelties: See `rtbench.exposure.Exposure.novelties`; None where the policy's card says nothing of
+            its training.
+
+    'skills' and 'overall' have all episodes. 'axes', 'splits' and 'drops' leave out those that a card's
+    training makes no test of what they are to test; 'left_out' has these.
+    """
+    by_skill = _by(records, lambda record: record.episode.skill)
+    splits = splits_of(records, novelties)
+    left_out = [record for record in records if splits[record.key] == LEFT_OUT]
+    counted = [record for record in records if splits[record.key] != LEFT_OUT]
+    skills = {skill: group(found) for skill, found in by_skill.items()}
     macros = ("rate", "rate_errors_as_failures", "ever_rate", "held_rate", "progress")
     return {
         "schema": SCHEMA,
         "planned": planned,
         "complete": len(records) == planned,
         "overall": group(records),
-        "macro": {name: _rounded(macro(g[name] for g in by_skill.values())) for name in macros},
-        "skills": by_skill,
+        "macro": {name: _rounded(macro(g[name] for g in skills.values())) for name in macros},
+        "skills": skills,
+        "axes": {axis: group(found) for axis, found in _by(counted, lambda r: r.episode.axis).items()},
+        "splits": {split: group(found) for split, found in _by(counted, lambda r: splits[r.key]).items()},
+        "splits_by": "suite" if novelties is None else "card",
+        "left_out": group(left_out),
+        "drops": drops(records, counted),
         "hz": hz(records, control_hz),
     }
 
 
+def splits_of(records: Iterable[Record], novelties: Novelties | None) -> dict[str, str]:
+    """By key: the split that each episode counts under for the policy; see `rtbench.exposure.split_of`."""
+    episodes = [record.episode for record in records]
+    references = {episode.twin for episode in episodes if not episode.arm}
+    return {
+        episode.key: split_of(
+            episode,
+            None if novelties is None else novelties.get(episode.key, ()),
+            reference=episode.key in references,
+        )
+        for episode in episodes
+    }
+
+
+def drops(records: Iterable[Record], perturbed: Iterable[Record]) -> dict[str, dict[str, Any]]:
+    """By axis: how success differs from that of the unperturbed twins, where the run has both.
+
+    Args:
+        records: All records, twins among them.
+        perturbed: Records to compare with their twins; a control arm's twins are another run's.
+    """
+    twins = {record.key: record for record in records}
+    paired = [
+        (twins[record.episode.twin], record)
+        for record in perturbed
+        if record.episode.twin in twins and not record.episode.arm
+    ]
+    axes = dict.fromkeys(record.episode.axis for _, record in paired)
+    return {axis: drop([pair for pair in paired if pair[1].episode.axis == axis]) for axis in axes}
+
+
+def drop(paired: Iterable[tuple[Record, Record]]) -> dict[str, Any]:
+    """What pairs of records say, the reference first; pairs with an error tell nothing and are counted apart.
+
+    Gives counts and rates of both, the drop (reference less the other) with Newcombe's paired interval, and
+    the exact both-sided p of McNemar's test. Rates are None where there is no pair.
+    """
+    found = list(paired)
+    outcomes = [(a.outcome.end, b.outcome.end) for a, b in found if a.outcome and b.outcome]
+    pairs = Pairs.count(outcomes)
+    n = pairs.n
+    return {
+        "pairs": n,
+        "errors": len(found) - n,
+        "twin_successes": pairs.first,
+        "successes": pairs.second,
+        "lost": pairs.first_only,
+        "gained": pairs.second_only,
+        "twin_rate": _rounded(rate(pairs.first, n)),
+        "rate": _rounded(rate(pairs.second, n)),
+        "drop": _rounded(rate(pairs.first - pairs.second, n)),
+        "interval": [round(bound, 6) for bound in newcombe_paired(pairs, CONFIDENCE)],
+        "p": round(mcnemar(pairs), 6),
+    }
+
+
 def group(records: Iterable[Record]) -> dict[str, Any]:
-    """Counts, rates and intervals of some records. A rate is None where nothing was measured."""
+    """Counts, rates, intervals and median steps of some records; None where nothing was measured."""
     found = list(records)
     outcomes = [record.outcome for record in found if record.outcome]
     n, valid = len(found), len(outcomes)
@@ -51,14 +131,15 @@ def group(records: Iterable[Record]) -> dict[str, Any]:
         "errors": n - valid,
         "successes": successes,
         "rate": _rounded(rate(successes, valid)),
-        "interval": _interval(successes, valid),
+        "interval": interval(successes, valid),
         "rate_errors_as_failures": _rounded(rate(successes, n)),
-        "interval_errors_as_failures": _interval(successes, n),
+        "interval_errors_as_failures": interval(successes, n),
         "ever": ever,
         "ever_rate": _rounded(rate(ever, valid)),
         "held": held,
         "held_rate": _rounded(rate(held, valid)),
         "progress": _rounded(progress),
+        "steps": _rounded(percentile([o.steps for o in outcomes], 0.5)),
         "true_at_reset": sum(record.true_at_reset for record in found),
         "terminations": {name: count(lambda o, name=name: o.termination == name) for name in TERMINATIONS},  # type: ignore[misc]
         "events": dict(sum((Counter(o.events) for o in outcomes), Counter())),
@@ -66,8 +147,17 @@ def group(records: Iterable[Record]) -> dict[str, Any]:
     }
 
 
-def _interval(k: int, n: int) -> list[float]:
+def interval(k: int, n: int) -> list[float]:
+    """Wilson's interval of a rate, low and high, rounded for a file."""
     return [round(bound, 6) for bound in wilson(k, n, CONFIDENCE)]
+
+
+def _by(records: Iterable[Record], name: Callable[[Record], str]) -> dict[str, list[Record]]:
+    """Records by name, in order of the first of each."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(name(record), []).append(record)
+    return found
 
 
 def _rounded(value: float | None) -> float | None:

@@ -105,6 +105,58 @@ def test_too_many_errors_exit_with_5_even_in_a_short_run(tmp_path):
     assert tolerant.code == 0
 
 
+def test_a_control_arm_plays_the_same_scenes_beside_the_run(run, out):
+    said = rtbench("run", "--policy", "noop", "-n", 2, "-j", 1, "--language", "blank", "--out", out)
+    assert said.code == 0, said.err
+    assert "continuing: 2 of 2 episodes are done" in said.out, "the true run was played again"
+    assert "noop on seen, blank instructions" in said.out
+    score = said.out.split("language ignorance, blank instruction")[1]
+    assert "score      none: nothing was solved with the true instruction" in score
+    assert "blank      0.0 % (0 of 2)" in score
+    assert "by chance  noop 0.0 % (0 of 2)" in score
+    assert width(score) <= 80
+    (control,) = set(out.glob("noop/seen/*")) - {run}
+    truth = {record.key: record for record in read_records(run / "episodes.jsonl").records}
+    for record in read_records(control / "episodes.jsonl").records:
+        twin = truth[record.episode.twin]
+        assert (record.episode.instruction, record.episode.arm) == ("", "blank")
+        assert record.fingerprint["state"] == twin.fingerprint["state"]
+        assert record.final_hash == twin.final_hash
+    shown = rtbench("show", control)
+    assert "language ignorance, blank instruction" in shown.out
+    assert "control arm   blank instruction" in rtbench("show", f"{control}:{keys(control)[0]}").out
+    shutil.rmtree(control)
+
+
+def test_an_arm_or_axis_that_there_is_not_is_refused(tmp_path):
+    arm = rtbench("run", "--policy", "noop", "-n", 1, "--language", "klingon", "--out", tmp_path)
+    assert (arm.code, "'blank', 'swapped', 'shuffled'" in arm.err) == (2, True)
+    alone = rtbench("run", "--policy", "noop", "-n", 1, "--language", "swapped", "--out", tmp_path)
+    assert (alone.code, "no other task with an instruction" in alone.err) == (2, True)
+    axis = rtbench("run", "--policy", "noop", "--axis", "sene", "--out", tmp_path)
+    assert (axis.code, "Did you mean 'seen'" in axis.err) == (2, True)
+    assert not list(tmp_path.iterdir()), "something was played before the mistake was told"
+
+
+def test_a_card_that_claims_training_splits_its_run(tmp_path):
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "mine.yaml").write_text(
+        "still:\n  factory: rtbench.policy.simple:NoopPolicy\n  summary: still\n"
+        "  trained_on: {skills: [drive], scenes: [office_kitchen]}\n"
+    )
+    given = ("--content", tmp_path, "--out", tmp_path / "runs")
+    said = rtbench("run", "--policy", "still", "--rounds", 1, "--skill", "drive", "--skill", "pick", *given)
+    assert said.code == 0, said.err
+    assert "split, by the card" in said.out
+    (run,) = (tmp_path / "runs").glob("still/seen/*")
+    splits = json.loads((run / "summary.json").read_text())["splits"]
+    assert {split: group["n"] for split, group in splits.items()} == {"seen": 1, "novel": 1}
+    by_task = {record.episode.skill: record.key for record in read_records(run / "episodes.jsonl").records}
+    assert "new to it     skill pick, object" in rtbench("show", f"{run}:{by_task['pick']}").out
+    assert "nothing: it was trained on all of it" in rtbench("show", f"{run}:{by_task['drive']}").out
+    assert "skills: drive" in rtbench("show", "still", "--content", tmp_path).out
+
+
 def test_runs_are_listed(run, out):
     (row,) = json.loads(rtbench("ls", "runs", "--out", out, "--json").out)
     assert row["folder"] == str(run)

@@ -1,5 +1,6 @@
 """Finding, making and checking policies; the controls; replay."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from rtbench.action import CONVENTIONS, GRIPPER, MODE, Mode, convention
 from rtbench.errors import ContentError, PolicyError, RunError, UnknownNameError
+from rtbench.exposure import TrainedOn
 from rtbench.load import load_object
 from rtbench.policy.base import Card, Needs
-from rtbench.policy.card import build, cards, check_shape, identity, resolve
+from rtbench.policy.card import build, cards, check_shape, describe, exposure, identity, resolve
 from rtbench.policy.seed import policy_seed
 from rtbench.policy.simple import NoopPolicy, RandomPolicy
 from rtbench.record import of_result
@@ -172,6 +174,48 @@ def test_other_weights_than_the_cards_are_refused(tmp_path):
         resolve("mine", extra)
 
 
+TRAINED = (
+    "  trained_on:\n    about: much\n    skills: [pick]\n    scenes: [office_kitchen]\n"
+    "    object_sets: [seen]\n    languages: [en, de]\n"
+)
+
+
+def test_a_card_says_what_it_was_trained_on(tmp_path):
+    card = resolve("mine", user_content(tmp_path, CARD + TRAINED))
+    assert card.trained_on.skills == ("pick",)
+    assert card.trained_on.languages == ("en", "de")
+    plain = json.loads(json.dumps(describe(card)))
+    assert plain["trained_on"]["object_sets"] == ["seen"]
+    assert Card(**{**plain, "trained_on": TrainedOn.model_validate(plain["trained_on"])}) == card
+    known = exposure(card, [tmp_path])
+    assert "pick/apple-v0" in known.tasks
+    assert not any(task.startswith("move_near") for task in known.tasks)
+    assert exposure(resolve("oracle")) is None
+    assert describe(resolve("noop"))["trained_on"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("skills:", "skils:"), r"mine\.yaml: mine: unknown key 'trained_on.skils'. Did you mean 'skills'"),
+        (("    skills: [pick]\n", ""), "give 'tasks' or 'skills'"),
+        (("about: much", "languages: [German]"), "stands twice"),
+        (("[en, de]", "[en, German]"), "'trained_on.languages.1' is \"German\""),
+    ],
+)
+def test_a_claim_that_cannot_be_read_names_the_card(tmp_path, change, message):
+    with pytest.raises(ContentError, match=message):
+        resolve("mine", user_content(tmp_path, CARD + TRAINED.replace(*change)))
+
+
+def test_a_claim_about_what_does_not_exist_names_the_card(tmp_path):
+    extra = user_content(tmp_path, CARD + TRAINED.replace("[pick]", "[pik]"))
+    with pytest.raises(
+        UnknownNameError, match=r"policy mine: trained_on: unknown skill 'pik'\. Did you mean 'pi"
+    ):
+        exposure(resolve("mine", extra), extra)
+
+
 def test_a_card_with_an_unknown_key_names_file_and_key(tmp_path):
     with pytest.raises(ContentError, match=r"mine.yaml.*'wieghts'.*Did you mean 'weights'"):
         resolve("mine", user_content(tmp_path, CARD.replace("weights:", "wieghts:")))
@@ -237,6 +281,13 @@ class Vandal(NoopPolicy):
         return super().act(observations, slots)
 
 
+class Insistent(NoopPolicy):
+    """Cannot do without words."""
+
+    def reset(self, slot, instruction, seed):
+        instruction.split()[0]
+
+
 class OneRow(NoopPolicy):
     """Ignores the batch."""
 
@@ -251,6 +302,7 @@ class OneRow(NoopPolicy):
         (Forgetful(), "after a reset"),
         (ByPlace(), "beside another slot"),
         (Vandal(), "proprioception was changed"),
+        (Insistent(), "an empty instruction: it raised IndexError"),
         (OneRow(), r"shape \(11,\); expected \(1, 11\)"),
     ],
 )
@@ -265,7 +317,7 @@ def test_another_convention_than_expected_is_found_out():
 
 
 def played(policy, episode, env=None):
-    policy.reset(0, episode.instruction, policy_seed(episode.key))
+    policy.reset(0, episode.instruction, policy_seed(episode))
     result = rollout(env or FakeEnv(), episode, lambda o: Decision(policy.act([o], [0])[0], 0.0))
     return of_result(episode, "rtbench", result, None)
 
@@ -301,7 +353,7 @@ def test_verify_confirms_the_truth_and_tells_what_differs():
 
 
 def test_seeds_of_policies_are_63_bits_and_differ():
-    seeds = {policy_seed(make_episode(i).key) for i in range(200)}
+    seeds = {policy_seed(make_episode(i)) for i in range(200)}
     assert len(seeds) == 200
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert max(seeds) > 2**61

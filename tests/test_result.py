@@ -14,9 +14,9 @@ from rtbench.fault import Fault
 from rtbench.folder import write_json
 from rtbench.load import load_object
 from rtbench.record import Record, Times
-from rtbench.result import load_run, table
+from rtbench.result import load_run, tables
 from rtbench.spec import Outcome
-from rtbench.stats import wilson
+from rtbench.stats import Pairs, newcombe_paired, wilson
 from rtbench.summary import summarise
 from rtbench.timing import hz
 from rtbench.video import captioned, write_video
@@ -47,11 +47,9 @@ RECORDS = (
 )
 
 
-def save(path, records, planned=12):
-    write_json(
-        path / "run.json",
-        {"episodes": planned, "settings": {"control_hz": 3}, "policy": {"name": "pusher"}, "suite": "seen"},
-    )
+def save(path, records, planned=12, **meta):
+    settings = {"settings": {"control_hz": 3}, "policy": {"name": "pusher"}, "suite": "seen"}
+    write_json(path / "run.json", {"episodes": planned, **settings, **meta})
     (path / "episodes.jsonl").write_bytes(b"".join(r.line() for r in records))
     return load_run(path)
 
@@ -114,7 +112,8 @@ def test_an_empty_run_has_a_summary_a_frame_and_a_table(tmp_path):
 
 def show(run):
     out = StringIO()
-    Console(file=out, width=80).print(table(run))
+    for made in tables(run):
+        Console(file=out, width=80).print(made)
     return out.getvalue()
 
 
@@ -139,6 +138,96 @@ def test_the_table_fits_80_columns_and_shows_what_matters(tmp_path):
 def test_a_summary_is_plain_json(tmp_path):
     run = save(tmp_path, RECORDS)
     assert json.loads(json.dumps(run.summary, allow_nan=False)) == run.summary
+
+
+def ended(end, seed, **fields):
+    """A record of an episode with these fields; end None is an error."""
+    made = record(seed, end=bool(end), error=None if end is not None else "broken")
+    return replace(made, episode=replace(made.episode, **fields))
+
+
+def perturbed(outcomes, axis="backgrounds/hard", first=0):
+    """Twins and the same episodes perturbed; 'sf': success with the twin, failure here; 'x': an error."""
+    ends = {"s": True, "f": False, "x": None}
+    for seed, (before, after) in enumerate(outcomes, first):
+        twin = ended(ends[before], seed, split="novel", axis="reference")
+        yield twin
+        yield ended(ends[after], seed, split="novel", axis=axis, variant="cloth", twin=twin.key)
+
+
+def test_drops_are_counted_in_pairs(tmp_path):
+    records = [*perturbed(["ss", "ss", "sf", "sf", "sf", "fs", "ff", "sx", "xf"])]
+    lone = ended(end=True, seed=50, axis="backgrounds/hard", twin="0" * 16)
+    run = save(tmp_path, [*records, lone])
+    ((axis, drop),) = run.summary["drops"].items()
+    assert axis == "backgrounds/hard"
+    assert {name: drop[name] for name in ("pairs", "errors", "lost", "gained")} == {
+        "pairs": 7, "errors": 2, "lost": 3, "gained": 1,
+    }  # fmt: skip
+    assert (drop["twin_rate"], drop["rate"]) == pytest.approx((5 / 7, 3 / 7), abs=1e-6)
+    assert drop["drop"] == pytest.approx(2 / 7, abs=1e-6)
+    assert drop["interval"] == pytest.approx(newcombe_paired(Pairs(2, 3, 1, 1)), abs=1e-6)
+    assert drop["p"] == pytest.approx(0.625)
+    text = show(run)
+    assert "backgrounds/hard" in text.split("against the same episodes unperturbed")[1]
+    assert "71.4   42.9   28.6" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_run_without_twins_has_no_drops(tmp_path):
+    run = save(tmp_path, RECORDS)
+    assert run.summary["drops"] == {}
+    assert "unperturbed" not in show(run)
+    control = [replace(r, episode=replace(r.episode, twin=RECORDS[0].key, arm="blank")) for r in RECORDS[1:3]]
+    assert save(tmp_path, [RECORDS[0], *control]).summary["drops"] == {}
+
+
+def test_the_card_decides_what_counts_as_novel(tmp_path):
+    """New in the seen split, trained on in the novel one, new, emergent; and a twin, there for reference."""
+    plain, hard = perturbed(["sf"], first=10)
+    records = {
+        "seen": ended(end=True, seed=0, split="seen"),
+        "surprise": ended(end=False, seed=1, split="seen"),
+        "trained": ended(end=True, seed=2, split="novel", axis="unseen"),
+        "new": ended(end=False, seed=3, split="novel", axis="unseen"),
+        "emergent": ended(end=True, seed=4, split="emergent", axis="symbols"),
+        "reference": plain,
+        "hard": hard,
+    }
+    new = {records[name].key: ["object pear"] for name in ("surprise", "new", "emergent", "hard")}
+    run = save(tmp_path, records.values(), 7, novelties=new)
+    summary = run.summary
+    assert {split: group["n"] for split, group in summary["splits"].items()} == {
+        "seen": 2, "novel": 3, "emergent": 1,
+    }  # fmt: skip
+    assert (summary["splits_by"], summary["left_out"]["n"], summary["overall"]["n"]) == ("card", 1, 7)
+    assert summary["splits"]["novel"]["rate"] == 0.0
+    assert summary["axes"]["unseen"]["n"] == 1
+    assert summary["drops"]["backgrounds/hard"]["pairs"] == 1
+    counts_as = run.frame.set_index("key")["counts_as"]
+    assert counts_as[records["trained"].key] == "left_out"
+    assert counts_as[records["surprise"].key] == "novel"
+    text = show(run)
+    assert "1 episode that the card was trained on is left out" in text
+    assert "split, by the card" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_is_left_out_is_left_out_of_its_drop_too(tmp_path):
+    plain, hard = perturbed(["sf"])
+    run = save(tmp_path, [plain, hard], 2, novelties={})
+    assert run.summary["drops"] == {}
+    assert run.summary["left_out"]["n"] == 1
+    assert [*run.summary["splits"]] == ["seen"]
+
+
+def test_without_training_the_suite_decides(tmp_path):
+    records = [ended(end=True, seed=0, split="seen"), ended(end=False, seed=1, split="novel", axis="far")]
+    summary = save(tmp_path, records).summary
+    assert {split: group["rate"] for split, group in summary["splits"].items()} == {"seen": 1.0, "novel": 0.0}
+    assert (summary["splits_by"], summary["left_out"]["n"]) == ("suite", 0)
+    assert "split, by the suite" in show(save(tmp_path, records))
+    assert "split, by" not in show(save(tmp_path, RECORDS))
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.exposure import TrainedOn
 from rtbench.spec import Observation
 
 
@@ -70,7 +71,7 @@ class Card:
     """Path of the weights, relative to the card."""
     sha256: str | None = None
     """Hash of the weights."""
-    trained_on: str = "nothing"
-    """What it was trained on, in words."""
+    trained_on: TrainedOn | None = None
+    """What it was trained on, by name; None for a policy without training, or whose training is not known."""
     licence: str = "Apache-2.0"
     """Licence of the weights."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic import Field
 from rtbench.action import convention
 from rtbench.content import Entry, find, read_folder
 from rtbench.errors import PolicyError, RtbenchError, UnknownNameError, nearest
+from rtbench.exposure import Exposure, TrainedOn, load_exposure
 from rtbench.load import load_object
 from rtbench.policy.base import Card, Needs, Policy, Privileged
 
@@ -32,14 +33,14 @@ class CardEntry(Entry):
     arguments: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = None
     sha256: str | None = None
-    trained_on: str = "nothing"
+    trained_on: TrainedOn | None = None
     licence: str = "Apache-2.0"
 
 
 def cards(extra: Sequence[Path] = ()) -> dict[str, Card]:
     """All policies that have a name: those of the cards, then those of installed packages."""
     entries = read_folder(FOLDER, CardEntry, extra)
-    found = {name: Card(**entry.model_dump(exclude={"where"})) for name, entry in entries.items()}
+    found = {name: Card(**dict(entry)) for name, entry in entries.items()}
     for point in entry_points(group=GROUP):
         found.setdefault(point.name, _of_entry_point(point))
     return found
@@ -86,6 +87,23 @@ def build(card: Card) -> Policy:
     except Exception as error:
         raise PolicyError(f"policy {card.name}: {type(error).__name__}: {error}") from error
     return check_shape(policy, card.name)
+
+
+def exposure(card: Card, extra: Sequence[Path] = ()) -> Exposure | None:
+    """What the policy was trained on, by the content there is; None where its card says nothing of it.
+
+    Raises:
+        UnknownNameError: the card names a task, skill, object, set, scene, variant or group that nobody has.
+    """
+    if card.trained_on is None:
+        return None
+    return load_exposure(card.trained_on, extra, where=f"policy {card.name}: trained_on")
+
+
+def describe(card: Card) -> dict[str, Any]:
+    """The card as plain values, for JSON."""
+    trained = card.trained_on and card.trained_on.model_dump(mode="json")
+    return {**asdict(replace(card, trained_on=None)), "trained_on": trained}
 
 
 def check_shape(policy: Any, name: str) -> Policy:
