@@ -58,7 +58,7 @@ def ratios(over: Samples, under: Samples) -> dict[str, float]:
 
 def some_episodes(count: int, suite: str = "seen") -> list[Episode]:
     """The first episodes of a suite."""
-    return episodes(load_suite(suite), per_skill=count, limit=count)
+    return episodes(load_suite(suite), rounds=count, limit=count)
 
 
 def motions() -> list[NDArray[np.int64]]:

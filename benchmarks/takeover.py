@@ -1,6 +1,6 @@
 """Whether the oracle goes on from a state that another policy has spoilt, here one of random actions.
 
-    .venv/bin/python benchmarks/takeover.py [--per-skill 20] [--random 10] [--json FILE]
+    .venv/bin/python benchmarks/takeover.py [--rounds 20] [--random 10] [--json FILE]
 
 The random actions are uniform tokens, one in ten in base mode, none of them terminate.
 """
@@ -49,13 +49,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--per-skill", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--random", type=int, default=10)
     parser.add_argument("--json", help="file to write the figures to")
     arguments = parser.parse_args()
     outcomes: dict[str, list[bool]] = defaultdict(list)
     kitchen = Kitchen(cameras=())
-    for episode in some_episodes(SKILLS * arguments.per_skill):
+    for episode in some_episodes(SKILLS * arguments.rounds):
         outcomes[episode.skill].append(play(kitchen, episode, arguments.random))
     everything = [held for skill in outcomes.values() for held in skill]
     outcomes = dict(sorted(outcomes.items())) | {"all": everything}

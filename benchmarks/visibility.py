@@ -1,6 +1,6 @@
 """What the policy sees: how much of the target shows at first, and how often target or fingers show at all.
 
-    .venv/bin/python benchmarks/visibility.py [--per-skill 10] [--seed 0] [--skill pick] [--json FILE]
+    .venv/bin/python benchmarks/visibility.py [--rounds 10] [--seed 0] [--skill pick] [--json FILE]
 
 The oracle plays the suite 'seen', and the head camera's geoms are counted pixel by pixel. In the first frame,
 the share of a target is its pixels in the picture over its pixels with all else left out; the smallest share
@@ -130,11 +130,11 @@ def watch(kitchen: Kitchen, eye: Eye, episode: Episode) -> Sight:
     return sight
 
 
-def sights(per_skill: int, seed: int, skills: tuple[str, ...] = ()) -> Iterator[Sight]:
+def sights(rounds: int, seed: int, skills: tuple[str, ...] = ()) -> Iterator[Sight]:
     """What each episode of the suite shows."""
     kitchen = Kitchen(cameras=())
     eye = Eye(kitchen)
-    for episode in episodes(load_suite("seen"), per_skill=per_skill, seed=seed, skills=skills):
+    for episode in episodes(load_suite("seen"), rounds=rounds, seed=seed, skills=skills):
         yield watch(kitchen, eye, episode)
 
 
@@ -155,13 +155,13 @@ def summarise(found: list[Sight]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--per-skill", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skill", default="", help="comma-separated; all if left out")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     gl.prepare()
-    found = list(sights(options.per_skill, options.seed, tuple(s for s in options.skill.split(",") if s)))
+    found = list(sights(options.rounds, options.seed, tuple(s for s in options.skill.split(",") if s)))
     skills = sorted({s.episode.skill for s in found})
     result = {skill: summarise([s for s in found if s.episode.skill == skill]) for skill in skills}
     result["all"] = summarise(found)
@@ -178,7 +178,7 @@ def main() -> None:
         shares = ", ".join(f"{name} {share:.2f}" for name, share in s.shares.items())
         print(f"{s.episode.key} {s.episode.task} seed {s.episode.seed}: {shares}{' (inside)' * s.hidden}")
     target = {"least_share": LEAST, "frames_shown": FRAMES}
-    data = {"per_skill": options.per_skill, "seed": options.seed, "result": result, "worst": listed}
+    data = {"rounds": options.rounds, "seed": options.seed, "result": result, "worst": listed}
     report("Visibility of target and fingertips", columns, rows, {**data, "target": target})
 
 

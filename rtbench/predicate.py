@@ -17,8 +17,6 @@ from rtbench.errors import RtbenchError, UnknownNameError
 from rtbench.task import Goal
 from rtbench.world import Vector, World
 
-COUNTERS = ("counter", "side_counter")
-"""Surfaces that every scene has."""
 ROBOT = "robot"
 """Name of the whole robot in `World.touching`."""
 
@@ -45,6 +43,11 @@ OPEN = 0.15
 """[m] Drawn out so far that a hand fits in."""
 CLOSED = 0.02
 """[m] A gap that a drawer leaves without a gripper between it and its frame."""
+ASIDE = 0.04
+"""[m] Between centres: the least difference that makes one of two things the left one, or the nearer one."""
+BETWEEN = math.radians(135)
+"""[rad] Seen from the middle thing the outer ones are at least this far apart. Half way between things 30 cm
+apart it may stand 6 cm off the line."""
 ARRIVED = 0.15
 """[m] From the station, still within the arm's reach of everything that the station serves."""
 FACING = 0.2
@@ -99,13 +102,13 @@ def tilt(world: World, name: str) -> float:
 
 
 def lifted(world: World, name: str) -> bool:
-    """Held by both fingers, its lowest point at least 5 cm above the counters."""
-    ground = max(float(world.surface(counter).center[2]) for counter in COUNTERS)
+    """Held by both fingers, its lowest point at least 5 cm above the counter."""
+    ground = float(world.surface(world.counter(name)).center[2])
     return world.held(name) and float(world.box(name)[0][2]) >= ground + LIFT
 
 
 def on(world: World, name: str, surface: str) -> bool:
-    """At rest on a counter, its centre over the counter and its bottom at the counter's top."""
+    """At rest on a counter or mat, its centre over it and its bottom at its top."""
     top = world.surface(surface)
     return (
         still(world, name)
@@ -116,12 +119,12 @@ def on(world: World, name: str, surface: str) -> bool:
 
 
 def inside(world: World, name: str, receptacle: str) -> bool:
-    """At rest with its centre over a bowl's or drawer's opening and its bottom below the rim."""
+    """At rest with its centre within a bowl, drawer or sink and its bottom below the rim."""
     return still(world, name) and _depth(world, name, receptacle) >= INTO
 
 
 def out(world: World, name: str, receptacle: str) -> bool:
-    """Beside a bowl or drawer, or wholly above its rim."""
+    """Beside a bowl, drawer or sink, or wholly above its rim."""
     return _depth(world, name, receptacle) < 0
 
 
@@ -131,13 +134,38 @@ def near(world: World, a: str, b: str) -> bool:
     return abs(float(box_a[0][2] - box_b[0][2])) <= LEVEL and footprint_gap(box_a, box_b) <= NEAR
 
 
+def left_of(world: World, a: str, b: str) -> bool:
+    """At least 4 cm further left than another thing, as the robot faces its counter."""
+    return _ahead_and_left(world, a, b)[1] >= ASIDE
+
+
+def right_of(world: World, a: str, b: str) -> bool:
+    """At least 4 cm further right than another thing, as the robot faces its counter."""
+    return left_of(world, b, a)
+
+
+def between(world: World, a: str, b: str, c: str) -> bool:
+    """On the way from one thing to another: seen from it, they are at least 135 degrees apart."""
+    middle = world.pose(a).position
+    to_b, to_c = (world.pose(name).position[:2] - middle[:2] for name in (b, c))
+    angle = math.atan2(abs(float(to_b[0] * to_c[1] - to_b[1] * to_c[0])), float(to_b @ to_c))
+    return angle >= BETWEEN and bool(np.any(to_b)) and bool(np.any(to_c))
+
+
+def nearer(world: World, a: str, b: str) -> bool:
+    """At least 4 cm nearer to the counter's front than another thing, and not farther from the station."""
+    station = world.station(world.counter(b))[:2]
+    far_a, far_b = (float(np.linalg.norm(world.pose(name).position[:2] - station)) for name in (a, b))
+    return _ahead_and_left(world, b, a)[0] >= ASIDE and far_a <= far_b
+
+
 def upright(world: World, name: str) -> bool:
-    """Standing at rest on a counter, at most 10 degrees from the vertical."""
+    """Standing at rest on a counter or mat, at most 10 degrees from the vertical."""
     return tilt(world, name) < UPRIGHT and _resting(world, name)
 
 
 def toppled(world: World, name: str) -> bool:
-    """Lying at rest on a counter, at least 70 degrees from the vertical."""
+    """Lying at rest on a counter or mat, at least 70 degrees from the vertical."""
     return tilt(world, name) > TOPPLED and _resting(world, name)
 
 
@@ -169,7 +197,15 @@ def still(world: World, name: str) -> bool:
 
 
 def _resting(world: World, name: str) -> bool:
-    return still(world, name) and any(world.touching(name, counter) for counter in COUNTERS)
+    return still(world, name) and any(world.touching(name, top) for top in world.surfaces() if top != name)
+
+
+def _ahead_and_left(world: World, a: str, b: str) -> tuple[float, float]:
+    """How much further ahead and further left a thing is than another [m], facing the other one's counter."""
+    yaw = world.surface(world.counter(b)).yaw
+    x, y = world.pose(a).position[:2] - world.pose(b).position[:2]
+    c, s = math.cos(yaw), math.sin(yaw)
+    return float(c * x + s * y), float(c * y - s * x)
 
 
 def _depth(world: World, name: str, receptacle: str) -> float:
@@ -191,6 +227,10 @@ PREDICATES: dict[str, Predicate] = {
     "in": Predicate(inside, ("object", "receptacle")),
     "out": Predicate(out, ("object", "receptacle")),
     "near": Predicate(near, ("object", "object")),
+    "left_of": Predicate(left_of, ("object", "object")),
+    "right_of": Predicate(right_of, ("object", "object")),
+    "between": Predicate(between, ("object", "object", "object")),
+    "nearer": Predicate(nearer, ("object", "object")),
     "upright": Predicate(upright, ("object",)),
     "toppled": Predicate(toppled, ("object",)),
     "open": Predicate(is_open, ("drawer",)),
@@ -216,13 +256,16 @@ def leaves(goal: Goal, world: World) -> dict[str, bool]:
     return {str(leaf): evaluate(leaf, world) for leaf in goal.leaves()}
 
 
-def check_goal(goal: Goal, known: Mapping[Kind, Collection[str]], *, where: str = "") -> None:
+def check_goal(
+    goal: Goal, known: Mapping[Kind, Collection[str]], *, where: str = "", roles: Collection[str] = ()
+) -> None:
     """Refuse a goal that cannot be evaluated.
 
     Args:
         goal: The goal.
-        known: Names that exist, by kind.
+        known: Names that exist, by kind. A platform is a surface and an object, a bowl a receptacle and one.
         where: File and entry, for the message.
+        roles: Other words that might have stood where an unknown name does, for the message.
 
     Raises:
         UnknownNameError: a predicate or an argument that does not exist; names the nearest.
@@ -233,7 +276,7 @@ def check_goal(goal: Goal, known: Mapping[Kind, Collection[str]], *, where: str 
         if not goal.children or goal.arguments:
             raise GoalError(f"{place}: {goal.predicate!r} takes a list of one or more predicates.")
         for child in goal.children:
-            check_goal(child, known, where=where)
+            check_goal(child, known, where=where, roles=roles)
         return
     if goal.predicate not in PREDICATES:
         raise UnknownNameError("predicate", goal.predicate, [*PREDICATES, *CONNECTIVES], where=place)
@@ -241,7 +284,7 @@ def check_goal(goal: Goal, known: Mapping[Kind, Collection[str]], *, where: str 
     if len(goal.arguments) != len(kinds) or goal.children:
         raise GoalError(f"{place}: {goal.predicate!r} takes {len(kinds)} ({', '.join(kinds)}).")
     if len(set(goal.arguments)) < len(goal.arguments):
-        raise GoalError(f"{place}: {goal.predicate!r} takes two different things.")
+        raise GoalError(f"{place}: {goal.predicate!r} takes {len(kinds)} different things.")
     for name, kind in zip(goal.arguments, kinds, strict=True):
         if name not in known.get(kind, ()):
-            raise UnknownNameError(kind, name, known.get(kind, ()), where=place)
+            raise UnknownNameError(kind, name, [*known.get(kind, ()), *roles], where=place)

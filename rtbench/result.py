@@ -118,7 +118,7 @@ def drop_table(run: Run) -> Table:
             f"{low:.1f} to {high:.1f}" if found["pairs"] else "-",
             "<0.001" if found["p"] < 0.001 else f"{found['p']:.3f}",
         )
-    shown.caption = "drop in points: Newcombe's interval of pairs; p of McNemar's exact test"
+    shown.caption = "drop in points, with Newcombe's interval of pairs;\np of McNemar's exact test"
     shown.caption_justify = "left"
     return shown
 

@@ -53,10 +53,10 @@ class Region:
 
 
 class World(Protocol):
-    """Privileged state of one environment. Names are those of objects, drawers, surfaces and stations."""
+    """Privileged state of one environment. Names are those of objects, drawers, sinks, surfaces and stations."""
 
     def names(self) -> tuple[str, ...]:
-        """Movable objects and receptacles present, in episode order."""
+        """Objects present, in episode order."""
         ...
 
     def pose(self, name: str) -> Pose:
@@ -83,12 +83,21 @@ class World(Protocol):
         """How far a drawer is drawn out [m], 0 when shut."""
         ...
 
+    def surfaces(self) -> tuple[str, ...]:
+        """What things can stand on: all counters, then the platforms present, such as mats."""
+        ...
+
     def surface(self, name: str) -> Region:
-        """Top face of a counter."""
+        """Top face of a counter or platform, where it is now."""
+        ...
+
+    def counter(self, name: str) -> str:
+        """The counter that an object stands on, or is nearest to. A robot at its station faces along the
+        yaw of its surface: ahead is the surface's own x, left its y."""
         ...
 
     def cavity(self, name: str) -> Region:
-        """Inside of a bowl or drawer, where it is now; for a drawer the part that is drawn out."""
+        """Inside of a bowl, drawer or sink, where it is now; all of a drawer's inside, open or shut."""
         ...
 
     def base(self) -> Vector:

@@ -39,7 +39,7 @@ class FakeThing:
     held: bool = False
 
 
-def _surfaces() -> dict[str, Region]:
+def _tops() -> dict[str, Region]:
     half = np.array([0.35, 0.8, 0.02])
     tops = {"counter": [0.0, 0.0, COUNTER_TOP], "side_counter": [-2.5, 0.0, COUNTER_TOP]}
     return {name: Region(np.array(center), half) for name, center in tops.items()}
@@ -57,7 +57,8 @@ class FakeWorld:
     openings: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(("top_drawer", "middle_drawer", "bottom_drawer"), 0.0)
     )
-    surfaces: dict[str, Region] = field(default_factory=_surfaces)
+    tops: dict[str, Region] = field(default_factory=_tops)
+    """Counters and platforms; a platform is one of `things` too."""
     cavities: dict[str, Region] = field(default_factory=dict)
     base_pose: Vector = field(default_factory=lambda: np.zeros(3))
     stations: dict[str, Vector] = field(default_factory=lambda: {"counter": np.zeros(3)})
@@ -88,8 +89,8 @@ class FakeWorld:
     def touching(self, a: str, b: str) -> bool:
         if frozenset((a, b)) in self.contacts:
             return True
-        if a in self.things and b in self.surfaces:
-            top, bottom = self.surfaces[b], self.box(a)[0][2]
+        if a in self.things and b in self.tops:
+            top, bottom = self.tops[b], self.box(a)[0][2]
             return top.covers(self.things[a].position) and abs(bottom - top.center[2]) < 1e-3
         return False
 
@@ -99,8 +100,17 @@ class FakeWorld:
     def opening(self, drawer: str) -> float:
         return self.openings[drawer]
 
+    def surfaces(self) -> tuple[str, ...]:
+        return tuple(self.tops)
+
+    def counter(self, name: str) -> str:
+        def distance(top: str) -> float:
+            return float(np.linalg.norm((self.tops[top].center - self.things[name].position)[:2]))
+
+        return min((top for top in self.tops if top not in self.things), key=distance)
+
     def surface(self, name: str) -> Region:
-        return self.surfaces[name]
+        return self.tops[name]
 
     def cavity(self, name: str) -> Region:
         return self.cavities[name]

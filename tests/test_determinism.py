@@ -5,6 +5,7 @@ The golden files also say what it was when they were written. To write them anew
     python -m pytest tests/test_determinism.py -k golden --update-golden
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -27,7 +28,7 @@ from rtbench.suite import episodes
 
 GOLDEN = Path(__file__).parent / "golden" / "oracle.json"
 ROOT = Path(__file__).parents[1]
-SUITE = episodes(load_suite("seen"), per_skill=1, seed=11)
+SUITE = episodes(load_suite("seen"), rounds=1, seed=11)
 BY_SKILL = {e.skill: e for e in SUITE}
 CHOSEN = ("pick", "open_drawer", "pick_from", "drive")
 """Skills whose episodes are played again and again: arm, drawer, bowl or drawer, base."""
@@ -66,6 +67,19 @@ def test_after_other_episodes(kitchen, alone, skill):
         kitchen.begin(other)
         kitchen.advance(RTBENCH.encode(idle()))
     assert trace(kitchen, BY_SKILL[skill])[0] == alone[skill][0]
+
+
+@each
+def test_after_another_scene_and_a_variant(kitchen, alone, skill):
+    played = BY_SKILL[skill]
+    for scene, variant in (
+        ("office_desk", ""),
+        ("sink_counter", "camera_large"),
+        (played.scene, "robot_large"),
+    ):
+        kitchen.begin(dataclasses.replace(BY_SKILL["pick"], scene=scene, variant=variant))
+        kitchen.advance(RTBENCH.encode(idle()))
+    assert trace(kitchen, played)[0] == alone[skill][0]
 
 
 @each

@@ -53,7 +53,7 @@ def subcommands(*above: str) -> set[str]:
 
 def own(words: list[str]) -> list[str]:
     """The name of a command without its arguments."""
-    return words[1:3] if words[1] == "ls" else words[1:2]
+    return words[1:3] if words[1] in ("ls", "check") else words[1:2]
 
 
 def python(*arguments: str, cwd: Path) -> str:
@@ -90,7 +90,8 @@ def test_the_layout_is_that_of_the_repository():
 
 
 @pytest.mark.parametrize(
-    "folder", ["rtbench", "rtbench/env", "rtbench/policy", "rtbench/policy/oracle", "rtbench/cli"]
+    "folder",
+    ["rtbench", "rtbench/audit", "rtbench/env", "rtbench/policy", "rtbench/policy/oracle", "rtbench/cli"],
 )
 def test_the_architecture_names_every_module(folder):
     text = (ROOT / "ARCHITECTURE.md").read_text().split(f"### {folder}/\n")[1]
@@ -146,9 +147,9 @@ def test_the_readme_is_short_and_its_pictures_are_small():
 def test_the_numbers_of_tasks_are_true():
     from rtbench.catalogue import load_tasks
 
-    text = (ROOT / "README.md").read_text().split("## Skills")[1].split("## Actions")[0]
+    text = (ROOT / "README.md").read_text().split("## Suites")[1].split("## Actions")[0]
     said = {name: int(count) for name, count in re.findall(r"`(\w+)`\s\((\d+)", text)}
-    tasks = [task.skill for task in load_tasks().values()]
+    tasks = [task.skill for task in load_tasks().values() if not task.group]
     assert said == {skill: tasks.count(skill) for skill in tasks}
 
 
@@ -200,8 +201,8 @@ def test_documented_commands_and_options_exist(page):
         if words[1].startswith("-"):
             continue
         assert words[1] in subcommands(), words
-        if words[1] == "ls":
-            assert words[2] in subcommands("ls"), words
+        if words[1] in ("ls", "check"):
+            assert words[2] in subcommands(words[1]), words
         known = rtbench(*own(words), "--help").out
         options = [word for word in words if word.startswith("--")]
         assert [option for option in options if not re.search(rf"{option}\b", known)] == [], words
@@ -268,7 +269,7 @@ def tea(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recipes")
     written = [block for block in blocks("CONTRIBUTING.md") if block.file]
     assert {Path(block.file).suffix for block in written} == {".yaml", ".py"}
-    assert len(written) == 6
+    assert len(written) == 7
     for block in written:
         write(block, folder)
     return folder
@@ -290,7 +291,7 @@ def test_the_recipes_of_the_contributing_page_work(tea, monkeypatch):
             policy = words[words.index("--policy") + 1]
             rates[policy] = float(re.search(r"all episodes +2 +([\d.]+)", said.out)[1])
         elif words[1:3] == ["ls", "tasks"]:
-            assert "serve_tea/tea_can_sponge-v0" in said.out
+            assert "serve_tea/green_tea_sponge-v0" in said.out
         elif words[1:3] == ["ls", "policies"]:
             assert "forward" in said.out
     assert (tea / "first.png").exists()

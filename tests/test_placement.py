@@ -261,7 +261,8 @@ def test_an_object_without_room_is_named(world):
     assert "distractors" in text, "a remedy is named"
 
 
-def test_the_kitchen_says_which_episode_has_no_room(kitchen):
+def test_the_kitchen_says_which_episode_has_no_room(kitchen, monkeypatch):
+    monkeypatch.setattr("rtbench.env.stage.ATTEMPTS", 1)
     played = episode("pick/coke_can-v0", 0, tuple(load_scene("office_kitchen", ("seen",)).objects))
     with pytest.raises(PlacementError, match=f"{played.key}.*no room for"):
         kitchen.begin(played)

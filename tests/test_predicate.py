@@ -17,9 +17,9 @@ from rtbench.world import Region
 from tests.fakes import COUNTER_TOP, FakeThing, FakeWorld, quaternion
 
 KNOWN = {
-    "object": ("apple", "sponge", "white_bowl"),
-    "receptacle": ("white_bowl", "top_drawer"),
-    "surface": ("counter", "side_counter"),
+    "object": ("apple", "sponge", "orange", "white_bowl", "heart"),
+    "receptacle": ("white_bowl", "top_drawer", "sink"),
+    "surface": ("counter", "side_counter", "heart"),
     "drawer": ("top_drawer",),
     "station": ("counter",),
 }
@@ -127,6 +127,71 @@ def test_gap_of_facing_boxes_is_the_true_one():
     assert footprint_gap(world.box("a"), world.box("a")) < 0, "a thing overlaps itself"
 
 
+def test_on_a_mat_is_not_on_the_counter():
+    world = FakeWorld()
+    world.stand("heart", half=np.array([0.055, 0.055, 0.002]))
+    top = np.array([0.0, 0.0, COUNTER_TOP + 0.004])
+    world.tops["heart"] = Region(top, np.array([0.055, 0.055, 0.0]))
+    can = world.stand("can")
+    can.position[2] += 0.004
+    assert predicate.on(world, "can", "heart")
+    assert predicate.upright(world, "can")
+    assert not predicate.on(world, "can", "counter")
+    assert not predicate.on(world, "heart", "heart")
+    can.position[1] = 0.06
+    assert not predicate.on(world, "can", "heart"), "its centre is beside the mat"
+    assert predicate.near(world, "can", "heart")
+
+
+def turned_world(turn: float, **things: tuple[float, float]) -> FakeWorld:
+    """Cans at (ahead, left) [m] of the middle of a counter that is turned about the vertical."""
+    world = FakeWorld()
+    world.tops = {"counter": Region(np.array([0.3, -0.2, COUNTER_TOP]), np.array([0.6, 0.9, 0.0]), turn)}
+    c, s = math.cos(turn), math.sin(turn)
+    world.stations = {"counter": np.array([0.3 - c, -0.2 - s, turn])}
+    for name, (x, y) in things.items():
+        world.stand(name, 0.3 + c * x - s * y, -0.2 + s * x + c * y)
+    return world
+
+
+@given(a=spots, b=spots, turn=angles)
+def test_left_and_right_are_the_robots_at_whatever_counter(a, b, turn):
+    world = turned_world(turn, a=a, b=b)
+    further = a[1] - b[1]
+    if abs(abs(further) - predicate.ASIDE) > 1e-9:
+        assert predicate.left_of(world, "a", "b") == (further >= predicate.ASIDE)
+        assert predicate.right_of(world, "a", "b") == (-further >= predicate.ASIDE)
+    assert predicate.left_of(world, "a", "b") == predicate.right_of(world, "b", "a")
+
+
+@given(a=spots, b=spots, turn=angles)
+def test_the_nearer_one_is_so_in_both_senses(a, b, turn):
+    world = turned_world(turn, a=a, b=b)
+    closer = math.hypot(a[0] + 1, a[1]) - math.hypot(b[0] + 1, b[1])
+    if abs(b[0] - a[0] - predicate.ASIDE) > 1e-9 and abs(closer) > 1e-9:
+        assert predicate.nearer(world, "a", "b") == (b[0] - a[0] >= predicate.ASIDE and closer <= 0)
+    assert not (predicate.nearer(world, "a", "b") and predicate.nearer(world, "b", "a"))
+
+
+@given(a=spots, b=spots, c=spots, turn=angles)
+def test_between_is_the_same_from_both_ends_and_however_turned(a, b, c, turn):
+    world = turned_world(turn, a=a, b=b, c=c)
+    to_b, to_c = np.subtract(b, a), np.subtract(c, a)
+    lengths = float(np.linalg.norm(to_b) * np.linalg.norm(to_c))
+    if lengths > 1e-6:
+        angle = math.degrees(math.acos(min(1.0, max(-1.0, float(to_b @ to_c) / lengths))))
+        if abs(angle - 135) > 1e-3:
+            assert predicate.between(world, "a", "b", "c") == (angle > 135)
+    assert predicate.between(world, "a", "b", "c") == predicate.between(world, "a", "c", "b")
+    others = [predicate.between(world, *names) for names in (("b", "a", "c"), ("c", "a", "b"))]
+    assert not (predicate.between(world, "a", "b", "c") and any(others)), "one of three is in the middle"
+
+
+def test_nothing_is_between_a_thing_and_the_place_it_stands_on():
+    world = turned_world(0.0, a=(0.0, 0.0), b=(0.0, 0.0), c=(0.0, 0.3))
+    assert not predicate.between(world, "a", "b", "c")
+
+
 @given(lean=st.floats(0, math.pi), heading=angles, spin=angles)
 def test_tilt_is_the_angle_of_the_axis_whatever_the_heading(lean, heading, spin):
     world = FakeWorld()
@@ -221,20 +286,24 @@ def test_goals_combine_as_logic_does(goal, openings):
         (leaf("open", "counter"), UnknownNameError, ["drawer 'counter'", "top_drawer"]),
         (leaf("in", "apple", "sponge"), UnknownNameError, ["receptacle 'sponge'", "white_bowl"]),
         (leaf("on", "apple"), GoalError, ["takes 2", "object, surface"]),
-        (leaf("near", "apple", "apple"), GoalError, ["two different"]),
+        (leaf("near", "apple", "apple"), GoalError, ["2 different"]),
+        (leaf("between", "apple", "sponge", "apple"), GoalError, ["3 different"]),
+        (leaf("on", "apple", "hart"), UnknownNameError, ["surface 'hart'", "'heart'"]),
+        (leaf("in", "apple", "zink"), UnknownNameError, ["receptacle 'zink'", "'sink'"]),
+        (leaf("in", "objct", "sink"), UnknownNameError, ["object 'objct'", "'object'"]),
         (Goal("all"), GoalError, ["list of one or more"]),
         (Goal("all", children=(leaf("still", "aple"),)), UnknownNameError, ["object 'aple'"]),
     ],
 )
 def test_bad_goals_are_refused_with_the_nearest_match(goal, error, fragments):
     with pytest.raises(error) as caught:
-        check_goal(goal, KNOWN, where="mine.yaml: skill")
+        check_goal(goal, KNOWN, where="mine.yaml: skill", roles=("object", "target"))
     for fragment in ["mine.yaml: skill", *fragments]:
         assert fragment in str(caught.value)
 
 
 def test_good_goals_pass_and_every_predicate_explains_itself():
-    players = {"object": ["apple", "sponge"]}
+    players = {"object": ["apple", "sponge", "orange"]}
     for name, entry in PREDICATES.items():
         pool = {kind: list(players.get(kind, names)) for kind, names in KNOWN.items()}
         check_goal(Goal("any", children=(leaf(name, *(pool[kind].pop(0) for kind in entry.kinds)),)), KNOWN)

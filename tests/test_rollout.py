@@ -50,7 +50,7 @@ def test_success_is_ever_end_and_held():
 
 
 def test_a_goal_that_was_lost_counts_as_ever_only():
-    result = rollout(FakeEnv(), make_episode(), script([*TO_MARK, *[BACK] * 3, STAY, END]))
+    result = rollout(FakeEnv(), make_episode(), script([*TO_MARK, *[BACK] * 4, STAY, END]))
     outcome = result.outcome
     assert (outcome.ever, outcome.end, outcome.held) == (True, False, False)
     assert outcome.termination == "early"

@@ -264,7 +264,7 @@ def test_the_readmes_examples_work(tmp_path):
     new = {name: t for name, t in catalogue.load_tasks([tmp_path]).items() if name not in TASKS}
     assert set(new) == {
         "mine/near_five-v0",
-        *(f"set_aside/{fruit}_sponge-v0" for fruit in ("apple", "orange", "lemon", "lime")),
+        *(f"set_aside/{fruit}_sponge-v0" for fruit in ("apple", "orange", "lemon", "lime", "avocado")),
     }
     assert new["set_aside/apple_sponge-v0"].gym_id == "rtbench/SetAsideAppleSponge-v0"
     assert new["mine/near_five-v0"].templates == ("move apple near the sum of two and three",)

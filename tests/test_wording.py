@@ -17,7 +17,13 @@ from rtbench.wording import Wording, WordingError, as_sentence, vocabulary
 
 FOLDER = "tasks/wordings"
 WORDINGS = content.read_folder(FOLDER, Wording)
-FOREIGN = {name: wording for name, wording in WORDINGS.items() if not language.is_english(wording.language)}
+RT2 = "rt2_"
+"""RT-2's own words, which are for other tasks than the translations."""
+FOREIGN = {
+    name: wording
+    for name, wording in WORDINGS.items()
+    if not language.is_english(wording.language) and not name.startswith(RT2)
+}
 REQUIRED = {"spanish", "french", "german", "italian", "portuguese", "chinese", "japanese", "hindi", "arabic"}
 
 

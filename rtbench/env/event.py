@@ -20,7 +20,7 @@ STILL = 0.02
 class EventCounter:
     """Counts the beginnings of events, one look a control step.
 
-    - wrong_object: the robot begins to touch a movable object that the task is not about.
+    - wrong_object: the robot begins to touch an object that the task is not about: a foil or a distractor.
     - dropped: an object that was held falls, or anything falls off a counter.
     - collision: the robot's body, not its fingers, begins to touch a counter or a wall.
     - out_of_reach: the commanded pose could not be reached.

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.env.bake import BASE_JOINTS, FINGER_JOINTS
-from rtbench.env.scene import DRAWER_SIZE, WALL, Scene
+from rtbench.env.scene import Scene
 from rtbench.errors import UnknownNameError
-from rtbench.geometry import from_rotation_vector, multiply
+from rtbench.geometry import from_rotation_vector, multiply, rotate, yaw_of
 from rtbench.predicate import ROBOT
 from rtbench.world import Pose, Region
 
@@ -21,6 +21,9 @@ HELD_OPENING = 0.02
 """Fingers that are nearer together [m] hold nothing: the slimmest thing, a bar on edge, is 2.2 cm."""
 TOUCH = 0.0015
 """Surfaces nearer than this [m] touch: sleeping bodies have no contacts in MuJoCo."""
+
+PIECEWISE = frozenset({"parts", "ball", "apple"})
+"""Kinds whose bounding box is that of their collision geoms: they come to lie at any tilt."""
 
 
 class SimWorld:
@@ -83,10 +86,13 @@ class SimWorld:
     def box(self, name: str) -> tuple[Array, Array]:
         """World-aligned bounding box (low, high) of an object, float64[3] each [m].
 
-        Exact for boxes; for round things the box of the cylinder, exact at any tilt.
+        Exact at any tilt: of round things that of their cylinder, of boxes and bags that of their block.
         """
         body = self._id(name)
         obj = self.scene.objects[name]
+        if obj.kind in PIECEWISE:
+            lows, highs = zip(*(self._reach(geom) for geom in self._geoms[name]), strict=True)
+            return np.min(lows, axis=0), np.max(highs, axis=0)
         rotation = np.abs(self._data.xmat[body].reshape(3, 3))
         half = obj.half
         if obj.round:
@@ -95,6 +101,20 @@ class SimWorld:
         else:
             reach = rotation @ half
         return self._data.xpos[body] - reach, self._data.xpos[body] + reach
+
+    def _reach(self, geom: int) -> tuple[Array, Array]:
+        """World-aligned bounding box of one collision geom."""
+        rotation = np.abs(self._data.geom_xmat[geom].reshape(3, 3))
+        size, kind = self._model.geom_size[geom], self._model.geom_type[geom]
+        if kind == mujoco.mjtGeom.mjGEOM_BOX:
+            reach = rotation @ size
+        elif kind == mujoco.mjtGeom.mjGEOM_ELLIPSOID:
+            reach = np.sqrt(rotation**2 @ size**2)
+        else:  # a cylinder, or a capsule with its round ends
+            axis = rotation[:, 2]
+            flat = 1.0 if kind == mujoco.mjtGeom.mjGEOM_CAPSULE else np.sqrt(np.maximum(0.0, 1.0 - axis**2))
+            reach = size[1] * axis + size[0] * flat
+        return self._data.geom_xpos[geom] - reach, self._data.geom_xpos[geom] + reach
 
     def touching(self, a: str, b: str) -> bool:
         """Whether two things are in contact; 'robot' includes the fingers."""
@@ -146,40 +166,56 @@ class SimWorld:
             raise UnknownNameError("drawer", drawer, self.scene.spec.drawers)
         return float(self._data.joint(drawer).qpos[0])
 
+    def surfaces(self) -> tuple[str, ...]:
+        """All counters, then the platforms present."""
+        return (*self.scene.spec.counters, *(o for o in self._present if self.scene.objects[o].platform))
+
     def surface(self, name: str) -> Region:
-        """Top face of a counter."""
-        if name not in self.scene.spec.counters:
-            raise UnknownNameError("surface", name, self.scene.spec.counters)
-        return self.scene.counter_region(name)
+        """Top face of a counter or of a platform, such as a mat, that is present."""
+        if name in self.scene.spec.counters:
+            return self.scene.counter_region(name)
+        if name not in self.surfaces():
+            raise UnknownNameError("surface", name, self.surfaces())
+        obj, pose = self.scene.objects[name], self.pose(name)
+        up = rotate(pose.quaternion, [0.0, 0.0, 1.0])
+        return Region(
+            pose.position + obj.half[2] * up,
+            np.array([*obj.half[:2], 0.0]),
+            yaw_of(pose.quaternion),
+            round=obj.round,
+        )
+
+    def counter(self, name: str) -> str:
+        """The counter that an object stands on, or is nearest to."""
+        x, y, _ = self._data.xpos[self._id(name)]
+
+        def gap(counter: str) -> float:
+            region = self.scene.counter_region(counter)
+            local = region.local(np.array([x, y, 0.0]))
+            return float(np.linalg.norm(np.maximum(np.abs(local[:2]) - region.half[:2], 0.0)))
+
+        return min(self.scene.spec.counters, key=gap)
 
     def cavity(self, name: str) -> Region:
-        """Inside of a bowl, or the drawn-out part of a drawer's inside."""
+        """Inside of a bowl, drawer or sink; of a drawer all that is between its walls, open or shut."""
         if name in self.scene.spec.drawers:
-            return self._drawer_cavity(name)
+            return self.scene.drawer_inside(name, self.opening(name))
+        if name in self.scene.spec.sinks:
+            return self.scene.sink_region(name)
         self._id(name)
         hollow = self.scene.objects[name].cavity
         if hollow is None:
-            raise UnknownNameError("receptacle", name, [o for o, s in self.scene.objects.items() if s.cavity])
+            bowls = [o for o in self._present if self.scene.objects[o].cavity]
+            known = (*bowls, *self.scene.spec.drawers, *self.scene.spec.sinks)
+            raise UnknownNameError("receptacle", name, known)
         height = (hollow.rim - hollow.floor) / 2
         middle = np.array([0.0, 0.0, (hollow.rim + hollow.floor) / 2])
         center = self._data.xpos[self._id(name)] + self._data.xmat[self._id(name)].reshape(3, 3) @ middle
         return Region(center, np.array([hollow.radius, hollow.radius, height]), round=True)
 
-    def _drawer_cavity(self, name: str) -> Region:
-        spec = self.scene.spec.drawers[name]
-        counter = self.scene.spec.counters[spec.counter]
-        depth, width, height = DRAWER_SIZE
-        out = min(self.opening(name), depth)
-        # From behind the front's 2 cm to the counter's front edge.
-        low, high = 0.02 - out, max(0.02 - out + 0.01, 0.0)
-        x, y = self.scene.to_world(spec.counter, (low + high) / 2, spec.left)
-        floor = spec.height - height / 2 + 0.004 + WALL
-        tall = 0.7 * height - WALL
-        return Region(
-            np.array([x, y, floor + tall / 2]),
-            np.array([(high - low) / 2, width / 2 - 0.024, tall / 2]),
-            yaw=math.radians(counter.yaw),
-        )
+    def drawn_out(self, drawer: str) -> Region:
+        """The part of a drawer's inside that is drawn out before the counter, where a hand gets in."""
+        return self.scene.drawer_drawn(drawer, self.opening(drawer))
 
     def base(self) -> Array:
         """Base x, y [m], yaw [rad], float64[3]."""
