@@ -53,7 +53,7 @@ class Region:
 
 
 class World(Protocol):
-    """Privileged state of one environment. Names are those of objects, drawers, sinks, surfaces and stations."""
+    """Privileged state of one environment. Names are those of objects, drawers, sinks, surfaces, stations."""
 
     def names(self) -> tuple[str, ...]:
         """Objects present, in episode order."""
@@ -92,8 +92,10 @@ class World(Protocol):
         ...
 
     def counter(self, name: str) -> str:
-        """The counter that an object stands on, or is nearest to. A robot at its station faces along the
-        yaw of its surface: ahead is the surface's own x, left its y."""
+        """The counter that an object stands on, or is nearest to.
+
+        A robot at its station faces along the yaw of its surface: ahead is the surface's own x, left its y.
+        """
         ...
 
     def cavity(self, name: str) -> Region:

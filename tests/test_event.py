@@ -1,8 +1,12 @@
 """Each event, provoked once."""
 
+import dataclasses
+
 import pytest
 
+import rtbench.env.kitchen
 from rtbench.action import MODE, RT1, RTBENCH, Mode, idle
+from rtbench.catalogue import load_task
 from rtbench.env.event import EVENTS
 from rtbench.env.kitchen import Kitchen
 from rtbench.policy.oracle import oracle_action
@@ -48,6 +52,15 @@ def test_the_objects_of_the_task_are_not_wrong(kitchen, episode_of, task):
     kitchen.begin(episode_of(task, objects=("sponge", OTHER)))
     lift(kitchen, OTHER, 0.1)
     assert kitchen.events()["wrong_object"] == 0
+
+
+def test_a_foil_is_wrong_too(kitchen, episode_of, monkeypatch):
+    """It always stands there, but the task is not about it."""
+    task = dataclasses.replace(load_task("pick/sponge-v0"), foils=(OTHER,))
+    monkeypatch.setattr(rtbench.env.kitchen, "load_task", lambda *_: task)
+    kitchen.begin(episode_of("pick/sponge-v0", objects=("sponge", OTHER)))
+    lift(kitchen, OTHER, 0.1)
+    assert kitchen.events()["wrong_object"] == 1
 
 
 @pytest.mark.parametrize("height", [0.12, 0.16, 0.22, 0.30])

@@ -7,6 +7,7 @@ to each other and farther out, but never nearer to what the task is about.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ HAND_ROOM = 0.075
 """Free distance [m] between a low target and something that towers over it: the hand is 20 cm wide."""
 HIDER_ROOM = 0.016
 """Free distance [m] between a target and what hides it: fingers close across the line between the two."""
+TALL_HIDER_ROOM = (0.055, 0.034)
+"""Likewise where it towers over the target: room for the palm, or for a finger where nothing hides so."""
 PALM = 0.04
 """What stands higher than its neighbour by more than this [m] is in the way of the palm."""
 TRIES = 400
@@ -109,7 +112,7 @@ class Placer:
         self._poses: dict[str, Pose] = {}
         self._counters: dict[str, str] = {}
         self._filled: dict[str, float] = {}
-        self._hider = ""
+        self._hider, self._hider_room = "", TALL_HIDER_ROOM[0]
 
     def place(self, episode: Episode, sight: Sight | None = None) -> dict[str, Pose]:
         """Poses of all the episode's objects in the world.
@@ -207,7 +210,7 @@ class Placer:
         low = min(a, b, key=lambda d: d.height)
         towers = abs(a.height - b.height) > PALM and low.name in task.objects
         if self._hider and {self._hider, task.objects[0]} == {a.name, b.name}:
-            gap = FINGER_ROOM if towers else HIDER_ROOM
+            gap = self._hider_room if towers else HIDER_ROOM
         elif objects[a.name].platform or objects[b.name].platform:
             gap = MAT_ROOM
         elif towers:
@@ -249,7 +252,7 @@ class Placer:
         spare = [o for o in episode.objects if o not in self._poses]
         spare.sort(key=lambda o: (-self._scene.objects[o].half[2], o))
         points = sight.points(self._scene.objects[target], self._poses[target])
-        for self._hider in spare:
+        for self._hider_room, self._hider in itertools.product(TALL_HIDER_ROOM, spare):
             pose = self._hide(points, sight)
             if pose is not None:
                 self._poses[self._hider] = pose

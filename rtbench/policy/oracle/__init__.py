@@ -18,6 +18,9 @@ from rtbench.policy.oracle.hand import View
 from rtbench.policy.oracle.plan import next_step
 from rtbench.spec import Observation
 
+AT_REST = 0.005
+"""[m/s] Slower than what is about to roll on, faster than settled contacts creep."""
+
 
 class OraclePolicy:
     """Closed-loop and without memory: each action follows from the state alone."""
@@ -46,6 +49,11 @@ def oracle_action(env: Kitchen) -> NDArray[np.float64]:
     if action is None:
         action = idle()
         action[GRIPPER] = 1.0 - 2.0 * min(view.opening, 0.08) / 0.08 if view.carried() is None else 1.0
-        # The goal may wait for things to come to rest; end only when it is true.
-        action[MODE] = Mode.TERMINATE if env.success() else Mode.ARM
+        # The goal may wait for things to come to rest; end only when it is true and stays so.
+        action[MODE] = Mode.TERMINATE if env.success() and _at_rest(view) else Mode.ARM
     return action
+
+
+def _at_rest(view: View) -> bool:
+    """Whether all but what is held has stopped: a pile in a bowl may still slide."""
+    return all(view.world.held(name) or view.world.speed(name) < AT_REST for name in view.world.names())

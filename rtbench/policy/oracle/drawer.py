@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.env.scene import DRAWER_SIZE, HANDLE_OFFSET, HANDLE_RADIUS
+from rtbench.env.fixture import DRAWER_SIZE, HANDLE_OFFSET, HANDLE_RADIUS
 from rtbench.geometry import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
 from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, View, move
 
@@ -22,8 +22,8 @@ PAST = 0.004
 """The fingers reach this much further past the bar than their tip alone would [m]."""
 STRETCH = 0.075
 """The last stretch to the handle, along the fingers [m]."""
-PULLED = 0.205
-"""Drawn out this far the pull ends [m]."""
+PULLED, PULLED_WIDE = 0.205, 0.24
+"""Drawn out this far the pull ends [m]; the second where something long is to go in."""
 PUSHED = 0.008
 """Drawn out less than this the push ends [m]."""
 STEP_BACK = 0.20
@@ -32,9 +32,9 @@ ASIDE = 0.12
 """The push meets the front this far beside the handle's middle [m], on the side away from the robot."""
 
 
-def open_drawer(view: View, drawer: str) -> Array | None:
-    """One step of drawing a drawer out; None once it is."""
-    if view.world.opening(drawer) >= PULLED:
+def open_drawer(view: View, drawer: str, far: float = PULLED) -> Array | None:
+    """One step of drawing a drawer out so far [m]; None once it is."""
+    if view.world.opening(drawer) >= far:
         return None
     front, forward = _front(view, drawer)
     lean = _lean(view, drawer)
@@ -52,7 +52,7 @@ def open_drawer(view: View, drawer: str) -> Array | None:
         and abs(off[1] * forward[0] - off[0] * forward[1]) < 0.05
     )
     if behind:
-        pull = hook - (PULLED + 0.02 - view.world.opening(drawer)) * forward
+        pull = hook - (far + 0.02 - view.world.opening(drawer)) * forward
         return move(view, pull, lean, 0.0)
     return _approach(view, _Approach(hook, lean, pointing, forward, out=0.05))
 

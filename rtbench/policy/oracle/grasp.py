@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.geometry import rotate, wrap
+from rtbench.policy.oracle.footprint import Footprint, footprint
 from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, MAX_OPENING, PALM, View, move, stay, travel
 
 Array = NDArray[np.float64]
@@ -23,7 +24,16 @@ YAW_RANGE = math.radians(115)
 """The wrist turns this far to each side of straight ahead."""
 SLACK = 0.006
 """Least air on each side of the object between open fingers [m]."""
-YAWS = 12
+YAWS = 24
+"""Headings tried in a full turn."""
+BLOCKED = 0.025
+"""A hand that stands on a neighbour closes if it lacks no more height than this [m]."""
+LONG, ASIDE = 0.04, 0.45
+"""Things longer than twice the first [m] may be gripped that share of their half length beside the middle."""
+FINGER = (0.012, 0.014)
+"""Half thickness and half width (along the opening) of a finger [m]."""
+REST = 0.053
+"""Of an open finger's middle from the grip point [m]."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,8 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     straight = view.leaning < 0.15
     quaternion = view.turned_down(grasp.yaw) if straight else None
     quaternion = view.down(grasp.yaw) if quaternion is None else quaternion
-    if across < ALIGNED[0] and abs(above) < ALIGNED[1] and turned < ALIGNED[2] and wide and straight:
+    deep = abs(above) < ALIGNED[1] or (0 < above < BLOCKED and view.pressing)
+    if across < ALIGNED[0] and deep and turned < ALIGNED[2] and wide and straight:
         return stay(view, 0.0)
     below_top = view.hand.position[2] - FINGERTIP < grasp.top
     landed = below_top and above > ALIGNED[1] and name in view.world.touched()
@@ -91,8 +102,13 @@ def _support(view: View, name: str) -> float:
 def best_grasp(view: View, name: str) -> Grasp:
     """The grasp with the most room for fingers and hand, nearest to how the hand is turned now."""
     candidates = _candidates(view, name)
-    costs = [crowding(view, name, g) + 0.004 * abs(wrap(g.yaw - view.hand_yaw)) for g in candidates]
-    return candidates[int(np.argmin(costs))]
+    middle = view.world.pose(name).position[:2]
+
+    def cost(grasp: Grasp) -> float:
+        aside = float(np.linalg.norm(grasp.position[:2] - middle))
+        return crowding(view, name, grasp) + 0.004 * abs(wrap(grasp.yaw - view.hand_yaw)) + 0.3 * aside
+
+    return min(candidates, key=cost)
 
 
 def _candidates(view: View, name: str) -> list[Grasp]:
@@ -119,7 +135,12 @@ def _candidates(view: View, name: str) -> list[Grasp]:
     yaws = _yaws(view, math.atan2(across[1], across[0]) + math.pi / 2)
     if _in_drawer(view, name):  # with the wrist on the robot's side, away from the handles above
         yaws = [min(yaws, key=abs)]
-    return [Grasp(position, y, 2 * half, float(high[2])) for y in yaws]
+    # Long soft or even things may be gripped beside their middle where something tall stands next to it.
+    (reach, length), aside = level[-1], np.zeros(3)
+    if obj.kind in {"bag", "block"} and reach > LONG:
+        aside = ASIDE * reach * np.array([*length[:2], 0.0])
+    places = [position] if not aside.any() else [position, position + aside, position - aside]
+    return [Grasp(place, y, 2 * half, float(high[2])) for place in places for y in yaws]
 
 
 def grip_height(low: float, high: float) -> float:
@@ -138,7 +159,7 @@ def _yaws(view: View, along: float | None) -> list[float]:
 def _in_drawer(view: View, name: str) -> bool:
     position = view.world.pose(name).position
     for drawer in view.world.scene.spec.drawers:
-        cavity = view.world.cavity(drawer)
+        cavity = view.world.drawn_out(drawer)
         if cavity.covers(position) and abs(position[2] - cavity.center[2]) < 0.10:
             return True
     return False
@@ -147,27 +168,20 @@ def _in_drawer(view: View, name: str) -> bool:
 def crowding(view: View, name: str, grasp: Grasp) -> float:
     """How far open fingers and hand would stand in other things [m], 0 when all is free."""
     heading = grasp.yaw + float(view.base[2])
-    c, s = math.cos(heading), math.sin(heading)
-    palm = grasp.position[2] + PALM
-    worst = 0.0
+    palm = Footprint(grasp.position[:2], np.array(HAND_HALF), heading, round=False)
+    out = REST * np.array([-math.sin(heading), math.cos(heading)])
+    fingers = [
+        Footprint(grasp.position[:2] + s * out, np.array(FINGER), heading, round=False) for s in (1, -1)
+    ]
+    worst = -SLACK
     for other in view.world.names():
         if other == name or view.world.scene.objects[other].cavity is not None:
             continue
-        low, high = view.world.box(other)
-        d = (low[:2] + high[:2]) / 2 - grasp.position[:2]
-        x, y = abs(c * d[0] + s * d[1]), abs(-s * d[0] + c * d[1])
-        radius = (
-            float(np.linalg.norm(high[:2] - low[:2]))
-            / 2
-            * (0.75 if view.world.scene.objects[other].round else 0.9)
-        )
-        if high[2] > palm:
-            worst = max(worst, radius - _gap(x, y, HAND_HALF[0], HAND_HALF[1]))
-        elif high[2] > grasp.position[2] - FINGERTIP:
-            worst = max(worst, radius - _gap(x, abs(y - 0.053), 0.012, 0.014))
-    return max(worst + SLACK, 0.0)
-
-
-def _gap(x: float, y: float, half_x: float, half_y: float) -> float:
-    """Distance of a point from a rectangle about the origin [m]."""
-    return math.hypot(max(x - half_x, 0.0), max(y - half_y, 0.0))
+        top = float(view.world.box(other)[1][2])
+        if top <= grasp.position[2] - FINGERTIP:
+            continue
+        thing = footprint(view, other)
+        worst = max(worst, -min(thing.gap(f) for f in fingers))
+        if top > grasp.position[2] + PALM:
+            worst = max(worst, -thing.gap(palm))
+    return worst + SLACK

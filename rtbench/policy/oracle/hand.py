@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rtbench.action import BASE_SLICE, GRIPPER, MODE, REACH_HIGH, Mode, idle
 from rtbench.env.kitchen import Kitchen
+from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import difference, pointing_down, rotate, wrap, yaw_of
 from rtbench.world import Pose
 
@@ -26,10 +27,16 @@ HAND_HALF = (0.034, 0.104)
 """Half thickness and half width (along the opening) of the hand [m]."""
 REACH = (0.30, 0.73)
 """Nearest and farthest place that the hand works at from the arm's axis [m]."""
+FOLDED = 0.34
+"""Nearer than this to the arm's axis a low hand cannot be raised straight up [m]."""
+EASY_POSE = (0.55, 0.0, 1.12)
+"""Grip point in the base frame from which the arm gets anywhere [m]."""
 HEADROOM = 0.025
 """Air kept between what is carried and what it passes over [m]."""
 CORRIDOR = 0.13
 """Things nearer than this to a straight path count as in its way [m]: half a hand and a finger."""
+PRESSING = 0.012
+"""A hand this far above where it is sent stands on something [m]."""
 TURN = 0.45
 """Most the gripper turns in one step [rad]."""
 
@@ -64,6 +71,11 @@ class View:
     def leaning(self) -> float:
         """Angle between the gripper and straight down [rad]."""
         return math.acos(float(np.clip(-rotate(self.hand.quaternion, [0, 0, 1])[2], -1.0, 1.0)))
+
+    @property
+    def pressing(self) -> bool:
+        """Whether the hand stands on something."""
+        return bool(self.env.controller.position[2] < self.hand.position[2] - PRESSING)
 
     def down(self, yaw: float) -> Array:
         """World quaternion of a gripper pointing down, heading `yaw` [rad] in the base frame."""
@@ -141,10 +153,18 @@ def travel(
         return move(view, position, quaternion, opening)
     height = max(float(position[2]), _clear_height(view, here[:2], position[:2], ignore))
     if here[2] < height - 0.015:
+        if _folded(view):
+            return move(view, view.in_world(EASY_POSE), quaternion, opening)
         # Rising straight up first, bending towards the goal only near the top.
         share = max(0.0, 1.0 - (height - here[2]) / 0.05)
         return move(view, np.array([*(here[:2] + share * flat), height]), quaternion, opening)
     return move(view, np.array([*position[:2], height]), quaternion, opening)
+
+
+def _folded(view: View) -> bool:
+    """Whether the hand is so near to the robot that the arm cannot raise it."""
+    x, y, _ = view.world.to_base(view.hand).position
+    return math.hypot(x - ARM_AHEAD, y) < FOLDED
 
 
 def _clear_height(view: View, start: Array, end: Array, ignore: tuple[str, ...]) -> float:

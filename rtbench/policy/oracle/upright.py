@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import about_z, difference, from_rotation_vector, multiply, rotate, wrap
-from rtbench.policy.oracle.grasp import Grasp, reach_for
+from rtbench.policy.oracle.footprint import Footprint, footprint
+from rtbench.policy.oracle.grasp import Grasp, crowding, reach_for
 from rtbench.policy.oracle.hand import (
+    EASY_POSE,
     FINGERTIP,
     HAND_HALF,
     PALM,
@@ -21,6 +23,8 @@ from rtbench.policy.oracle.hand import (
     move,
     stay,
 )
+from rtbench.policy.oracle.place import put_down
+from rtbench.policy.oracle.spot import Spot, free_spot
 from rtbench.world import Pose
 
 Array = NDArray[np.float64]
@@ -34,10 +38,32 @@ LEVEL_LIFT = 0.10
 """Height over the counter [m] at which a gripped can is turned."""
 FOREARM = 0.38
 """Hand, wrist and the low part of the forearm reach this far back from the object [m]."""
+WRIST = 0.10
+"""So far back the fingers and the hand reach; behind them wrist and forearm come lower [m]."""
+LEVEL_HALF = HAND_HALF[1] + 0.015
+"""Half width of hand and forearm, with air [m]."""
+BELOW_HAND, BELOW_ARM = 0.05, 0.01
+"""Things lower than this fit below the level hand, and below wrist and forearm [m]."""
+SIDEWAYS = 0.3
+"""Things are stood up at most this far to the side [m]."""
+END = 0.02
+"""Objects are gripped at least this far from their ends [m]."""
+MISPLACED = 0.015
+"""An object that is gripped this much too low is put down elsewhere and gripped anew [m]."""
+NO_BETTER = 0.03
+"""Places nearer than this to where it is are no better [m]."""
+DETOUR = 0.012
+"""Crowding that is borne rather than to do so [m]."""
+LOW = 0.075
+"""Things lower than this over the counter are gripped with the hand near the counter [m]."""
+HAND_ROOM = 0.08
+"""Room left beside them [m]."""
 CHECKED = 20
-"""So many of the best places are tried out by inverse kinematics."""
-EASY_POSE = (0.55, 0.0, 1.12)
-"""Grip point in the base frame from which the arm gets anywhere [m]."""
+"""So many of the best places are tried out by inverse kinematics; from the easy pose, all."""
+PRESSING = 0.012
+"""A hand this far above where it is sent stands on something [m]."""
+DROPPED = 0.05
+"""A can that falls less far stays upright [m]."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +84,9 @@ def stand_up(view: View, name: str) -> Array | None:
     lift = float(view.world.box(name)[0][2]) - counter_height(view, name)
     if axis[2] > math.cos(0.10):
         return _set_down(view, name, axis, lift)
+    elsewhere = _elsewhere(view, name, axis)
+    if elsewhere is not None:
+        return put_down(view, name, elsewhere)
     if lift < 0.03 and view.leaning < 0.2:
         return _by(view, [0.0, 0.0, 0.08], view.hand.quaternion)
     return _turn_up(view, name, axis)
@@ -65,6 +94,9 @@ def stand_up(view: View, name: str) -> Array | None:
 
 def _set_down(view: View, name: str, axis: Array, lift: float) -> Array:
     """One step of bringing an upright object over its place and down, and of letting go."""
+    pressing = view.env.controller.position[2] < view.hand.position[2] - PRESSING
+    if pressing and 0.03 <= lift < DROPPED:  # the forearm stands on something: it drops, and stands
+        return stay(view, view.opening + 0.022)
     if lift < 0.03:
         blocked = lift < 0.025 and bool(view.world.bumping())
         if lift > 0.006 and not blocked:
@@ -94,19 +126,50 @@ def _by(view: View, offset: list[float], quaternion: Array) -> Array:
 
 
 def _grasp(view: View, name: str, axis: Array) -> Array | None:
-    """One step of gripping a lying object across, the way round that the wrist is nearer to."""
-    options = [_grasp_lying(view, name, axis, turn) for turn in (0.0, math.pi)]
-    options = [g for g in options if view.leaning > 0.15 or view.turned_down(g.yaw) is not None] or options
-    return reach_for(view, name, min(options, key=lambda g: abs(wrap(g.yaw - view.hand_yaw))))
+    """One step of gripping a lying object across, where hand and wrist have most room."""
+    length = float(view.world.scene.objects[name].half[2]) - END
+    wanted = _towards_top(view, name)
+    shifts = [wanted, *(s for s in np.arange(-length, length, 0.02) if s < wanted - MISPLACED)]
+    options = [
+        (_grasp_lying(view, name, axis, turn, shift), 0.0 if shift == wanted else DETOUR)
+        for turn in (0.0, math.pi)
+        for shift in shifts
+    ]
+    easy = [o for o in options if view.leaning > 0.15 or view.turned_down(o[0].yaw) is not None] or options
+
+    def cost(option: tuple[Grasp, float]) -> float:
+        grasp, detour = option
+        return crowding(view, name, grasp) + detour + 0.004 * abs(wrap(grasp.yaw - view.hand_yaw))
+
+    return reach_for(view, name, min(easy, key=cost)[0])
 
 
-def _grasp_lying(view: View, name: str, axis: Array, turn: float) -> Grasp:
+def _grasp_lying(view: View, name: str, axis: Array, turn: float, shift: float) -> Grasp:
+    """A grasp from above, `shift` [m] from the object's middle towards its top."""
     obj, pose = view.world.scene.objects[name], view.world.pose(name)
     low, high = view.world.box(name)
-    middle = pose.position + _towards_top(view, name) * axis
+    middle = pose.position + shift * axis
     height = max(float(high[2]) - PALM + 0.005, float(low[2]) + FINGERTIP + 0.004)
     yaw = wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]) + turn)
     return Grasp(np.array([middle[0], middle[1], height]), yaw, obj.grasp_width, float(high[2]))
+
+
+def _elsewhere(view: View, name: str, axis: Array) -> Spot | None:
+    """Where to lay an object that is gripped too near to its foot, to grip it anew; None for a good grip."""
+    middle = view.world.pose(name).position
+    along = float((view.hand.position - middle) @ axis)
+    lying = abs(axis[2]) < 0.3 and view.leaning < 0.2
+    if not lying or along >= _towards_top(view, name) - MISPLACED:
+        return None
+    grasp = _grasp_lying(view, name, axis, 0.0, _towards_top(view, name))
+    ground = counter_height(view, name) + FINGERTIP + 0.004
+
+    def crowded(place: Array) -> float:
+        position = np.array([*(grasp.position[:2] + place - middle[:2]), ground])
+        return 10 * crowding(view, name, replace(grasp, position=position))
+
+    spot = free_spot(view, name, counter_of(view, name), crowded)
+    return spot if np.linalg.norm(spot.place - middle[:2]) > NO_BETTER else None
 
 
 def _towards_top(view: View, name: str) -> float:
@@ -121,48 +184,60 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
     now = math.atan2(heading[1], heading[0])
     options = []
     for spot in _stand_spots(view, name):
-        bearing = _bearing(view, spot)
+        bearing, blocking = _bearing(view, spot), 4 * _blocking(view, name, spot)
         for offset in HEADINGS * (1 if rotate(current, [1.0, 0.0, 0.0])[2] > 0 else -1):
             wanted = float(view.base[2]) + bearing + math.radians(offset)
             quaternion = multiply(about_z(wrap(wanted - now)), current)
             turn = float(np.linalg.norm(difference(quaternion, view.hand.quaternion)))
             cost = 20 * _level_crowding(view, name, spot, wanted) + 0.05 * turn
-            cost += 0.6 * float(np.linalg.norm(spot - view.world.pose(name).position[:2]))
+            cost += blocking + 0.6 * float(np.linalg.norm(spot - view.world.pose(name).position[:2]))
             options.append((cost, spot, quaternion))
     options.sort(key=lambda option: option[0])
-    for _, spot, quaternion in options[:CHECKED]:
+    # Held over the floor it is where it was brought because nothing was found: then every place counts.
+    lost = not view.world.surface(counter_of(view, name)).covers(view.world.pose(name).position)
+    for _, spot, quaternion in options if lost else options[:CHECKED]:
         if _reachable(view, name, spot, quaternion):
             return _Stand(spot, quaternion)
     return None
 
 
 def _stand_spots(view: View, name: str) -> list[Array]:
-    counter = counter_of(view, name)
-    return [
-        view.world.scene.to_world(counter, x, y)
+    counter, scene = counter_of(view, name), view.world.scene
+    low, high = scene.spec.workspace.low[1], scene.spec.workspace.high[1]
+    places = [
+        scene.to_world(counter, x, y)
         for x in (0.07, 0.11, 0.15)
-        for y in np.linspace(-0.3, 0.3, 9)
+        for y in np.linspace(max(low, -SIDEWAYS), min(high, SIDEWAYS), 9)
     ]
+    holes = [view.world.cavity(sink) for sink in scene.spec.sinks]
+    room = float(scene.objects[name].half[0]) + 0.01
+    return [p for p in places if not any(hole.covers(np.array([*p, 0.0]), -room) for hole in holes)]
 
 
 def _level_crowding(view: View, name: str, spot: Array, heading: float) -> float:
-    """How far the level hand and the object stand in other things [m]."""
-    c, s = math.cos(heading), math.sin(heading)
+    """How far the level hand, the forearm and the object stand in other things [m]."""
+    back = -np.array([math.cos(heading), math.sin(heading)])
     radius = float(view.world.scene.objects[name].half[0]) + 0.012
+    ground = counter_height(view, name)
+    own = Footprint(spot, np.array([radius, radius]), 0.0, round=True)
+    hand = Footprint(spot + WRIST / 2 * back, np.array([WRIST / 2, LEVEL_HALF]), heading, round=False)
+    middle, half = (WRIST + FOREARM) / 2, (FOREARM - WRIST) / 2
+    arm = Footprint(spot + middle * back, np.array([half, LEVEL_HALF]), heading, round=False)
     worst = 0.0
     for other in view.world.names():
         if other == name:
             continue
-        low, high = view.world.box(other)
-        d = (low[:2] + high[:2]) / 2 - spot
-        size = float(np.max(high[:2] - low[:2])) / 2
-        along, across = (
-            -(c * d[0] + s * d[1]),
-            -s * d[0] + c * d[1],
-        )  # along: back from the object to the wrist
-        beyond = math.hypot(max(0.0, -along, along - FOREARM), max(0.0, abs(across) - HAND_HALF[1] - 0.015))
-        worst = max(worst, size - beyond, radius + size - float(np.linalg.norm(d)))
+        thing, top = footprint(view, other), float(view.world.box(other)[1][2]) - ground
+        parts = [own, *([hand] if top > BELOW_HAND else []), *([arm] if top > BELOW_ARM else [])]
+        worst = max(worst, *(-thing.gap(part) for part in parts))
     return worst
+
+
+def _blocking(view: View, name: str, spot: Array) -> float:
+    """How much the standing object takes of the room that a hand needs beside low things [m]."""
+    ground, radius = counter_height(view, name), float(view.world.scene.objects[name].half[0])
+    low = [o for o in view.world.names() if o != name and 0.01 < view.world.box(o)[1][2] - ground < LOW]
+    return sum(max(0.0, HAND_ROOM - (footprint(view, o).distance(spot) - radius)) for o in low)
 
 
 def difference_to_up(axis: Array) -> Array:

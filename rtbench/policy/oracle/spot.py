@@ -1,0 +1,281 @@
+"""Where something can be put down: free places beside, on and in other things."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.env.scene import ARM_AHEAD
+from rtbench.geometry import about_z, rotate, wrap
+from rtbench.policy.oracle.drawer import drawer_window
+from rtbench.policy.oracle.footprint import Footprint, footprint
+from rtbench.policy.oracle.grasp import Grasp, crowding
+from rtbench.policy.oracle.hand import HAND_HALF, PALM, REACH, View
+from rtbench.policy.oracle.imagined import would_hold
+from rtbench.task import Goal
+from rtbench.world import Region
+
+Array = NDArray[np.float64]
+
+GAPS = (0.03, 0.045)
+"""Gaps left to the thing that something is put near [m]: half of what counts as near, or a little more."""
+EDGE = 0.012
+"""Least distance from the counter's edge [m]."""
+ROOM = 0.012
+"""Air kept to all other things [m]."""
+SURE = (0.012, 0.004)
+"""A relation must still hold this far from the spot [m]; the second where there is no other."""
+BEYOND = 0.15
+"""Relations may need a place so far beside the workspace [m]."""
+WALL_ROOM = 0.008
+"""Air kept to the walls of bowls, drawers and sinks [m]."""
+CROWDED = 0.1
+"""Places with a higher cost are no place to put something down."""
+TURNS = np.radians([0.0, 45.0, -45.0, 90.0, -90.0])
+"""Fixed headings of the hand in the base frame: options that moved along with it would never be reached."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where something is put down."""
+
+    place: Array
+    """Of the middle of the object, float64[2] [m], world."""
+    ground: float
+    """Height [m]."""
+    least: float = 0.0
+    """Lowest grip point [m]."""
+    yaw: float | None = None
+    """Heading of the hand in the base frame [rad]; as it is, for None."""
+
+
+def related_spot(view: View, name: str, relations: Goal, targets: Iterable[str]) -> Spot:
+    """The best free spot at which relations to other things hold.
+
+    Args:
+        view: What is so now.
+        name: The object that is put down.
+        relations: Leaves of `near`, `left_of` and so on, all about the object.
+        targets: Those that it is to be near.
+    """
+    counter = view.world.counter(next(leaf.arguments[1] for leaf in relations.leaves()))
+    ground = float(view.world.surface(counter).center[2])
+    near = tuple(targets)
+    if not near:
+        ranked = _ranked(view, name, _grid(view, counter, BEYOND), view.hand_yaw, ground)
+        sure = (
+            place for margin in SURE for _, place in ranked if _holds(view, name, relations, place, margin)
+        )
+        return Spot(next(sure, ranked[0][1]), ground, yaw=view.hand_yaw)
+    best, least = Spot(view.world.pose(name).position[:2], ground, yaw=view.hand_yaw), math.inf
+    for yaw in (view.hand_yaw, *TURNS):
+        turn = wrap(yaw - view.hand_yaw)
+        for cost, place in _ranked(view, name, _ring(view, name, near[0], turn), yaw, ground):
+            if cost + 0.02 * abs(turn) >= least:
+                break
+            if len(relations.leaves()) == 1 or _holds(view, name, relations, place, SURE[0]):
+                best, least = Spot(place, ground, yaw=yaw), cost + 0.02 * abs(turn)
+                break
+    return best
+
+
+def _ring(view: View, name: str, target: str, turn: float) -> list[Array]:
+    """Places round a target, at the gap that is left to it, for an object turned by so much [rad]."""
+    low, high = view.world.box(target)
+    middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
+    own = _turned_half(view, name, turn)
+    angles = np.arange(24) * (2 * math.pi / 24)
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return [
+        middle + (float(np.hypot(*(half * d)) + np.hypot(*(own * d))) + gap) * d
+        for d in directions
+        for gap in GAPS
+    ]
+
+
+def _holds(view: View, name: str, relations: Goal, place: Array, margin: float) -> bool:
+    """Whether the relations would hold at a place, and that much beside it too [m]."""
+    low, high = view.world.box(name)
+    base = np.array([*(place - (low[:2] + high[:2]) / 2), _resting(view, relations) - low[2]])
+    around = ((0.0, 0.0), (margin, 0.0), (-margin, 0.0), (0.0, margin), (0.0, -margin))
+    return all(would_hold(view.world, relations, name, base + np.array([*d, 0.0])) for d in around)
+
+
+def _resting(view: View, relations: Goal) -> float:
+    target = relations.leaves()[0].arguments[1]
+    return float(view.world.surface(view.world.counter(target)).center[2])
+
+
+def _turned_half(view: View, name: str, turn: float) -> Array:
+    """Half extents float64[2] [m] of an object's footprint after a turn about the vertical."""
+    obj, quaternion = view.world.scene.objects[name], view.world.pose(name).quaternion
+    turned = [rotate(about_z(turn), rotate(quaternion, axis)) for axis in np.eye(3)]
+    if obj.round:
+        axis = np.abs(turned[2][:2])
+        reach: Array = obj.half[2] * axis + obj.half[0] * np.sqrt(np.maximum(0.0, 1.0 - axis**2))
+    else:
+        reach = np.sum([np.abs(a[:2]) * h for a, h in zip(turned, obj.half, strict=True)], axis=0)
+    return reach
+
+
+def free_spot(view: View, name: str, counter: str, also: Callable[[Array], float] | None = None) -> Spot:
+    """The best free spot on a counter; `also` adds to the cost of a place float64[2] [m]."""
+    ground = float(view.world.surface(counter).center[2])
+    ranked = _ranked(view, name, _grid(view, counter), view.hand_yaw, ground)
+    if also is None:
+        return Spot(ranked[0][1], ground)
+    return Spot(min(ranked, key=lambda option: option[0] + also(option[1]))[1], ground)
+
+
+def is_free(view: View, name: str, counter: str) -> bool:
+    """Whether an object in the hand can be put down right where it is."""
+    ground = float(view.world.surface(counter).center[2])
+    low, high = view.world.box(name)
+    cost = _ranked(view, name, [(low[:2] + high[:2]) / 2], view.hand_yaw, ground)[0][0]
+    return cost < CROWDED and float(low[2]) > ground - 0.01
+
+
+def _grid(view: View, counter: str, beyond: float = 0.0) -> list[Array]:
+    """Places all over the workspace, and that far to its sides [m]."""
+    workspace = view.world.scene.spec.workspace
+    inset = 0.0 if beyond else 0.02
+    xs = np.linspace(workspace.low[0] + inset, workspace.high[0] - inset, 6 if beyond else 4)
+    ys = np.arange(workspace.low[1] + 0.02 - beyond, workspace.high[1] - 0.01 + beyond, 0.055)
+    return [view.world.scene.to_world(counter, x, y) for x in xs for y in ys]
+
+
+def platform_spot(view: View, name: str, platform: str) -> Spot:
+    """The middle of a mat, or the freest place on it if something stands there already."""
+    top = view.world.surface(platform)
+    ground = float(top.center[2])
+    offsets = [np.zeros(2)]
+    if any(view.world.box(o)[1][2] > ground + 0.01 and top.covers(view.world.pose(o).position)
+           for o in view.world.names() if o not in (name, platform)):  # fmt: skip
+        offsets += [np.array([x, y]) * top.half[:2] * 0.75 for x in (-1, 0, 1) for y in (-1, 0, 1)]
+    places = [top.center[:2] + _turned(offset, top.yaw) for offset in offsets]
+    return Spot(_ranked(view, name, places, view.hand_yaw, ground, ignore=platform)[0][1], ground)
+
+
+def bowl_spot(view: View, name: str, bowl: str) -> Spot:
+    """The middle of a bowl, or beside what lies in it already."""
+    cavity = view.world.cavity(bowl)
+    rim, floor = float(cavity.center[2] + cavity.half[2]), float(cavity.center[2] - cavity.half[2])
+    least = rim - PALM + 0.010  # the palm clears the rim
+    inside = _inside(view, name, cavity)
+    if not inside:
+        return Spot(cavity.center[:2], floor, least=least)
+    away = cavity.center[:2] - np.mean([view.world.pose(o).position[:2] for o in inside], axis=0)
+    length = float(np.linalg.norm(away))
+    direction = away / length if length > 0.004 else _turned(np.array([0.0, 1.0]), float(view.base[2]))
+    own = float(np.min(footprint(view, name).half))
+    place = cavity.center[:2] + max(0.0, float(cavity.half[0]) - own - WALL_ROOM) * direction
+    return Spot(place, rim - 0.03, least=least)
+
+
+def drawer_spot(view: View, name: str, drawer: str) -> Spot:
+    """A free spot in the drawn-out part of a drawer."""
+    cavity = view.world.drawn_out(drawer)
+    middle, _ = drawer_window(view, drawer)
+    floor, rim = float(cavity.center[2] - cavity.half[2]), float(cavity.center[2] + cavity.half[2])
+    others = [footprint(view, o) for o in _inside(view, name, cavity)]
+    radius = float(np.min(footprint(view, name).half))
+    best, most = Spot(middle, floor, yaw=wrap(cavity.yaw - float(view.base[2]))), -1.0
+    for y in (0.0, -0.05, 0.05, -0.10, 0.10):
+        place = middle + _turned(np.array([0.0, y]), cavity.yaw)
+        room = min((o.distance(place) - radius for o in others), default=1.0)
+        if min(room, ROOM) > most + 0.002:
+            least = 0.0 if abs(y) + HAND_HALF[1] + WALL_ROOM < cavity.half[1] else rim - PALM + 0.010
+            best, most = Spot(place, floor, least, best.yaw), min(room, ROOM)
+    return best
+
+
+def sink_spot(view: View, name: str, sink: str) -> Spot:
+    """A free spot in a sink, where the whole hand fits in."""
+    cavity = view.world.cavity(sink)
+    floor, rim = float(cavity.center[2] - cavity.half[2]), float(cavity.center[2] + cavity.half[2])
+    yaw = wrap(cavity.yaw - float(view.base[2]))
+    size = np.maximum(footprint(view, name).half.max(), HAND_HALF) + WALL_ROOM
+    room = np.maximum(cavity.half[:2] - size, 0.0)
+    places = [
+        cavity.center[:2] + _turned(np.array([x, y]) * room, cavity.yaw)
+        for x in (-1.0, -0.5, 0.0, 0.5, 1.0)
+        for y in (-1.0, 0.0, 1.0)
+    ]
+    ranked = _ranked(view, name, places, yaw, floor)
+    fits = bool(np.all(cavity.half[:2] > size))
+    return Spot(ranked[0][1], floor, 0.0 if fits else rim - PALM + 0.010, yaw)
+
+
+def _inside(view: View, name: str, cavity: Region) -> list[str]:
+    """All but `name` that lies in a receptacle."""
+    found = []
+    for other in view.world.names():
+        position = view.world.pose(other).position
+        if other != name and not view.world.held(other) and cavity.covers(position):
+            hollow = view.world.scene.objects[other].cavity is not None
+            if not hollow and abs(float(position[2] - cavity.center[2])) < 0.10:
+                found.append(other)
+    return found
+
+
+def _turned(vector: Array, yaw: float) -> Array:
+    c, s = math.cos(yaw), math.sin(yaw)
+    return np.array([c * vector[0] - s * vector[1], s * vector[0] + c * vector[1]])
+
+
+def _ranked(
+    view: View, name: str, places: list[Array], yaw: float, ground: float, ignore: str = ""
+) -> list[tuple[float, Array]]:
+    """Cost and place of all places, best first, for a hand at that heading in the base frame [rad]."""
+    low, high = view.world.box(name)
+    here = (low[:2] + high[:2]) / 2
+    others = {o: footprint(view, o) for o in view.world.names() if o not in (name, ignore)}
+    place_cost = _PlaceCost(view, name, yaw, ground, footprint(view, name), others)
+    costs = [place_cost(place) + 0.15 * float(np.linalg.norm(place - here)) for place in places]
+    return [(costs[k], places[k]) for k in np.argsort(costs, kind="stable")]
+
+
+@dataclass(frozen=True)
+class _PlaceCost:
+    """How bad a place is: metres by which it is out of reach, off the counter or in something."""
+
+    view: View
+    name: str
+    yaw: float
+    ground: float
+    own: Footprint
+    others: dict[str, Footprint]
+
+    def __call__(self, place: Array) -> float:
+        """The cost of a place float64[2] [m] for the object's middle."""
+        view, base = self.view, self.view.base
+        axis = base[:2] + ARM_AHEAD * np.array([math.cos(base[2]), math.sin(base[2])])
+        distance = float(np.linalg.norm(place - axis))
+        cost = 10 * max(0.0, REACH[0] - distance, distance - REACH[1])
+        turn = wrap(self.yaw - view.hand_yaw)
+        own = replace(self.own, center=place, yaw=self.own.yaw + turn)
+        regions = [view.world.surface(c) for c in view.world.scene.spec.counters]
+        cost += 10 * max(0.0, EDGE - max(_inside_by(r, own) for r in regions))
+        for other in self.others.values():
+            cost += 10 * max(0.0, ROOM - other.gap(own))
+        for hole in map(view.world.cavity, view.world.scene.spec.sinks):
+            if self.ground > hole.center[2]:
+                cost += 10 * max(0.0, ROOM - _as_footprint(hole).gap(own))
+        low = view.world.box(self.name)[0]
+        held = view.world.held(self.name)
+        grip = self.ground + (float(view.hand.position[2] - low[2]) if held else 0.05)
+        return cost + 10 * crowding(view, self.name, Grasp(np.array([*place, grip]), self.yaw, 0.06, grip))
+
+
+def _as_footprint(region: Region) -> Footprint:
+    return Footprint(region.center[:2], region.half[:2], region.yaw, region.round)
+
+
+def _inside_by(region: Region, own: Footprint) -> float:
+    """How far a footprint is from the edge of a region, inside of it [m]; negative where it is not."""
+    reach = own.half @ np.abs(own.axes @ _as_footprint(region).axes.T) if not own.round else own.half
+    return float(np.min(region.half[:2] - np.abs(region.local(np.array([*own.center, 0.0]))[:2]) - reach))
