@@ -15,9 +15,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rtbench.env import shape
+from rtbench.env.color import ColorName
 from rtbench.env.primitive import Primitive
 from rtbench.env.shape import Mesh
 from rtbench.geometry import about_z, multiply
@@ -56,19 +57,7 @@ class PartSpec(BaseModel):
     """Where the length of a cylinder or capsule points."""
     turn: float = Field(default=0.0, ge=-180, le=180)
     """Turned about z, counter-clockwise from above [degrees]."""
-    color: str
-    """CSS name or "#rrggbb"."""
-
-    @field_validator("color")
-    @classmethod
-    def _color(cls, color: str) -> str:
-        try:
-            ImageColor.getrgb(color)
-        except ValueError:
-            raise ValueError(
-                f"unknown colour {color!r}; use a CSS name such as 'teal', or '#rrggbb'"
-            ) from None
-        return color
+    color: ColorName
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:

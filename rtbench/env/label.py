@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from rtbench.env.color import ColorName
 from rtbench.env.shape import Layout
 from rtbench.env.symbol import SYMBOLS, Box, draw_symbol
 from rtbench.errors import UnknownNameError, nearest
@@ -35,36 +36,24 @@ class LabelSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    color: str
+    color: ColorName
     """Ground colour."""
-    band: str | None = None
+    band: ColorName | None = None
     """Colour of a band around the middle, where the text stands."""
     text: str = ""
     """One short word, drawn as large as fits."""
-    ink: str = "white"
+    ink: ColorName = "white"
     """Colour of the text and of the symbol."""
     symbol: str = ""
     """One of `symbol.SYMBOLS`, printed over the whole face, which ought to be square."""
     emblem: Emblem = "none"
     """A simple pattern behind the text."""
-    emblem_color: str = "white"
+    emblem_color: ColorName = "white"
     """Colour of the emblem."""
-    lid: str | None = None
+    lid: ColorName | None = None
     """Colour of lid, cap or stem; None for the shape's own (metal for a can, the ground colour else)."""
-    back: str | None = None
+    back: ColorName | None = None
     """Colour of the lower face and lower third of a block in two layers, such as a sponge."""
-
-    @field_validator("color", "band", "ink", "emblem_color", "lid", "back")
-    @classmethod
-    def _color(cls, color: str | None) -> str | None:
-        if color is not None:
-            try:
-                ImageColor.getrgb(color)
-            except ValueError:
-                raise ValueError(
-                    f"unknown colour {color!r}; use a CSS name such as 'teal', or '#rrggbb'"
-                ) from None
-        return color
 
     @field_validator("symbol")
     @classmethod

@@ -8,8 +8,9 @@ from typing import Literal, Self
 import mujoco
 import numpy as np
 from PIL import ImageColor
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
+from rtbench.env.color import ColorName
 from rtbench.env.fixture import CounterSpec, FixtureModel
 from rtbench.env.material import Texture, material
 from rtbench.env.object import VISUAL_GROUP
@@ -47,21 +48,9 @@ class OrnamentSpec(FixtureModel):
     """Depth, width and height of a box, or diameter and height of a cylinder [m]."""
     at: tuple[float, float, float]
     """Middle of its lower face [m]: x and y in the counter's frame, height above the counter's top."""
-    color: str
-    """CSS name or "#rrggbb"."""
+    color: ColorName
     yaw: float = 0.0
     """Degrees."""
-
-    @field_validator("color")
-    @classmethod
-    def _known_color(cls, color: str) -> str:
-        try:
-            ImageColor.getrgb(color)
-        except ValueError:
-            raise ValueError(
-                f"unknown colour {color!r}; use a CSS name such as 'teal', or '#rrggbb'"
-            ) from None
-        return color
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

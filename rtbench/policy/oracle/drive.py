@@ -84,7 +84,10 @@ def _move_in_base(view: View, goal: Array) -> Array:
     world = view.in_world(goal)
     carrying = view.carried() is not None
     return move(
-        view, world, view.hand.quaternion if carrying else view.down(view.hand_yaw), 0.0 if carrying else 0.08
+        view,
+        world,
+        view.hand.quaternion if carrying else view.straightened(view.hand_yaw),
+        0.0 if carrying else 0.08,
     )
 
 

@@ -64,7 +64,7 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     wide = view.opening > grasp.width + 0.003
     straight = view.leaning < 0.15
     quaternion = view.turned_down(grasp.yaw) if straight else None
-    quaternion = view.down(grasp.yaw) if quaternion is None else quaternion
+    quaternion = view.straightened(grasp.yaw) if quaternion is None else quaternion
     deep = abs(above) < ALIGNED[1] or (0 < above < BLOCKED and view.pressing)
     if across < ALIGNED[0] and deep and turned < ALIGNED[2] and wide and straight:
         return stay(view, 0.0)

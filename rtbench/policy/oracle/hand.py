@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from rtbench.action import BASE_SLICE, GRIPPER, MODE, REACH_HIGH, Mode, idle
 from rtbench.env.kitchen import Kitchen
 from rtbench.env.scene import ARM_AHEAD
-from rtbench.geometry import difference, pointing_down, rotate, wrap, yaw_of
+from rtbench.geometry import (
+    difference,
+    from_rotation_vector,
+    multiply,
+    pointing_down,
+    rotate,
+    wrap,
+    yaw_of,
+)
 from rtbench.world import Pose
 
 Array = NDArray[np.float64]
@@ -27,6 +35,10 @@ HAND_HALF = (0.034, 0.104)
 """Half thickness and half width (along the opening) of the hand [m]."""
 REACH = (0.30, 0.73)
 """Nearest and farthest place that the hand works at from the arm's axis [m]."""
+LEVEL = 0.5
+"""A hand that leans further does not point down [rad]."""
+PATH_STEPS = 12
+"""Steps in which a turn of the hand is tried out by inverse kinematics."""
 FOLDED = 0.34
 """Nearer than this to the arm's axis a low hand cannot be raised straight up [m]."""
 EASY_POSE = (0.55, 0.0, 1.12)
@@ -101,6 +113,26 @@ class View:
             return None
         way = min(ways, key=abs)
         return self.down(self.hand_yaw + float(np.clip(way, -TURN, TURN)))
+
+    def straightened(self, yaw: float) -> Array:
+        """World quaternion, pointing down, for a leaning hand: heading `yaw` if the arm gets there.
+
+        From a level hand the shortest turn may lead into limits of joints 5 and 6, and the arm folds.
+        """
+        if self.leaning < LEVEL:
+            return self.down(yaw)
+        arm, angles = self.env.arm, self.env.controller.angles
+        here, turned = arm.forward(angles)
+        headings = [yaw, *sorted(np.arange(12) * (math.pi / 6) - math.pi, key=lambda h: abs(wrap(h - yaw)))]
+        for heading in headings:
+            whole, at = difference(pointing_down(heading), turned), angles
+            for step in range(1, PATH_STEPS + 1):
+                turn = multiply(from_rotation_vector(step / PATH_STEPS * whole), turned)
+                solution = arm.solve(at, here, turn, iterations=5)
+                at = solution.angles
+            if solution.position_error < 0.01 and solution.rotation_error < 0.05:
+                return self.down(heading)
+        return self.down(yaw)
 
     def carried(self) -> str | None:
         """The object between the fingers, if any."""

@@ -91,7 +91,7 @@ def _push(view: View, name: str) -> _Push:
     radius = obj.width_at(float(obj.half[2]) - 0.03) / 2
     top = pose.position[:2] + axis[:2] * float(obj.half[2])
     start = np.array([*(top - (radius + RUN_UP) * direction), height])
-    return _Push(direction, start, view.down(_push_yaw(view, direction)), float(high[2]))
+    return _Push(direction, start, view.straightened(_push_yaw(view, direction)), float(high[2]))
 
 
 def _push_yaw(view: View, direction: Array) -> float:

@@ -21,7 +21,7 @@ from rtbench.policy.oracle.drawer import (
 )
 from rtbench.policy.oracle.drive import come_near, drive_to
 from rtbench.policy.oracle.grasp import reach_for
-from rtbench.policy.oracle.hand import View, move
+from rtbench.policy.oracle.hand import LEVEL, View, move
 from rtbench.policy.oracle.imagined import done
 from rtbench.policy.oracle.job import RELATIONS, Job, jobs_of, left_to_do
 from rtbench.policy.oracle.knock import knock_over
@@ -47,8 +47,6 @@ WIDE = 0.19
 """A drawer that is out this far is not drawn out further to reach in [m]."""
 AJAR = 0.03
 """A drawer that is out further than this is in the way of those below it [m]."""
-LEVEL = 0.5
-"""A hand that leans further does not point down [rad]."""
 STANDING = UPRIGHT * 0.8
 """What is carried upright leans less than this [rad]."""
 

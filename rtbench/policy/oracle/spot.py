@@ -21,8 +21,9 @@ from rtbench.world import Region
 
 Array = NDArray[np.float64]
 
-GAPS = (0.03, 0.045)
-"""Gaps left to the thing that something is put near [m]: half of what counts as near, or a little more."""
+GAPS = (0.03, 0.04)
+"""Gaps left to the thing that something is put near [m]: half of what counts as near, or a little more where
+that leaves more room. The spot is met to 12 mm."""
 EDGE = 0.012
 """Least distance from the counter's edge [m]."""
 ROOM = 0.012
@@ -74,27 +75,25 @@ def related_spot(view: View, name: str, relations: Goal, targets: Iterable[str])
     best, least = Spot(view.world.pose(name).position[:2], ground, yaw=view.hand_yaw), math.inf
     for yaw in (view.hand_yaw, *TURNS):
         turn = wrap(yaw - view.hand_yaw)
-        for cost, place in _ranked(view, name, _ring(view, name, near[0], turn), yaw, ground):
-            if cost + 0.02 * abs(turn) >= least:
-                break
-            if len(relations.leaves()) == 1 or _holds(view, name, relations, place, SURE[0]):
-                best, least = Spot(place, ground, yaw=yaw), cost + 0.02 * abs(turn)
-                break
+        for gap in GAPS:
+            extra = 0.02 * abs(turn) + 3 * (gap - GAPS[0])
+            for cost, place in _ranked(view, name, _ring(view, name, near[0], turn, gap), yaw, ground):
+                if cost + extra >= least:
+                    break
+                if len(relations.leaves()) == 1 or _holds(view, name, relations, place, SURE[0]):
+                    best, least = Spot(place, ground, yaw=yaw), cost + extra
+                    break
     return best
 
 
-def _ring(view: View, name: str, target: str, turn: float) -> list[Array]:
-    """Places round a target, at the gap that is left to it, for an object turned by so much [rad]."""
+def _ring(view: View, name: str, target: str, turn: float, gap: float) -> list[Array]:
+    """Places round a target, with that gap to it [m], for an object turned by so much [rad]."""
     low, high = view.world.box(target)
     middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
     own = _turned_half(view, name, turn)
     angles = np.arange(24) * (2 * math.pi / 24)
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return [
-        middle + (float(np.hypot(*(half * d)) + np.hypot(*(own * d))) + gap) * d
-        for d in directions
-        for gap in GAPS
-    ]
+    return [middle + (float(np.hypot(*(half * d)) + np.hypot(*(own * d))) + gap) * d for d in directions]
 
 
 def _holds(view: View, name: str, relations: Goal, place: Array, margin: float) -> bool:

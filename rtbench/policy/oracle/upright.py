@@ -184,7 +184,7 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
     now = math.atan2(heading[1], heading[0])
     options = []
     for spot in _stand_spots(view, name):
-        bearing, blocking = _bearing(view, spot), 4 * _blocking(view, name, spot)
+        bearing, blocking = _bearing(view, spot), 10 * _blocking(view, name, spot)
         for offset in HEADINGS * (1 if rotate(current, [1.0, 0.0, 0.0])[2] > 0 else -1):
             wanted = float(view.base[2]) + bearing + math.radians(offset)
             quaternion = multiply(about_z(wrap(wanted - now)), current)
