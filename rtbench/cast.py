@@ -104,7 +104,7 @@ class _Cast:
         skill = self.skill
         own = tuple(player for player in cast.values() if player in self.objects)
         goal = _bind(skill.tree, cast)
-        predicate.check_goal(goal, self._kinds(own), where=skill.where)
+        predicate.check_goal(goal, self._kinds(own), where=skill.where, roles=skill.roles)
         words = {role: self._words(player) for role, player in cast.items()}
         return Task(
             id=self._id(cast),
