@@ -1,6 +1,6 @@
 """How long listing takes: all suites read, expanded and drawn in full, in a fresh interpreter.
 
-    .venv/bin/python benchmarks/listing.py [--rounds 5] [--json FILE]
+.venv/bin/python benchmarks/listing.py [--rounds 5] [--json FILE]
 """
 
 from __future__ import annotations
