@@ -189,8 +189,10 @@ def home(task: Task, extra: Sequence[Path] = ()) -> Suite:
     entries = load_suite_entries(extra)
     # Novel and emergent suites play some seen tasks too, but only in a few words or before new backgrounds.
     names = sorted(entries, key=lambda name: entries[name].split != "seen")
-    found = [load_suite(name, extra) for name in names]
-    for suite in found:
+    known: list[str] = []
+    for name in names:
+        suite = load_suite(name, extra)
         if suite.axis_of(task):
             return suite
-    raise UnknownNameError("task of a suite", task.id, [t.id for suite in found for t in suite.tasks()])
+        known += [other.id for other in suite.tasks()]
+    raise UnknownNameError("task of a suite", task.id, known)

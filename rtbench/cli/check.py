@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +62,7 @@ def tasks(
     library, origins = load_library(roots), load_origins(roots)
     suites = [load_suite(name, roots) for name in suite or load_suite_entries(roots)]
     report = inspect(library, suites, origins)
-    findings = [*report.findings, *_played(roots, suites, play)]
+    findings = [*report.findings, *_played(roots, suites, origins, play)]
     if as_json:
         print_rows([asdict(finding) for finding in findings], {}, as_json=True)
     else:
@@ -79,11 +79,13 @@ def tasks(
         raise typer.Exit(Exit.USAGE)
 
 
-def _played(roots: Sequence[Path], suites: Sequence[Suite], count: int | None) -> list[Finding]:
+def _played(
+    roots: Sequence[Path], suites: Sequence[Suite], origins: Mapping[str, str], count: int | None
+) -> list[Finding]:
     """What shows only in the simulator: of the user's own tasks, in a suite or not; of all for a number."""
     if count == 0 or (count is None and not roots):
         return []
-    from rtbench.catalogue import load_origins, load_suite, load_tasks
+    from rtbench.catalogue import load_suite, load_tasks
 
     ours, default = load_tasks(), load_suite(SEEN, roots)
     chosen = {name: (task, default) for name, task in load_tasks(roots).items() if name not in ours}
@@ -96,6 +98,6 @@ def _played(roots: Sequence[Path], suites: Sequence[Suite], count: int | None) -
 
     kitchen = Kitchen(cameras=(), content=tuple(roots))
     try:
-        return list(play(chosen.values(), load_origins(roots), kitchen, count or 1))
+        return list(play(chosen.values(), origins, kitchen, count or 1))
     finally:
         kitchen.close()

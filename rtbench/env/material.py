@@ -44,18 +44,22 @@ def surface_of(name: str) -> str:
     return head if slash and head in SURFACES else ""
 
 
+def add_texture(spec: mujoco.MjSpec, name: str, pixels: label.Pixels) -> None:
+    """Add a picture uint8[h, w, 3], RGB, row 0 at v = 1, to a model under construction."""
+    texture = spec.add_texture(
+        name=name,
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+        nchannel=3,
+    )
+    texture.data = pixels.tobytes()
+
+
 def add_materials(world: mujoco.MjSpec) -> None:
     """Add all textures, and a material for each kind of surface, to a model under construction."""
     for name in sorted(label.TEXTURES):
-        pixels = label.texture(name)
-        texture = world.add_texture(
-            name=name,
-            type=mujoco.mjtTexture.mjTEXTURE_2D,
-            height=pixels.shape[0],
-            width=pixels.shape[1],
-            nchannel=3,
-        )
-        texture.data = pixels.tobytes()
+        add_texture(world, name, label.texture(name))
         for surface, repeat in _REPEATS.items():
             made = world.add_material(
                 name=material(surface, name),

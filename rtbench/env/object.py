@@ -22,8 +22,8 @@ from rtbench.content import Entry, read_folder
 from rtbench.env import shape
 from rtbench.env.assembly import MOST_PARTS, Assembly, PartSpec, assemble
 from rtbench.env.label import LabelSpec, paint
-from rtbench.env.primitive import BOWL_FLOOR, PRIMITIVES, Primitive, bowl_cavity, width
-from rtbench.env.primitive import Cavity as Cavity  # noqa: PLC0414 - part of what this module offers
+from rtbench.env.material import add_texture
+from rtbench.env.primitive import BOWL_FLOOR, PRIMITIVES, Cavity, Primitive, bowl_cavity, width
 from rtbench.env.shape import Layout, Mesh
 
 FOLDER = "envs/objects"
@@ -334,13 +334,6 @@ def _add_look(spec: mujoco.MjSpec, name: str, form: Mesh, pixels: NDArray[np.uin
         usertexcoord=np.abs(form.texcoords - (0, 1)).ravel(),  # MuJoCo counts v from the first row down
         inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,  # not used: the body's own is explicit
     )
-    image = spec.add_texture(
-        name=name,
-        type=mujoco.mjtTexture.mjTEXTURE_2D,
-        width=pixels.shape[1],
-        height=pixels.shape[0],
-        nchannel=3,
-    )
-    image.data = pixels.tobytes()
+    add_texture(spec, name, pixels)
     material = spec.add_material(name=name, specular=0.1, shininess=0.2)
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from rtbench.env.fixture import SinkSpec
 from rtbench.env.footprint import Disc, cover, overhang, shortage
-from rtbench.env.object import Cavity, ObjectSpec
+from rtbench.env.object import ObjectSpec
+from rtbench.env.primitive import Cavity
 from rtbench.env.scene import ARM_TO_COUNTER, HEAD_CAMERA, HEAD_TARGET, Rectangle, Scene
 from rtbench.env.visibility import Cylinder, Sight, share_behind
 from rtbench.errors import PlacementError

@@ -60,8 +60,6 @@ HAND_ROOM = 0.08
 """Room left beside them [m]."""
 CHECKED = 20
 """So many of the best places are tried out by inverse kinematics; from the easy pose, all."""
-PRESSING = 0.012
-"""A hand this far above where it is sent stands on something [m]."""
 DROPPED = 0.05
 """A can that falls less far stays upright [m]."""
 
@@ -94,8 +92,7 @@ def stand_up(view: View, name: str) -> Array | None:
 
 def _set_down(view: View, name: str, axis: Array, lift: float) -> Array:
     """One step of bringing an upright object over its place and down, and of letting go."""
-    pressing = view.env.controller.position[2] < view.hand.position[2] - PRESSING
-    if pressing and 0.03 <= lift < DROPPED:  # the forearm stands on something: it drops, and stands
+    if view.pressing and 0.03 <= lift < DROPPED:  # the forearm stands on something: it drops, and stands
         return stay(view, view.opening + 0.022)
     if lift < 0.03:
         blocked = lift < 0.025 and bool(view.world.bumping())
