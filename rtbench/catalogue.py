@@ -5,7 +5,10 @@ The simulator is not needed, and not imported, to list tasks or to draw up episo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -137,6 +140,34 @@ def load_task(name: str, extra: Sequence[Path] = ()) -> Task:
     if name in by_gym_id:
         return by_gym_id[name]
     raise UnknownNameError("task", name, by_gym_id if name.startswith("rtbench/") else tasks)
+
+
+def task_hashes(names: Iterable[str], extra: Sequence[Path] = ()) -> dict[str, str]:
+    """By task: 12 hex digits of what makes it the task that it is, so that only equal ones are compared.
+
+    That is its goal, start, horizon and objects, with all that the files say of these objects and of the
+    scene but for words. What else is in an episode shows in the hash of its settled state. Tasks that there
+    are not, such as those of another environment, are left out.
+    """
+    known = load_tasks(extra)
+    objects, scenes = content.read_plain(OBJECTS, extra), content.read_plain(SCENES, extra)
+    return {
+        name: _hash(
+            {
+                "goal": asdict(task.goal),
+                "start": asdict(task.start),
+                "horizon": task.horizon,
+                "scene": scenes[task.scene],
+                "objects": {o: {**objects[o], "names": ()} for o in task.present},
+            }
+        )
+        for name in names
+        if (task := known.get(name))
+    }
+
+
+def _hash(plain: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def load_suite_entries(extra: Sequence[Path] = ()) -> dict[str, SuiteEntry]:

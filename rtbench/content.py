@@ -147,6 +147,12 @@ def read_folder(folder: str, model: type[M], extra: Sequence[Path] = ()) -> dict
     return dict(_read(tuple(map(_stamp, files)), model))
 
 
+def read_plain(folder: str, extra: Sequence[Path] = ()) -> dict[str, dict[str, Any]]:
+    """All entries of a folder as they stand in their files, for hashing; `read_folder` has checked them."""
+    files = [path for root in roots(extra) for path in sorted((root / folder).glob("*.yaml"))]
+    return {name: fields for path in files for name, fields in _parse(_stamp(path)).items()}
+
+
 def read_file(path: Path, model: type[M]) -> dict[str, M]:
     """All entries of one YAML file, by name; rules and errors are those of `read_folder`."""
     if not path.is_file():

@@ -20,6 +20,8 @@ from rtbench.task import Task
 
 SEEN, NOVEL, LEFT_OUT = "seen", "novel", "left_out"
 """Splits derived here; suites have 'emergent' too."""
+Novelties = Mapping[str, Sequence[str]]
+"""What is new to the policy, by episode key; an episode that is not in it holds nothing new."""
 
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 """BCP 47."""
@@ -201,6 +203,22 @@ def split_of(episode: Episode, novelties: Sequence[str] | None, *, reference: bo
     if novelties:
         return NOVEL if episode.split == SEEN else episode.split
     return SEEN if episode.split == SEEN or reference else LEFT_OUT
+
+
+def splits_of(episodes: Mapping[str, Episode], novelties: Novelties | None) -> dict[str, str]:
+    """By key: the split that each episode of a run counts under for the policy; see `split_of`.
+
+    Args:
+        episodes: All of the run by key: some may be what others perturb.
+        novelties: None where the policy's card says nothing of its training.
+    """
+    if novelties is None:
+        return {key: split_of(episode, None) for key, episode in episodes.items()}
+    references = {episode.twin for episode in episodes.values() if not episode.arm}
+    return {
+        key: split_of(episode, novelties.get(key, ()), reference=key in references)
+        for key, episode in episodes.items()
+    }
 
 
 def _check(kind: str, names: Sequence[str], known: Collection[str], where: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rtbench.errors import RunError
-from rtbench.record import Reading, Record, repair
+from rtbench.lines import Reading
+from rtbench.record import Record, repair
 
 RUN, EPISODES, SUMMARY, VIDEOS = "run.json", "episodes.jsonl", "summary.json", "videos"
 
@@ -53,7 +54,7 @@ class RunFolder:
             RunError: it cannot be written, is damaged, or another process is writing to it.
         """
         self.path = path
-        self.reading = Reading(())
+        self.reading: Reading[Record] = Reading(())
         self._file = -1
         try:
             path.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shlex
@@ -18,6 +19,8 @@ PACKAGES = (
     "transformers",
 )  # fmt: skip
 """Packages whose versions may change a result."""
+DECIDING = ("action", "geometry", "latency", "predicate", "rollout", "seeding", "task", "world")
+"""Modules that, with all of env/ and policy/, decide what happens in an episode."""
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,6 +33,23 @@ def session() -> dict[str, Any]:
         "packages": packages(),
         "machine": machine(),
     }
+
+
+@lru_cache(maxsize=1)
+def code_hash() -> str:
+    """12 hex digits: SHA-256 of the code that decides what happens in an episode.
+
+    Two states of a checkout call themselves by one version; a run is not continued with other code than it
+    was begun with, and a comparison says where they differ.
+    """
+    package = Path(__file__).resolve().parent
+    files = [package / f"{name}.py" for name in DECIDING]
+    files += [path for folder in ("env", "policy") for path in (package / folder).rglob("*.py")]
+    total = hashlib.sha256()
+    for path in sorted(files):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(package).as_posix()}\0{digest}\n".encode())
+    return total.hexdigest()[:12]
 
 
 @lru_cache(maxsize=1)

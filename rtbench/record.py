@@ -11,21 +11,19 @@ from __future__ import annotations
 import base64
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.action import SIZE
 from rtbench.errors import RunError
 from rtbench.fault import Fault
+from rtbench.lines import SCHEMA, Reading, check, read_lines
 from rtbench.rollout import HASH_DIGITS, EpisodeResult
 from rtbench.spec import Episode, Outcome
-
-SCHEMA = 1
-"""Version of the record's form. A reader refuses newer ones."""
 
 
 @dataclass(frozen=True)
@@ -123,50 +121,40 @@ def of_fault(episode: Episode, convention: str, fault: Fault, tokens: list[list[
     return Record(episode, convention, error=fault, tokens=bytes(t for row in rows for t in row))
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What a file of records held."""
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    """A record as it is written."""
 
-    records: tuple[Record, ...]
-    """First record of each key, in order of the file."""
-    notes: tuple[str, ...] = ()
-    """What was odd, in sentences: a line cut off, keys that occur twice."""
-    cut: bytes = b""
-    """Bytes of a last line that was cut off."""
+    schema: int
+    key: str
+    episode: Episode
+    convention: str
+    outcome: Outcome | None
+    error: Fault | None
+    tokens: bytes
+    hashes: str
+    final_hash: str
+    fingerprint: dict[str, str]
+    times: Times
+    simulated_s: float
+    true_at_reset: bool
+    video: str | None
 
 
-def read_records(path: Path) -> Reading:
+_FIELDS = tuple(field.name for field in fields(Record))
+_DECODER = msgspec.json.Decoder(_Line)
+
+
+def read_records(path: Path) -> Reading[Record]:
     """Read `episodes.jsonl`; changes nothing.
 
     Raises:
-        RunError: no such file, a line that is damaged (other than a last one cut off), or a newer schema.
+        RunError: no such file, or a line that is damaged (other than a last one cut off).
+        SchemaError: another schema.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}.") from None
-    lines = data.split(b"\n")
-    rest = lines.pop()
-    records: dict[str, Record] = {}
-    notes: list[str] = []
-    cut = b""
-    if rest:
-        # A line without its newline may still be whole: the newline alone was lost.
-        if _is_json(rest):
-            lines.append(rest)
-        else:
-            cut = rest
-            notes.append(f"{path}: the last line was cut off after {len(rest)} bytes; that episode is lost.")
-    for number, line in enumerate(lines, start=1):
-        record = _parse(path, number, line)
-        if record.key in records:
-            notes.append(f"{path}, line {number}: {record.key} occurs again; the first record counts.")
-        else:
-            records[record.key] = record
-    return Reading(tuple(records.values()), tuple(notes), cut)
+    return read_lines(path, _parse)
 
 
-def repair(path: Path) -> Reading:
+def repair(path: Path) -> Reading[Record]:
     """Read `episodes.jsonl` and make it fit to be appended to.
 
     A last line cut off is moved to the side file `episodes.jsonl.cut`; a lost newline is added.
@@ -192,47 +180,9 @@ def _ms(seconds: list[float]) -> tuple[float, ...]:
     return tuple(round(1000 * s, 3) for s in seconds)
 
 
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
-def _parse(path: Path, number: int, line: bytes) -> Record:
-    place = f"{path}, line {number}"
-    try:
-        data: dict[str, Any] = json.loads(line)
-        schema = data.pop("schema")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        remedy = "remove the line (its episode is then run again) or start in another folder with --out."
-        raise RunError(f"{place}: not a record; the file is damaged: {remedy}") from None
-    if schema != SCHEMA:
-        newer = "update rtbench to read it" if isinstance(schema, int) and schema > SCHEMA else "not known"
-        raise RunError(f"{place}: written in schema {schema}, this rtbench reads {SCHEMA}; {newer}.")
-    try:
-        return _record(data)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"missing {error}" if isinstance(error, KeyError) else error
-        raise RunError(f"{place}: not a usable record: {reason}.") from None
-
-
-def _record(data: dict[str, Any]) -> Record:
-    key = data.pop("key")
-    times = data.pop("times")
-    reset = times.pop("reset")
-    outcome, error = data.pop("outcome"), data.pop("error")
-    if (outcome is None) == (error is None):
+def _parse(text: bytes) -> Record:
+    line = _DECODER.decode(text)
+    check(line.schema, line.key, line.episode)
+    if (line.outcome is None) == (line.error is None):
         raise ValueError("exactly one of 'outcome' and 'error' must be there")
-    record = Record(
-        episode=Episode.from_dict(data.pop("episode")),
-        outcome=outcome and Outcome(**outcome),
-        error=error and Fault(**error),
-        tokens=base64.b64decode(data.pop("tokens"), validate=True),
-        times=Times(reset, **{name: tuple(ms) for name, ms in times.items()}),
-        **data,
-    )
-    if record.key != key:
-        raise ValueError(f"its key is {key}, but its episode's is {record.key}")
-    return record
+    return Record(**{name: getattr(line, name) for name in _FIELDS})

@@ -59,6 +59,10 @@ class EpisodeEnv(Protocol):
         """Counts since `begin`: wrong_object, dropped, collision, out_of_reach, clipped, mode_switch."""
         ...
 
+    def touched(self) -> str:
+        """The object that the robot touched first; '' for none."""
+        ...
+
     def fingerprint(self) -> dict[str, str]:
         """Hashes of the settled state ('state') and, where one was rendered, of the first frame."""
         ...
@@ -238,7 +242,7 @@ class _GoalWatch:
         env = self._env
         end = env.success()
         now = env.leaves()
-        events = env.events()
+        events, touched = env.events(), env.touched()
         termination = self._termination(end)
         return Outcome(
             ever=self._ever,
@@ -249,6 +253,7 @@ class _GoalWatch:
             progress=sum(now.values()) / len(now) if now else float(end),
             subgoals=self._leaves,
             events=events,
+            touched=touched,
         )
 
     def _termination(self, end: bool) -> str:

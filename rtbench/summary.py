@@ -7,19 +7,18 @@ and, for the cautious, the rate that counts errors as failures.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from rtbench.exposure import LEFT_OUT, split_of
-from rtbench.record import SCHEMA, Record
+from rtbench.exposure import LEFT_OUT, Novelties, splits_of
+from rtbench.lines import SCHEMA
+from rtbench.record import Record
 from rtbench.spec import Outcome
 from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson
 from rtbench.timing import hz
 
 TERMINATIONS = ("on_time", "early", "late", "missing")
 CONFIDENCE = 0.95
-Novelties = Mapping[str, Sequence[str]]
-"""What is new to the policy, by episode key; an episode that is not in it holds nothing new."""
 
 
 def summarise(
@@ -38,7 +37,7 @@ def summarise(
     training makes no test of what they are to test; 'left_out' has these.
     """
     by_skill = _by(records, lambda record: record.episode.skill)
-    splits = splits_of(records, novelties)
+    splits = splits_of({record.key: record.episode for record in records}, novelties)
     left_out = [record for record in records if splits[record.key] == LEFT_OUT]
     counted = [record for record in records if splits[record.key] != LEFT_OUT]
     skills = {skill: group(found) for skill, found in by_skill.items()}
@@ -56,20 +55,6 @@ def summarise(
         "left_out": group(left_out),
         "drops": drops(records, counted),
         "hz": hz(records, control_hz),
-    }
-
-
-def splits_of(records: Iterable[Record], novelties: Novelties | None) -> dict[str, str]:
-    """By key: the split that each episode counts under for the policy; see `rtbench.exposure.split_of`."""
-    episodes = [record.episode for record in records]
-    references = {episode.twin for episode in episodes if not episode.arm}
-    return {
-        episode.key: split_of(
-            episode,
-            None if novelties is None else novelties.get(episode.key, ()),
-            reference=episode.key in references,
-        )
-        for episode in episodes
     }
 
 

@@ -79,6 +79,9 @@ class FakeEnv:
     def leaves(self) -> dict[str, bool]:
         return {"begun(cart)": self.x > 0.3, "beyond(cart)": self.x > MARK}
 
+    def touched(self) -> str:
+        return "cart" if self.step else ""
+
     def events(self) -> dict[str, int]:
         return {"clipped": int(self.clipped), "dropped": 0}
 

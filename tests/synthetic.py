@@ -38,7 +38,7 @@ def record(
     of: Episode, success: bool | None, *, steps: int = 12, ms: float = 8.0, image: str = "", state: str = ""
 ) -> Record:
     """A record; success None is an error. Fingerprints follow from the episode unless they are given."""
-    fingerprint = {"state": state or of.key, **({"image": image} if image else {})}
+    fingerprint = {"state": state or of.key, **({"frame": image} if image else {})}
     if success is None:
         return Record(of, "rtbench", error=Fault("policy", "RuntimeError: made up"), fingerprint=fingerprint)
     outcome = Outcome(
@@ -55,10 +55,10 @@ def record(
     )  # fmt: skip
 
 
-def rated(chosen: Sequence[Episode], rate: float, seed: int = 0) -> list[Record]:
-    """Records that succeed at random."""
+def rated(chosen: Sequence[Episode], rate: float, seed: int = 0, **how: Any) -> list[Record]:
+    """Records that succeed at random; `how` is for `record`."""
     draws = np.random.default_rng(seed).random(len(chosen)) < rate
-    return [record(one, bool(success)) for one, success in zip(chosen, draws, strict=True)]
+    return [record(one, bool(success), **how) for one, success in zip(chosen, draws, strict=True)]
 
 
 def meta(policy: str, suite: str, planned: int, **changes: Any) -> dict[str, Any]:

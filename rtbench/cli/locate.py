@@ -14,6 +14,7 @@ from rtbench.folder import RUN
 if TYPE_CHECKING:
     from rtbench.record import Record
     from rtbench.result import Run
+    from rtbench.scores import Scores
 
 _HEX = re.compile(r"[0-9a-f]{4,16}")
 """What may be the beginning of a run's id (12 digits) or an episode's key (16)."""
@@ -65,14 +66,34 @@ def run_folder(text: str, out: Path) -> Path | None:
 
 
 def find_run(text: str, out: Path) -> Run:
-    """The run of that folder or id.
+    """The run of that folder or id; see `find_folder`.
 
     Raises:
-        UnknownNameError: no such run.
-        RunError: it cannot be read, or several are meant.
+        RunError: it cannot be read.
     """
     from rtbench.result import load_run
 
+    return load_run(find_folder(text, out))
+
+
+def find_scores(text: str, out: Path) -> Scores:
+    """What the run of that folder or id scored; see `find_folder`.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    from rtbench.scores import load_scores
+
+    return load_scores(find_folder(text, out))
+
+
+def find_folder(text: str, out: Path) -> Path:
+    """The folder of a run: itself, or an id or the beginning of one below `out`.
+
+    Raises:
+        UnknownNameError: no such run.
+        RunError: several are meant, or none in a folder.
+    """
     folder = run_folder(text, out)
     if folder is None:
         path = Path(text)
@@ -81,7 +102,7 @@ def find_run(text: str, out: Path) -> Run:
             hint = f" Runs in it: {_some(inside)}." if inside else ""
             raise RunError(f"{text}: not the folder of a run: it has no {RUN}.{hint}")
         raise UnknownNameError("run", text, map(str, run_folders(out)))
-    return load_run(folder)
+    return folder
 
 
 def find_episode(text: str, out: Path) -> Found:

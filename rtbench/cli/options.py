@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Rule(StrEnum):
+    """What counts as a success."""
+
+    SUCCESS = "success"
+    EVER = "ever"
+    HELD = "held"
+
 
 Content = Annotated[
     list[Path] | None,
@@ -25,3 +35,8 @@ Jobs = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Partial = Annotated[
+    bool, typer.Option("--allow-partial", help="Leave out episodes that differ, instead of refusing.")
+]
+Rules = Annotated[Rule, typer.Option("--rule", help="What counts as a success.")]
+Only = Annotated[str, typer.Option(metavar="NAME", help="Only the episodes of this one.", show_default=False)]

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 EXAMPLE = "Example:  rtbench verify runs/oracle/seen/0123456789ab --sample 20"
 
 
-class NotComparableError(RunError):
-    """The run comes from another simulator."""
-
-    exit_code = Exit.NOT_COMPARABLE
-
-
 def verify(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run, or the beginning of its id.")],
     *,
@@ -45,6 +39,7 @@ def verify(
     from rtbench.cli import stage
     from rtbench.cli.console import console, note
     from rtbench.cli.locate import find_run
+    from rtbench.comparable import NotComparableError
 
     recorded = find_run(run, out)
     roots = content or []

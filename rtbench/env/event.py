@@ -35,6 +35,8 @@ class EventCounter:
         )
         self._counts = dict.fromkeys(EVENTS, 0)
         self._touched: frozenset[str] = frozenset()
+        self.first_touched = ""
+        """The object touched first, the task's own where several are in one step; '' for none."""
         self._bumping: frozenset[str] = frozenset()
         self._held: dict[str, float] = {}
         self._resting: set[str] = set()
@@ -46,6 +48,8 @@ class EventCounter:
         """Look at the world after a control step."""
         touched = frozenset(self._world.touched() & set(self._world.names()))
         self._counts["wrong_object"] += len(touched - self._touched - self._targets)
+        if touched and not self.first_touched:
+            self.first_touched = min(touched, key=lambda name: (name not in self._targets, name))
         self._touched = touched
         bumping = self._world.bumping()
         self._counts["collision"] += len(bumping - self._bumping)

@@ -168,6 +168,10 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         """Counts since `begin`; see `rtbench.env.event`."""
         return self._events.counts()
 
+    def touched(self) -> str:
+        """The object that the robot touched first since `begin`; '' for none."""
+        return self._events.first_touched
+
     def fingerprint(self) -> dict[str, str]:
         """Hash of the settled state, and of the first head image where one was rendered."""
         return dict(self._first)
