@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check clean
+.PHONY: help run test check results tables clean
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -20,6 +20,8 @@ help:
 	@echo "make run    set up, and let the oracle play the suite 'seen'"
 	@echo "make test   set up, and run the tests"
 	@echo "make check  lint, types, layers and tests"
+	@echo "make results  play the reference runs anew, a quarter of an hour, and make their tables"
+	@echo "make tables   make the tables of the reference runs"
 	@echo "make clean  remove the environment and all caches of tools"
 
 run: $(VENV)/.installed
@@ -38,6 +40,21 @@ check: $(VENV)/.installed-dev
 	@if timeout 120 $(BIN)/pyright --version >/dev/null 2>&1; then $(BIN)/pyright; \
 	else echo "pyright: left out, it cannot start here (it needs Node, or network to fetch it)"; fi
 	$(MAKE) test
+
+# Rounds are chosen for some 230 episodes a suite.
+results: $(VENV)/.installed
+	rm -rf results/reference
+	for policy in noop random oracle; do \
+	for suite in seen:20 novel:3 emergent:2; do \
+	$(BIN)/rtbench run --policy $$policy --suite $${suite%:*} --rounds $${suite#*:} --out results/reference; \
+	done; done
+	$(MAKE) tables
+
+tables: $(VENV)/.installed
+	for by in split skill axis; do \
+	$(BIN)/rtbench table results/reference --by $$by --output results/tables/$$by.md; done
+	$(BIN)/rtbench table results/reference --by split --output results/tables/split.tex
+	$(BIN)/rtbench table results/reference --by axis --output results/tables/axis.csv
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,6 +4,7 @@
     run = rtbench.evaluate("oracle", "seen")      # play a suite, get the results
     run = rtbench.load_run("runs/oracle/seen/ID")  # or read them back
     run.frame                                      # one row an episode
+    rtbench.compare([base.path, run.path])         # paired differences, tests and flips
     env = rtbench.make("pick/coke_can-v0")         # a gymnasium environment
 
 Names are imported when they are first used, so that `import rtbench` costs next to nothing. It also makes the
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rtbench import registration
 
 if TYPE_CHECKING:
+    from rtbench.comparison.contrast import Comparison, compare
     from rtbench.evaluate import Options, evaluate
     from rtbench.registration import make
     from rtbench.result import Run, load_run
@@ -27,12 +29,24 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["Episode", "Options", "Run", "__version__", "evaluate", "load_run", "make"]
+__all__ = [
+    "Comparison",
+    "Episode",
+    "Options",
+    "Run",
+    "__version__",
+    "compare",
+    "evaluate",
+    "load_run",
+    "make",
+]
 
 _HOMES = {
+    "Comparison": "rtbench.comparison.contrast",
     "Episode": "rtbench.spec",
     "Options": "rtbench.evaluate",
     "Run": "rtbench.result",
+    "compare": "rtbench.comparison.contrast",
     "evaluate": "rtbench.evaluate",
     "load_run": "rtbench.result",
     "make": "rtbench.registration",

@@ -20,6 +20,7 @@ class Exit(IntEnum):
     INCONCLUSIVE = 3
     NOT_COMPARABLE = 4
     TOO_MANY_ERRORS = 5
+    CRASH = 70
     WATCHDOG = 124
     INTERRUPTED = 130
 

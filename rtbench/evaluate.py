@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import rtbench.policy.card as policies
 from rtbench import gl
@@ -18,12 +16,14 @@ from rtbench.desk import Desk
 from rtbench.errors import PolicyError, RunError
 from rtbench.exposure import Exposure
 from rtbench.folder import RUN, SUMMARY, RunFolder, read_json, write_json
+from rtbench.identity import episodes_hash, run_id
 from rtbench.latency import NO_LATENCY, Latency, Pace
+from rtbench.lines import SCHEMA
 from rtbench.messages import EnvSettings, Hello
 from rtbench.policy.base import Card, Policy
 from rtbench.progress import Reporter, Silent
-from rtbench.provenance import packages, session
-from rtbench.record import SCHEMA
+from rtbench.provenance import code_hash, packages, session
+from rtbench.record import Record
 from rtbench.result import Run, load_run
 from rtbench.runner import Limits, Plan, Runner
 from rtbench.spec import Episode
@@ -31,12 +31,27 @@ from rtbench.spec import Episode
 FACTORY = "rtbench.env.kitchen:make_worker_env"
 """Makes the environment of a worker from its `EnvSettings`."""
 VIDEOS = ("none", "fail", "all")
-RUN_ID_DIGITS = 12
+
+
+class Judge(Protocol):
+    """Looks at the records of a run, and may end it before its list does; see `rtbench.comparison.until`."""
+
+    def begin(self, meta: Mapping[str, Any]) -> None:
+        """Refuse, by an error, a run that cannot be judged; `meta` is its run.json. Nothing is played yet."""
+        ...
+
+    def add(self, record: Record) -> bool:
+        """Whether the records so far are enough. They come in any order, earlier sessions' first."""
+        ...
+
+    def decision(self) -> dict[str, Any] | None:
+        """What is to stand in run.json of a run that has ended."""
+        ...
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to play, beside what. The first seven decide results and are part of the run's id."""
+    """How to play, beside what. The first eight decide results and are part of the run's id."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Override arguments of the policy's card."""
@@ -52,12 +67,17 @@ class Options:
     """The user's content roots."""
     factory: str = FACTORY
     """What makes the environment."""
+    repeat: int = 0
+    """Which of several runs of the same episodes this is: each gives the policy other seeds."""
     video: str = "none"
     """none, fail, all, or the number of episodes at the head of the list that get one."""
     limits: Limits = field(default_factory=Limits)
     """When to give up."""
     reporter: Reporter = field(default_factory=Silent)
     """Told of the course; `rtbench.progress.Display` shows it."""
+    judge: Judge | None = None
+    """Ends the run when it has seen enough. Records are then written in the order of the list, so that the
+    file holds a beginning of it, whatever the number of workers."""
 
 
 def evaluate(
@@ -96,7 +116,9 @@ def evaluate(
         control_hz=options.control_hz,
     )
     meta = _meta(player, chosen, settings, options)
-    meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, exposure)}
+    meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, exposure), "tasks": _tasks(chosen, options)}
+    if options.judge:
+        options.judge.begin(meta)
     folder = RunFolder(Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"])
     try:
         _play(folder, meta, player, chosen, _Setting(settings, options, workers))
@@ -127,12 +149,14 @@ def _play(
     folder: RunFolder, meta: dict[str, Any], player: _Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
-    reporter = options.reporter
+    reporter, judge = options.reporter, options.judge
     for note in folder.reading.notes:
         reporter.say(note)
     done = {record.key for record in folder.reading.records}
     missing = tuple((i, e) for i, e in enumerate(chosen) if e.key not in done)
     reporter.begin(len(chosen), len(chosen) - len(missing))
+    if judge and any(judge.add(record) for record in folder.reading.records):
+        missing = ()
     meta = _with_sessions(folder, meta)
     write_json(folder.path / RUN, meta)
     needs = player.policy.needs
@@ -147,7 +171,8 @@ def _play(
         videos=str(folder.videos.resolve()),
     )
     workers = setting.workers or min(os.cpu_count() or 1, 8)
-    plan = Plan(missing, hello, max(1, min(workers, len(missing))), options.video, options.limits)
+    workers = max(1, min(workers, len(missing)))
+    plan = Plan(missing, hello, workers, options.video, options.limits, judge is not None, options.repeat)
 
     def note_environment(info: dict[str, str]) -> None:
         if meta["sessions"][-1].get("environment") != info:
@@ -158,10 +183,17 @@ def _play(
     if not privileged:
         spec = convention(setting.env.convention)
         desk = Desk(player.policy, spec, limit_s=options.limits.policy_s, renew=player.renew)
-    runner = Runner(plan, desk, sink=folder.append, reporter=reporter, on_ready=note_environment)
+
+    def keep(record: Record) -> bool:
+        folder.append(record)
+        return judge is not None and judge.add(record)
+
+    runner = Runner(plan, desk, sink=keep, reporter=reporter, on_ready=note_environment)
     try:
         if missing:
             runner.run()
+        if judge and (decision := judge.decision()):
+            write_json(folder.path / RUN, {**meta, "decision": decision})
     finally:
         # Half a run is worth a summary too.
         write_json(folder.path / SUMMARY, load_run(folder.path).summary)
@@ -208,30 +240,42 @@ def _meta(
 ) -> dict[str, Any]:
     """What run.json says of the run, whoever runs it and how often."""
     suites = {episode.suite for episode in chosen}
-    keys = hashlib.sha256(" ".join(sorted(e.key for e in chosen)).encode()).hexdigest()
-    # Where the user's content lies does not matter; what it says does, and is in the content hash.
-    shown = {**asdict(settings), "latency_ms": list(options.latency.milliseconds), "factory": options.factory}
-    del shown["content"]
     versions = packages()
-    decides = {
+    meta: dict[str, Any] = {
         "schema": SCHEMA,
         "policy": {"name": player.name, **player.identity},
         "suite": suites.pop() if len(suites) == 1 else "mixed",
-        "episodes_hash": keys,
+        "episodes_hash": episodes_hash(episode.key for episode in chosen),
         "content_hash": content_hash([Path(root) for root in options.content]),
-        "settings": shown,
-        "simulator": {name: versions[name] for name in ("rtbench", "mujoco") if name in versions},
+        "settings": {
+            **asdict(settings),
+            "latency_ms": list(options.latency.milliseconds),
+            "factory": options.factory,
+            "content": list(settings.content),
+        },
+        "simulator": {
+            **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions},
+            "code": code_hash(),
+        },
     }
+    if options.repeat:
+        meta["repeat"] = options.repeat
     try:
-        text = json.dumps(decides, sort_keys=True, allow_nan=False)
+        name = run_id(meta)
     except (TypeError, ValueError) as error:
         reason = f"its arguments must be plain values: {error}"
         raise PolicyError(f"policy {player.name}: {reason}") from None
-    run_id = hashlib.sha256(text.encode()).hexdigest()[:RUN_ID_DIGITS]
     card = policies.describe(player.card) if player.card else None
-    meta = {"id": run_id, **decides, "episodes": len(chosen), "card": card}
-    meta["settings"] = {**shown, "content": list(settings.content)}
-    return meta
+    return {"id": name, **meta, "episodes": len(chosen), "card": card}
+
+
+def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
+    """Hashes of the tasks, so that runs are compared where these are equal, whatever else has changed."""
+    if options.factory != FACTORY:
+        return {}
+    from rtbench.catalogue import task_hashes
+
+    return task_hashes({episode.task for episode in chosen}, [Path(root) for root in options.content])
 
 
 def _arm(chosen: Sequence[Episode]) -> str:

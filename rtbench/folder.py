@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rtbench.errors import RunError
-from rtbench.lines import Reading
+from rtbench.lines import SCHEMA, Reading, check_schema
 from rtbench.record import Record, repair
 
+_META = ("policy", "suite", "settings", "episodes")
+"""What no run.json is without."""
 RUN, EPISODES, SUMMARY, VIDEOS = "run.json", "episodes.jsonl", "summary.json", "videos"
 
 
@@ -42,6 +44,22 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path}: cannot be read: {error.strerror}; is this the folder of a run?") from None
     except ValueError as error:
         raise RunError(f"{path}: not valid JSON: {error}.") from None
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """What run.json says.
+
+    Raises:
+        RunError: no run there, or one whose run.json is damaged.
+        SchemaError: a run in a form that this rtbench does not read.
+    """
+    path = folder / RUN
+    meta = read_json(path)
+    missing = [key for key in _META if not isinstance(meta, dict) or key not in meta]
+    if missing:
+        raise RunError(f"{path}: not what a run writes: {', '.join(missing)} missing; play the run again.")
+    check_schema(str(path), meta.get("schema", SCHEMA))
+    return dict(meta)
 
 
 class RunFolder:

@@ -96,22 +96,27 @@ def _parsed(place: str, line: bytes, parse: Callable[[bytes], T]) -> T:
     try:
         return parse(line)
     except (ValueError, TypeError) as error:
-        _check_schema(place, line)
+        try:
+            schema = msgspec.json.decode(line, type=_Head).schema
+        except msgspec.DecodeError:
+            remedy = "remove the line (its episode is then run again) or start in another folder with --out."
+            raise RunError(f"{place}: not a record; the file is damaged: {remedy}") from None
+        check_schema(place, schema)
         raise RunError(f"{place}: not a usable record: {error}.") from None
 
 
-def _check_schema(place: str, line: bytes) -> None:
-    """Say it where the line is no record at all, or one of another schema."""
-    try:
-        schema = msgspec.json.decode(line, type=_Head).schema
-    except msgspec.DecodeError:
-        remedy = "remove the line (its episode is then run again) or start in another folder with --out."
-        raise RunError(f"{place}: not a record; the file is damaged: {remedy}") from None
-    if schema != SCHEMA:
-        older = isinstance(schema, int) and schema < SCHEMA
-        newer = isinstance(schema, int) and schema > SCHEMA
-        remedy = "update rtbench to read it" if newer else "play it again" if older else "not known"
-        raise SchemaError(f"{place}: written in schema {schema}, this rtbench reads {SCHEMA}; {remedy}.")
+def check_schema(place: str, schema: object) -> None:
+    """Refuse another schema.
+
+    Raises:
+        SchemaError: names the place and a remedy.
+    """
+    if schema == SCHEMA:
+        return
+    remedy = "not known"
+    if isinstance(schema, int):
+        remedy = "play it again" if schema < SCHEMA else "update rtbench to read it"
+    raise SchemaError(f"{place}: written in schema {schema}, this rtbench reads {SCHEMA}; {remedy}.")
 
 
 def _is_json(line: bytes) -> bool:

@@ -79,7 +79,7 @@ def machine() -> dict[str, Any]:
     """Platform, Python, processor and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
         "python": platform.python_version(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),

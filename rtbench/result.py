@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from rtbench.folder import EPISODES, RUN, read_json
+from rtbench.exposure import splits_of
+from rtbench.folder import EPISODES, read_meta
 from rtbench.record import Record, read_records
-from rtbench.stats import percentile
-from rtbench.summary import splits_of, summarise
+from rtbench.summary import summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,9 +41,13 @@ class Run:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """Counts, rates, intervals and control rates, overall and by skill; see `rtbench.summary`."""
+        """Counts, rates, intervals and control rates, overall and by skill; see `rtbench.summary`.
+
+        'decision' is why a run against a baseline has ended; see `rtbench.comparison.until`.
+        """
         planned, control_hz = int(self.meta["episodes"]), int(self.meta["settings"]["control_hz"])
-        return summarise(self.records, planned, control_hz, self.meta.get("novelties"))
+        found = summarise(self.records, planned, control_hz, self.meta.get("novelties"))
+        return {**found, "decision": self.meta.get("decision")}
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -55,7 +60,7 @@ class Run:
         """
         import pandas as pd
 
-        splits = splits_of(self.records, self.meta.get("novelties"))
+        splits = splits_of({r.key: r.episode for r in self.records}, self.meta.get("novelties"))
         ordered = sorted(self.records, key=lambda record: record.key)
         rows = pd.DataFrame([{**_row(record), "counts_as": splits[record.key]} for record in ordered])
         types = dict.fromkeys(("success", "ever", "end", "held"), "boolean")
@@ -72,7 +77,7 @@ def load_run(path: str | Path) -> Run:
         RunError: no run there, or a damaged one.
     """
     folder = Path(path)
-    meta = read_json(folder / RUN)
+    meta = read_meta(folder)
     reading = read_records(folder / EPISODES)
     return Run(folder, meta, reading.records, reading.notes)
 
@@ -86,7 +91,9 @@ def table(run: Run) -> Table:
     """A rich table of success by skill, axis and split, at most 80 columns wide."""
     summary = run.summary
     policy, suite, arm = run.meta["policy"]["name"], run.meta["suite"], run.meta.get("arm", "")
-    shown = _table(f"{policy} on {suite}{f', {arm} instructions' if arm else ''}", "skill")
+    again = run.meta.get("repeat", 0)
+    told = f"{f', {arm} instructions' if arm else ''}{f', repeat {again}' if again else ''}"
+    shown = _table(f"{policy} on {suite}{told}", "skill")
     for head in ("n", "err", "success", "95 % CI", "held", "ever", "steps"):
         shown.add_column(head, justify="right", no_wrap=True)
     _add_groups(shown, summary["skills"])
@@ -164,14 +171,30 @@ def caption(summary: dict[str, Any]) -> str:
             else (f"{trained} episodes that the card was trained on are")
         )
         lines.append(f"{what} left out of axes, splits and drops")
-    if not summary["complete"]:
+    if decision := summary.get("decision"):
+        lines += _decided(decision, summary["planned"])
+    elif not summary["complete"]:
         lines.append(f"unfinished: {overall['n']} of {summary['planned']} episodes")
     return "\n".join(lines)
 
 
+def _decided(decision: Mapping[str, Any], planned: int) -> list[str]:
+    """Why and where a run against a baseline has ended."""
+    after = decision["n"] + decision.get("left_out", 0)
+    where = f"stopped after {after} of" if after < planned else "ended after all"
+    lines = [f"{where} {planned} episodes: {decision['verdict']}"]
+    if decision["difference"] is not None:
+        difference, margin = 100 * decision["difference"], 100 * decision["margin"]
+        low, high = (100 * bound for bound in decision["interval"])
+        lines.append(
+            f"difference {difference:+.1f} points ({low:+.1f} to {high:+.1f} at any stop), margin {margin:g}"
+        )
+    return lines
+
+
 def _row(record: Record) -> dict[str, Any]:
-    episode, outcome = asdict(record.episode), record.outcome
-    judged = asdict(outcome) if outcome else {}
+    episode, outcome = vars(record.episode), record.outcome
+    judged = vars(outcome) if outcome else {}
     events = judged.get("events", {})
     blank = None if outcome is None else 0
     return {
@@ -185,12 +208,17 @@ def _row(record: Record) -> dict[str, Any]:
         "simulated_s": record.simulated_s,
         "error": record.error.kind if record.error else "",
         "error_message": record.error.message if record.error else "",
-        "policy_ms": percentile(record.times.policy, 0.5),
-        "env_ms": percentile(record.times.env, 0.5),
-        "loop_ms": percentile(record.times.loop, 0.5),
+        "policy_ms": _median(record.times.policy),
+        "env_ms": _median(record.times.env),
+        "loop_ms": _median(record.times.loop),
         "reset_ms": record.times.reset,
         "video": record.video or "",
     }
+
+
+def _median(values: Sequence[float]) -> float | None:
+    """Not `percentile`: NumPy takes 70 microseconds for a handful of numbers."""
+    return median(values) if values else None
 
 
 def _cells(name: str, group: dict[str, Any]) -> list[str]:

@@ -6,6 +6,8 @@ in which episodes end, or on errors in others.
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +22,7 @@ from rtbench.progress import Reporter
 from rtbench.record import Record, of_fault, of_result
 from rtbench.rollout import Decision
 from rtbench.spec import Episode
+from rtbench.turn import Turns
 
 TICK_S = 0.25
 """How long the runner sleeps when nobody speaks [s]."""
@@ -55,6 +58,9 @@ class Limits:
     """The run stops when more than this share of its episodes were errors ..."""
     error_least: int = 10
     """... once so many have ended."""
+    run_s: float = math.inf
+    """Seconds after which no episode is begun any more. Those begun are played to their end: to drop them
+    would be to drop the long ones."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,11 @@ class Plan:
     """none, fail, all, or the number of episodes at the head of the list that get one."""
     limits: Limits = Limits()
     """When to give up."""
+    in_order: bool = False
+    """Records count in the order of `episodes`, not in the order in which these end: needed by whoever
+    stops the run half-way; see `rtbench.turn`."""
+    repeat: int = 0
+    """Which of several runs of the same episodes this is; see `rtbench.policy.seed`."""
 
 
 class Runner:
@@ -78,14 +89,15 @@ class Runner:
 
     def __init__(
         self, plan: Plan, desk: Desk | None, *,
-        sink: Callable[[Record], None], reporter: Reporter, on_ready: Callable[[dict[str, str]], None],
+        sink: Callable[[Record], bool], reporter: Reporter, on_ready: Callable[[dict[str, str]], None],
     ) -> None:  # fmt: skip
         """Prepare a run; nothing is started.
 
         Args:
             plan: What to play.
             desk: The policy, or None where each worker has its own.
-            sink: Given each record as its episode ends.
+            sink: Given each record as its episode ends, or in order; says whether that is enough. Then the
+                run stops at once, and what else has been played or begun is dropped.
             reporter: Told of the course.
             on_ready: Given the environment's `info()` by each worker that starts.
         """
@@ -95,21 +107,27 @@ class Runner:
         self._reporter = reporter
         self._on_ready = on_ready
         self._crew = Crew(plan.hello)
-        self._queue = deque(Job(episode, number) for number, episode in plan.episodes)
+        self._fresh = deque(Job(episode, number) for number, episode in plan.episodes)
+        self._again = deque[Job]()
+        self._turns = Turns(episode.key for _, episode in plan.episodes) if plan.in_order else None
+        self._enough = False
         self._ended = 0
         self._faults: Counter[str] = Counter()
         self._stillborn = 0
 
     def run(self) -> None:
-        """Play until every episode has its record.
+        """Play until every episode has its record, the sink has enough, or the time is up.
 
         Raises:
             InterruptedRunError: Ctrl-C.
             TooManyErrorsError: see `Limits`.
             RunError: workers cannot start, or the record cannot be written.
         """
+        began = time.monotonic()
         try:
-            while self._queue or self._playing():
+            while not self._enough and (self._waiting() or self._playing()):
+                if time.monotonic() - began >= self._plan.limits.run_s:
+                    self._fresh.clear()
                 self._staff()
                 for worker in self._crew.ready(TICK_S):
                     self._listen(worker)
@@ -128,19 +146,23 @@ class Runner:
     def _playing(self) -> list[Worker]:
         return [worker for worker in self._crew.workers.values() if worker.job]
 
+    def _waiting(self) -> int:
+        """Episodes that nobody plays now."""
+        return len(self._again) + len(self._fresh)
+
     def _staff(self) -> None:
         """Give every idle worker an episode, and have as many workers as there is work for."""
         for worker in list(self._crew.workers.values()):
-            while worker.state == "idle" and self._queue:
-                self._assign(worker, self._queue.popleft())
-        waiting = sum(worker.job is None for worker in self._crew.workers.values())
+            while worker.state == "idle" and self._waiting() and not self._enough:
+                self._assign(worker, (self._again or self._fresh).popleft())
+        idle = sum(worker.job is None for worker in self._crew.workers.values())
         for slot in range(self._plan.workers):
-            if slot not in self._crew.workers and waiting < len(self._queue):
+            if slot not in self._crew.workers and idle < self._waiting():
                 self._crew.hire(slot)
-                waiting += 1
+                idle += 1
 
     def _assign(self, worker: Worker, job: Job) -> None:
-        seed = policy_seed(job.episode)
+        seed = policy_seed(job.episode, self._plan.repeat)
         if self._desk:
             answer = self._desk.reset(worker.slot, job.episode.instruction, seed)
             if answer.renewed:
@@ -216,7 +238,7 @@ class Runner:
             # Nobody can tell whose fault it was. Alone, each shows; acting on at once is no way, for the
             # policy may already have noted this observation in its history.
             for worker in batch:
-                self._again(worker, alone=True)
+                self._give_up(worker, alone=True)
             return
         rows = [answer.fault] if answer.fault else answer.rows
         for worker, row in zip(batch, rows, strict=True):
@@ -228,14 +250,14 @@ class Runner:
         """The policy lost its memory: play all running episodes again but those in some slots."""
         for worker in self._playing():
             if worker.slot not in but and worker.job and not worker.job.withdrawn:
-                self._again(worker, alone=worker.job.alone)
+                self._give_up(worker, alone=worker.job.alone)
 
-    def _again(self, worker: Worker, *, alone: bool) -> None:
-        """Give a worker's episode up and put it at the head of the queue."""
+    def _give_up(self, worker: Worker, *, alone: bool) -> None:
+        """Give a worker's episode up, to be played again before all others."""
         job = worker.job
         if job is None:
             return
-        self._queue.appendleft(replace(job, alone=alone))
+        self._again.appendleft(replace(job, alone=alone))
         job.withdrawn = True
         if worker.state == "asking":
             worker.question, worker.state = None, "playing"
@@ -255,7 +277,7 @@ class Runner:
         job.deaths += 1
         if job.deaths < MAX_DEATHS:
             self._reporter.say(f"{job.episode.key}: {epitaph}; the episode is run again.")
-            self._queue.appendleft(job)
+            self._again.appendleft(job)
         else:
             fault = Fault("worker_died", f"{epitaph}, {job.deaths} times.", words)
             self._record(of_fault(job.episode, self._convention, fault, []))
@@ -276,10 +298,16 @@ class Runner:
                 self._record(of_fault(job.episode, self._convention, fault, []))
 
     def _record(self, record: Record) -> None:
-        self._sink(record)
+        for due in self._turns.take(record) if self._turns else [record]:
+            if self._enough:
+                return
+            self._count(due)
+
+    def _count(self, record: Record) -> None:
+        self._enough = self._sink(record)
         self._ended += 1
         self._reporter.episode(record.outcome.end if record.outcome else None)
-        if record.error is None:
+        if record.error is None or self._enough:
             return
         self._faults[f"{record.error.kind}: {record.error.message}"] += 1
         errors, limits = self._faults.total(), self._plan.limits

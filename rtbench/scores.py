@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.exposure import Novelties, splits_of
-from rtbench.folder import EPISODES, RUN, read_json
+from rtbench.folder import EPISODES, read_meta
 from rtbench.lines import check, read_lines
 from rtbench.spec import Episode
 
@@ -122,7 +122,7 @@ def load_scores(path: str | Path) -> Scores:
         SchemaError: a run in a form that this rtbench does not read.
     """
     folder = Path(path)
-    meta = read_json(folder / RUN)
+    meta = read_meta(folder)
     reading = read_lines(folder / EPISODES, _parse)
     return Scores(folder, meta, _frame(reading.records, meta.get("novelties")), reading.notes)
 

@@ -48,6 +48,7 @@ def record(
     )  # fmt: skip
     random = np.random.default_rng(of.seed)
     tokens = random.integers(0, 256, (steps, 11), dtype=np.uint8)
+    tokens[:, 10] %= 3  # the mode
     return Record(
         of, "rtbench", outcome=outcome, tokens=tokens.tobytes(), hashes=of.key[:8] * steps,
         final_hash=of.key, fingerprint=fingerprint, simulated_s=steps / 3,
@@ -72,7 +73,9 @@ def meta(policy: str, suite: str, planned: int, **changes: Any) -> dict[str, Any
         "id": sha256(f"{policy}/{suite}".encode()).hexdigest()[:12], "schema": 1,
         "policy": {"name": policy, "factory": f"made.up:{policy}", "arguments": {}, "weights": None},
         "suite": suite, "content_hash": "c" * 64, "tasks": {}, "episodes": planned, "card": None, "arm": "",
-        "novelties": None, "sessions": [{"started": "2026-01-01T00:00:00+00:00", "command": "made up"}],
+        "novelties": None, "sessions": [
+            {"started": "2026-01-01T00:00:00+00:00", "command": "made up", "git": None, "packages": {}}
+        ],
     }  # fmt: skip
     settings |= changes.pop("settings", {})
     simulator |= changes.pop("simulator", {})

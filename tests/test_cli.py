@@ -18,16 +18,30 @@ from rich.console import Console
 from rtbench import catalogue, doctor
 from rtbench.cli import console
 from rtbench.cli.run import OptionError, _arguments
+from rtbench.errors import Exit
 from rtbench.runner import InterruptedRunError
 from tests.commands import rtbench, width
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = {"numpy", "scipy", "pandas", "mujoco", "gymnasium", "yaml", "robosuite", "PIL", "torch"}
+HEAVY = {
+    "numpy",
+    "msgspec",
+    "jinja2",
+    "scipy",
+    "pandas",
+    "mujoco",
+    "gymnasium",
+    "yaml",
+    "robosuite",
+    "PIL",
+    "torch",
+}
 COMMANDS = [
     [], ["run"], ["ls"], ["show"], ["replay"], ["verify"], ["bench"], ["doctor"], ["ls", "policies"],
     ["ls", "suites"], ["ls", "tasks"], ["ls", "skills"], ["ls", "requests"], ["ls", "wordings"],
     ["ls", "variants"],
     ["ls", "objects"], ["ls", "published"], ["ls", "runs"], ["ls", "episodes"],
+    ["compare"], ["gate"], ["plan"], ["table"], ["report"], ["merge"], ["export"], ["correlate"],
 ]  # fmt: skip
 SKILL = """
 mine:
@@ -40,6 +54,14 @@ mine:
   instructions: ["take {{object}}"]
   {extra}
 """
+
+
+def test_a_crash_is_no_regression(monkeypatch):
+    """Python exits with 1 after an exception, as `gate` does after a regression."""
+    monkeypatch.setattr("rtbench.cli.console.console", mock.Mock(side_effect=ZeroDivisionError("ours")))
+    said = rtbench("ls", "suites")
+    assert said.code == Exit.CRASH
+    assert "ZeroDivisionError: ours" in said.err
 
 
 # Help -----------------------------------------------------------------------------------------------

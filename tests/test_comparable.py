@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtbench.comparable import NotComparableError, join
+from rtbench.comparison.comparable import NotComparableError, join
 from rtbench.errors import Exit, UnknownNameError
 from rtbench.scores import load_scores
 from rtbench.stats import Pairs

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtbench.comparable import NotComparableError, join
-from rtbench.compare import adjusted, compare, contrasts, flips
+from rtbench.comparison.comparable import NotComparableError, join
+from rtbench.comparison.contrast import adjusted, compare, contrasts, flips
 from rtbench.errors import Exit, UnknownNameError
 from rtbench.lines import SCHEMA
 from rtbench.scores import load_scores

@@ -16,7 +16,10 @@ from rtbench.errors import Exit
 from tests.commands import rtbench
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "results/README.md")
+PAGES = (
+    "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "results/README.md", "policies/README.md",
+    "docs/ci/README.md",
+)  # fmt: skip
 MOST_README_LINES = 200
 MOST_PICTURE_BYTES = 250_000
 PLACEHOLDERS = ("RUN", "KEY")
@@ -91,8 +94,11 @@ def test_the_layout_is_that_of_the_repository():
 
 @pytest.mark.parametrize(
     "folder",
-    ["rtbench", "rtbench/audit", "rtbench/env", "rtbench/policy", "rtbench/policy/oracle", "rtbench/cli"],
-)
+    [
+        "rtbench", "rtbench/audit", "rtbench/cli", "rtbench/comparison", "rtbench/env", "rtbench/policy",
+        "rtbench/policy/oracle", "rtbench/report", "rtbench/stats", "rtbench/table",
+    ],
+)  # fmt: skip
 def test_the_architecture_names_every_module(folder):
     text = (ROOT / "ARCHITECTURE.md").read_text().split(f"### {folder}/\n")[1]
     named = re.findall(r"`(\w+\.py)`", re.split(r"(?m)^##", text)[0])
@@ -136,7 +142,7 @@ def test_what_a_page_points_to_is_there(page):
 def test_the_readme_is_short_and_its_pictures_are_small():
     assert len((ROOT / "README.md").read_text().splitlines()) < MOST_README_LINES
     pictures = sorted((ROOT / "docs").glob("*.png"))
-    shown = re.findall(r"\]\((docs/[^)]+)\)", (ROOT / "README.md").read_text())
+    shown = re.findall(r"\]\((docs/[^)]+\.png)\)", (ROOT / "README.md").read_text())
     assert sorted(shown) == [path.relative_to(ROOT).as_posix() for path in pictures]
     assert all(path.stat().st_size < MOST_PICTURE_BYTES for path in pictures)
 
@@ -147,14 +153,14 @@ def test_the_readme_is_short_and_its_pictures_are_small():
 def test_the_numbers_of_tasks_are_true():
     from rtbench.catalogue import load_tasks
 
-    text = (ROOT / "README.md").read_text().split("## Suites")[1].split("## Actions")[0]
+    text = (ROOT / "README.md").read_text().split("## Suites")[1].split("## Layout")[0]
     said = {name: int(count) for name, count in re.findall(r"`(\w+)`\s\((\d+)", text)}
     tasks = [task.skill for task in load_tasks().values() if not task.group]
     assert said == {skill: tasks.count(skill) for skill in tasks}
 
 
 def test_the_table_of_actions_is_true():
-    text = (ROOT / "README.md").read_text().split("## Actions")[1].split("## Layout")[0]
+    text = (ROOT / "policies/README.md").read_text().split("## Actions")[1]
     cells = [[c.strip() for c in row.split("|")[1:-1]] for row in text.splitlines() if row.startswith("|")]
     rows = {row[0]: row for row in cells}
     for name, index, width in (("x, y, z", 0, 3), ("roll, pitch, yaw", 3, 3), ("gripper", 6, 1),
@@ -249,18 +255,16 @@ def test_the_readmes_python_runs(tmp_path):
 
 
 def test_the_readmes_policy_plays(tmp_path, monkeypatch):
-    (script,) = [block for block in blocks("README.md", "python") if "class Forward" in block.body]
+    (script,) = [block for block in blocks("policies/README.md", "python") if "class Forward" in block.body]
     assert len(script.body.splitlines()) <= 20
-    name = re.search(r"`(\w+\.py)`:\n\n```python\nimport numpy", (ROOT / "README.md").read_text())
-    assert name
-    write(Block("python", script.body, name[1]), tmp_path)
-    (words,) = [words for words in commands("README.md") if name[1] in " ".join(words)]
+    write(script, tmp_path)
+    (words,) = [words for words in commands("README.md") if script.file in " ".join(words)]
     monkeypatch.chdir(tmp_path)
     said = rtbench(*words[1:], "--jobs", 1)
     assert said.code == 0, said.err
     assert "2/2 episodes" in said.out + said.err
     check = "from rtbench.testing import check_policy; check_policy(Forward())"
-    python("-c", f"from {name[1][:-3]} import Forward; {check}", cwd=tmp_path)
+    python("-c", f"from {Path(script.file).stem} import Forward; {check}", cwd=tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -242,8 +242,8 @@ def test_an_entry_point_is_found(tmp_path, monkeypatch):
 
 def test_the_policy_in_the_readme_keeps_the_contract(tmp_path):
     text = (Path(__file__).parent.parent / "policies" / "README.md").read_text()
-    (tmp_path / "still.py").write_text(text.split("```python\n")[1].split("```")[0])
-    assert check_policy(build(resolve(f"{tmp_path}/still.py:Still")), "rtbench") == list(PROBES)
+    (tmp_path / "my_policy.py").write_text(text.split("```python\n")[1].split("```")[0])
+    assert check_policy(build(resolve(f"{tmp_path}/my_policy.py:Forward")), "rtbench") == list(PROBES)
 
 
 class Leaky(RandomPolicy):

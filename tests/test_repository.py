@@ -72,7 +72,7 @@ def test_setup_files_agree_on_the_libraries():
     from rtbench import gl
 
     packages = gl.INSTALL.split("install -y ")[1].split()
-    listed = re.search(r"packages=\((.*?)\)", (ROOT / ".ci" / "run").read_text())
+    listed = re.search(r"needed=\((.*?)\)", (ROOT / ".ci" / "run").read_text())
     assert listed
     assert sorted(listed[1].split()) == sorted(packages)
 

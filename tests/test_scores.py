@@ -125,3 +125,19 @@ def test_runs_of_one_name_are_told_apart_by_their_ids(tmp_path):
         for name, code in (("a", "1" * 12), ("a", "2" * 12), ("b", "3" * 12))
     ]
     assert labels(runs) == ["a 111111", "a 222222", "b"]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '"run"', '{"policy": {"name": "a"}}'])
+def test_a_run_json_that_is_none_is_named(tmp_path, text):
+    folder = write(tmp_path, RECORDS)
+    (folder / "run.json").write_text(text)
+    for read in (load_scores, load_run):
+        with pytest.raises(RunError, match=r"run\.json: not what a run writes"):
+            read(folder)
+
+
+def test_a_run_json_of_another_schema_is_not_comparable(tmp_path):
+    folder = write(tmp_path, RECORDS, extra={"schema": 99})
+    for read in (load_scores, load_run):
+        with pytest.raises(SchemaError, match=r"run\.json: written in schema 99"):
+            read(folder)

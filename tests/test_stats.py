@@ -1,14 +1,20 @@
-"""Intervals against scipy and published values."""
+"""One rate: intervals against scipy and statsmodels, their coverage."""
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
+from statsmodels.stats.proportion import proportion_confint
 
-from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson
+from rtbench.stats import clopper_pearson, macro, percentile, rate, robbins, wilson
 
+ROOT = Path(__file__).parents[1]
 COUNTS = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
@@ -17,6 +23,35 @@ def test_wilson_agrees_with_scipy(counts, confidence):
     k, n = counts
     expected = binomtest(k, n).proportion_ci(confidence, method="wilson")
     assert wilson(k, n, confidence) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@given(COUNTS, st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99]))
+def test_clopper_and_pearson_agree_with_scipy(counts, confidence):
+    k, n = counts
+    expected = binomtest(k, n).proportion_ci(confidence, method="exact")
+    assert clopper_pearson(k, n, confidence) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
+@pytest.mark.parametrize("n", [1, 2, 10, 57, 1000])
+@pytest.mark.parametrize(("ours", "theirs"), [(wilson, "wilson"), (clopper_pearson, "beta")])
+def test_one_rate_agrees_with_statsmodels(ours, theirs, n, confidence):
+    k = np.unique(np.linspace(0, n, 12).round().astype(int))
+    expected = np.array(proportion_confint(k, n, 1 - confidence, method=theirs)).T
+    expected = np.where(np.isnan(expected), [0.0, 1.0], expected)  # Clopper-Pearson at 0 and at n
+    assert np.array([ours(int(each), n, confidence) for each in k]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [10, 30, 100])
+@pytest.mark.parametrize(("interval", "mean", "worst"), [(wilson, 0.94, 0.9), (clopper_pearson, 0.95, 0.95)])
+def test_an_interval_holds_the_rate_as_often_as_it_says(interval, mean, worst, n):
+    """Summed over all outcomes; Wilson's average is kept, its worst is at rates near 0 and 1."""
+    rates = np.linspace(0.01, 0.99, 99)[:, None]
+    low, high = np.array([interval(k, n) for k in range(n + 1)]).T
+    inside = (low <= rates) & (rates <= high)
+    coverage = (binom.pmf(np.arange(n + 1), n, rates) * inside).sum(axis=1)
+    assert coverage.mean() >= mean
+    assert coverage.min() >= worst
 
 
 @pytest.mark.parametrize(
@@ -48,7 +83,7 @@ def test_more_confidence_is_wider_and_more_data_is_narrower(counts):
 
 
 def test_nothing_known_is_everything_possible():
-    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson(0, 0) == clopper_pearson(0, 0) == robbins(0, 0) == (0.0, 1.0)
     assert rate(0, 0) is None
     assert macro([]) is None
     assert percentile([], 0.5) is None
@@ -57,9 +92,10 @@ def test_nothing_known_is_everything_possible():
 @pytest.mark.parametrize(
     ("k", "n", "confidence"), [(-1, 3, 0.95), (4, 3, 0.95), (1, 2, 0), (1, 2, 1), (1, 2, math.nan)]
 )
-def test_nonsense_is_refused(k, n, confidence):
+@pytest.mark.parametrize("interval", [wilson, clopper_pearson, robbins])
+def test_nonsense_is_refused(interval, k, n, confidence):
     with pytest.raises(ValueError):
-        wilson(k, n, confidence)
+        interval(k, n, confidence)
 
 
 def test_the_macro_mean_weighs_groups_not_episodes():
@@ -73,62 +109,7 @@ def test_a_percentile_lies_among_the_values_and_rises(values, share):
     assert percentile(values, share / 2) <= found
 
 
-PAIRS = st.builds(Pairs, *[st.integers(0, 60)] * 4).filter(lambda pairs: pairs.n > 0)
-
-
-@pytest.mark.parametrize(
-    ("counts", "low", "high"),
-    [
-        ((59, 6, 16, 80), -0.1186, -0.0046),  # Cavo 2012, in Fagerland, Lydersen and Laake's book, ch. 8
-        ((1, 1, 7, 12), -0.507, -0.026),  # Bentur 2009, same place
-        ((36, 12, 2, 0), 0.0569, 0.3404),  # Newcombe 1998, method 10
-    ],
-)
-def test_newcombes_interval_of_pairs_as_published(counts, low, high):
-    assert newcombe_paired(Pairs(*counts)) == pytest.approx((low, high), abs=5e-5 if low != -0.507 else 5e-4)
-
-
-def test_newcombes_interval_by_hand():
-    """10 pairs, 4 both, 3 first, 1 second, 2 neither: phi has an excess of 8 - 3 - 5 = 0, so it is 0."""
-    (l1, u1), (l2, u2) = wilson(7, 10), wilson(5, 10)
-    low = 0.2 - math.hypot(0.7 - l1, u2 - 0.5)
-    high = 0.2 + math.hypot(u1 - 0.7, 0.5 - l2)
-    assert newcombe_paired(Pairs(4, 3, 1, 2)) == pytest.approx((low, high))
-
-
-@given(PAIRS, st.sampled_from([0.8, 0.95, 0.99]))
-def test_newcombes_interval_holds_the_difference_and_turns_with_the_pairs(pairs, confidence):
-    difference = (pairs.first - pairs.second) / pairs.n
-    low, high = newcombe_paired(pairs, confidence)
-    assert -1 <= low <= difference + 1e-12
-    assert difference - 1e-12 <= high <= 1
-    turned = Pairs(pairs.both, pairs.second_only, pairs.first_only, pairs.neither)
-    assert newcombe_paired(turned, confidence) == pytest.approx((-high, -low), abs=1e-12)
-
-
-@given(PAIRS)
-def test_pairs_that_agree_narrow_the_interval(pairs):
-    """The correlation of equal outcomes is what pairing is for: unrelated pairs are never narrower."""
-    n = pairs.n
-    same = newcombe_paired(Pairs(both=4 * n, neither=4 * n))
-    unrelated = newcombe_paired(Pairs(2 * n, 2 * n, 2 * n, 2 * n))
-    assert same[1] - same[0] < unrelated[1] - unrelated[0]
-
-
-@given(PAIRS)
-def test_mcnemar_agrees_with_scipy(pairs):
-    differ = pairs.first_only + pairs.second_only
-    expected = binomtest(pairs.first_only, differ).pvalue if differ else 1.0
-    assert mcnemar(pairs) == pytest.approx(expected, rel=1e-9)
-
-
-def test_mcnemar_of_many_pairs_is_no_overflow():
-    assert mcnemar(Pairs(first_only=3000, second_only=2000)) < 1e-40
-    assert mcnemar(Pairs(both=9)) == 1.0
-
-
-def test_pairs_are_counted_in_order():
-    found = Pairs.count([(True, True), (True, False), (True, False), (False, True), (False, False)] * 2)
-    assert found == Pairs(both=2, first_only=4, second_only=2, neither=2)
-    assert (found.n, found.first, found.second) == (10, 6, 4)
-    assert newcombe_paired(Pairs()) == (-1.0, 1.0)
+def test_importing_statistics_leaves_scipy_alone():
+    """Every worker and the command line's help import them."""
+    code = "import sys, rtbench.stats; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

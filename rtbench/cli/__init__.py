@@ -7,14 +7,16 @@ So `rtbench --help` loads neither numpy nor the simulator. A new group is a file
 from __future__ import annotations
 
 import sys
+import traceback
 
-from rtbench.errors import RtbenchError
+from rtbench.errors import Exit, RtbenchError
 
 
 def main() -> None:
     """Run the command line; exits with one of `rtbench.errors.Exit`.
 
-    Typer itself exits with 2 for a usage error, and with 130 after Ctrl-C.
+    Typer itself exits with 2 for a usage error, and with 130 after Ctrl-C. Python would exit with 1 after a
+    crash of ours, which is what a regression exits with: a CI job must not take one for the other.
     """
     from rtbench.cli.app import app
     from rtbench.cli.console import complain
@@ -24,3 +26,7 @@ def main() -> None:
     except RtbenchError as error:
         complain(str(error))
         sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - whatever it is, it has a traceback and an exit code of its own
+        traceback.print_exc()
+        complain("this is a fault in rtbench, or in a policy's own code; the traceback stands above.")
+        sys.exit(Exit.CRASH)

@@ -6,7 +6,24 @@ from typing import Annotated
 
 import typer
 
-from rtbench.cli import bench, check, doctor, ls, replay, run, show, verify
+from rtbench.cli import (
+    bench,
+    check,
+    compare,
+    correlate,
+    doctor,
+    export,
+    gate,
+    ls,
+    merge,
+    plan,
+    replay,
+    report,
+    run,
+    show,
+    table,
+    verify,
+)
 
 app = typer.Typer(
     name="rtbench",
@@ -21,7 +38,17 @@ app.add_typer(ls.app, name="ls", short_help="List what there is, and what was pl
 app.command(epilog=show.EXAMPLE, short_help="Show a suite, task, policy, run or episode.")(show.show)
 app.add_typer(check.app, name="check", short_help="Check that content means what it says.")
 app.command(epilog=replay.EXAMPLE, short_help="Make a video of a recorded episode.")(replay.replay)
+app.command(epilog=compare.EXAMPLE, short_help="Say what is better or worse, and by how much.")(
+    compare.compare
+)
+app.command(epilog=table.EXAMPLE, short_help="Put policies side by side, for papers.")(table.table)
+app.command(epilog=report.EXAMPLE, short_help="Write a report of runs as one HTML file.")(report.report)
+app.command(epilog=gate.EXAMPLE, short_help="Pass or fail a run by a baseline.")(gate.gate)
+app.command(epilog=plan.EXAMPLE, short_help="Say how many episodes a comparison needs.")(plan.plan)
 app.command(epilog=verify.EXAMPLE, short_help="Confirm a run by simulating it again.")(verify.verify)
+app.command(epilog=correlate.EXAMPLE, short_help="Compare simulated with real success.")(correlate.correlate)
+app.command(epilog=merge.EXAMPLE, short_help="Put the parts of one evaluation together.")(merge.merge)
+app.command(epilog=export.EXAMPLE, short_help="Write runs as a table: CSV or Parquet.")(export.export)
 app.command(epilog=bench.EXAMPLE, short_help="Time a control step on this machine.")(bench.bench)
 app.command(epilog=doctor.EXAMPLE, short_help="Look at the machine.")(doctor.doctor)
 

@@ -15,8 +15,8 @@ from rtbench.cli.options import Json, Only, Out, Partial, Rule, Rules
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rtbench.comparable import Joined
-    from rtbench.compare import Comparison, Contrast
+    from rtbench.comparison.comparable import Joined
+    from rtbench.comparison.contrast import Comparison, Contrast
 
 EXAMPLE = "Example:  rtbench compare BASELINE CANDIDATE --by skill --flips 20"
 WIDTH = 80
@@ -60,8 +60,8 @@ def compare(  # noqa: PLR0913 - each is an option
     """
     from rtbench.cli.console import console, note, print_json
     from rtbench.cli.locate import find_scores
-    from rtbench.compare import OVERALL
-    from rtbench.compare import compare as compared
+    from rtbench.comparison.contrast import OVERALL
+    from rtbench.comparison.contrast import compare as compared
 
     found = compared(
         [find_scores(run, out) for run in runs],
@@ -185,7 +185,7 @@ def verdict(contrast: Contrast) -> str:
 
 
 def _print_flips(where: Any, label: str, joined: Joined, most: int) -> None:
-    from rtbench.compare import flips
+    from rtbench.comparison.contrast import flips
 
     if not joined.paired:
         return

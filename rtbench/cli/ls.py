@@ -302,10 +302,10 @@ def _episode(record: Record) -> dict[str, Any]:
 
 
 def _run(folder: Path) -> dict[str, Any]:
-    from rtbench.folder import RUN, SUMMARY, read_json
+    from rtbench.folder import SUMMARY, read_json, read_meta
     from rtbench.result import load_run
 
-    meta = read_json(folder / RUN)
+    meta = read_meta(folder)
     # Where the summary is missing the run is being played, or was killed: its records tell.
     summary = read_json(folder / SUMMARY) if (folder / SUMMARY).exists() else load_run(folder).summary
     overall = summary["overall"]

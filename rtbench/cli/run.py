@@ -14,6 +14,7 @@ import typer
 
 from rtbench.cli.control import Language, controlled, report
 from rtbench.cli.options import Content, Jobs, Out
+from rtbench.cli.versus import ALPHA, CompanyError, Filter, Until, Versus
 from rtbench.errors import Exit, RtbenchError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from rtbench.spec import Episode
 
 EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --rounds 2"
+
+
+SUITE = "seen"
+"""What is played where nothing is said."""
 
 
 class Profile(StrEnum):
@@ -40,8 +45,9 @@ def run(  # noqa: PLR0913 - each is an option
         str, typer.Option(metavar="NAME", help="Name of a policy, package.module:Class or ./file.py:Class.")
     ],
     suite: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of a suite, or a YAML file with one.")
-    ] = "seen",
+        str | None,
+        typer.Option(metavar="NAME", help="Name of a suite, or a YAML file with one.", show_default="seen"),
+    ] = None,
     *,
     rounds: Annotated[
         int | None,
@@ -65,6 +71,34 @@ def run(  # noqa: PLR0913 - each is an option
             show_default="true instructions only",
         ),
     ] = None,
+    vs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BASE", help="Play the episodes of that run, and compare with it.", show_default=False
+        ),
+    ] = None,
+    until: Annotated[
+        Until | None,
+        typer.Option(help="Stop as soon as better or worse is decided.", show_default="all episodes"),
+    ] = None,
+    margin: Annotated[
+        str | None,
+        typer.Option(metavar="POINTS", help="The drop that matters, such as 5pp.", show_default=False),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Chance of a wrong verdict.", show_default=str(ALPHA)),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Begin no episode after it, such as 15m.", show_default="none"),
+    ] = None,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Leave out episodes that began differently in BASE.")
+    ] = False,
+    repeat: Annotated[
+        int, typer.Option(min=1, metavar="K", help="Play the list K times: how often do outcomes flip?")
+    ] = 1,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed draws other episodes.")] = 0,
     jobs: Jobs = None,
     out: Out = Path("runs"),
@@ -97,13 +131,19 @@ def run(  # noqa: PLR0913 - each is an option
     """Play a suite with a policy: success rates, intervals and control rates.
 
     The same command goes on with a run that was stopped, and shows the result of one that is complete.
+    With --until it exits with 0 for a pass, 1 for a regression and 3 if inconclusive; with --vs, 4 if the
+    runs cannot be compared.
     """
     from rtbench.evaluate import Options
     from rtbench.latency import Latency
     from rtbench.runner import Limits
 
+    versus = Versus(vs, until, margin, alpha, budget, allow_partial)
+    versus.check({"--rounds": rounds is not None, "--seed": seed != 0, "--language": language is not None,
+                  "--repeat": repeat > 1})  # fmt: skip
+    if repeat > 1 and language:
+        raise CompanyError("--repeat does not go with --language: measure the noise by itself.")
     roots = content or []
-    episodes = _episodes(suite, roots, _Choice(rounds, limit, skill or (), axis or (), seed))
     options = Options(
         arguments=_arguments(policy_arg or ()),
         latency=Latency.parse(latency),
@@ -114,6 +154,10 @@ def run(  # noqa: PLR0913 - each is an option
         limits=Limits(error_share=max_errors),
     )
     how = _How(policy, options, out, jobs)
+    if vs is not None:
+        _challenge(how, versus, Filter(suite, limit, skill or (), axis or ()))
+        return
+    episodes = _episodes(suite or SUITE, roots, _Choice(rounds, limit, skill or (), axis or (), seed))
     control = controlled(episodes, language, roots) if language else []
     truth = _play(how, episodes)
     _judge(truth, max_errors)
@@ -121,6 +165,8 @@ def run(  # noqa: PLR0913 - each is an option
         played = _play(how, control)
         report(truth, played)
         _judge(played, max_errors)
+    if repeat > 1:
+        _repeat(how, episodes, truth, repeat)
 
 
 @dataclass(frozen=True)
@@ -151,6 +197,48 @@ def _play(how: _How, episodes: Sequence[Episode]) -> Run:
         raise
     _report(played)
     return played
+
+
+def _challenge(how: _How, versus: Versus, chosen: Filter) -> None:
+    """Play a baseline's episodes, perhaps until the difference is decided, and exit with the verdict."""
+    from rtbench.cli.locate import find_run
+    from rtbench.cli.versus import EXITS, episodes_of, report_versus
+    from rtbench.comparison.until import StoppingRule
+
+    target = versus.target
+    baseline = find_run(versus.vs or "", how.out)
+    episodes = episodes_of(baseline, chosen)
+    order = [episode.key for episode in episodes]
+    rule = StoppingRule(baseline, order, target, allow_partial=versus.allow_partial)
+    limits = how.options.limits
+    if target and target.budget_s is not None:
+        limits = replace(limits, run_s=target.budget_s)
+    played = _play(replace(how, options=replace(how.options, judge=rule, limits=limits)), episodes)
+    report_versus(baseline, played, rule)
+    _judge(played, limits.error_share)
+    if target:
+        raise typer.Exit(EXITS[played.meta["decision"]["verdict"]])
+
+
+def _repeat(how: _How, episodes: Sequence[Episode], first: Run, times: int) -> None:
+    """Play the same episodes with other seeds for the policy, and say how often outcomes flip."""
+    from rtbench.cli.console import console
+    from rtbench.comparison.noise import measure
+
+    where = console()
+    runs = [first]
+    for number in range(1, times):
+        where.print(f"\nrepeat {number + 1} of {times}", style="bold")
+        runs.append(_play(replace(how, options=replace(how.options, repeat=number)), episodes))
+        _judge(runs[-1], how.options.limits.error_share)
+    found = measure(runs)
+    low, high = (100 * bound for bound in found["interval"])
+    share = "-" if found["rate"] is None else f"{100 * found['rate']:.1f}"
+    where.print(
+        f"\nnoise floor: {share} % of outcomes flip between two runs of this policy\n"
+        f"({low:.1f} to {high:.1f}; {found['flips']} of {found['pairs']} pairs, {found['episodes']} episodes "
+        f"played {times} times)"
+    )
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def verify(
     from rtbench.cli import stage
     from rtbench.cli.console import console, note
     from rtbench.cli.locate import find_run
-    from rtbench.comparable import NotComparableError
+    from rtbench.comparison.comparable import NotComparableError
 
     recorded = find_run(run, out)
     roots = content or []

@@ -182,7 +182,7 @@ def check(first: Mapping[str, Any], second: Mapping[str, Any], *, allow_partial:
         found.append(f"thinking time charged to the simulation differs: {_latency(a)} and {_latency(b)}")
     a, b = first["simulator"].get("code"), second["simulator"].get("code")
     if a and b and a != b:
-        found.append(f"the simulation's code differs ({a} and {b}) under one version: it may have moved scores")
+        found.append(f"the simulation's code differs ({a} and {b}) under one version")
     return [f"{sentence}." for sentence in found]
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rtbench.comparable import GROUPS, Joined, NotComparableError, join
-from rtbench.scores import labels
+from rtbench.comparison.comparable import GROUPS, Joined, NotComparableError, join
+from rtbench.scores import Scores, labels, load_scores
 from rtbench.stats import (
     boschloo,
     clustered,
@@ -30,8 +31,6 @@ from rtbench.stats import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rtbench.scores import Scores
-
 OVERALL = "overall"
 
 
@@ -44,7 +43,7 @@ class Contrast:
     """A baseline and a candidate on the same kind of episodes."""
 
     by: str
-    """What the episodes have in common: 'overall', or one of `rtbench.comparable.GROUPS`."""
+    """What the episodes have in common: 'overall', or one of `rtbench.comparison.comparable.GROUPS`."""
     group: str
     """The value that they share; 'all' for overall."""
     candidate: str
@@ -143,7 +142,7 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Scores],
+    runs: Sequence[Scores | str | Path],
     *,
     rule: str = "success",
     only: dict[str, str] | None = None,
@@ -153,7 +152,7 @@ def compare(
     """Compare candidates with a baseline.
 
     Args:
-        runs: The baseline, then one candidate or more.
+        runs: The baseline, then one candidate or more: scores, or folders of runs.
         rule: What counts as a success: 'success', 'ever' or 'held'.
         only: Compare only the episodes of this split, axis, skill or task.
         allow_partial: Leave out episodes that differ, instead of refusing.
@@ -161,14 +160,17 @@ def compare(
 
     Raises:
         CompareError: fewer than two runs.
-        NotComparableError: runs that did not play the same; see `rtbench.comparable.join`.
+        RunError: a folder that holds no run, or a damaged one.
+        NotComparableError: runs that did not play the same; see `rtbench.comparison.comparable.join`.
         UnknownNameError: a rule, split, axis, skill or task that there is not.
     """
     if len(runs) < 2:
         raise CompareError("a comparison needs a baseline and at least one other run.")
-    names = tuple(labels(runs))
+    scores = [load_scores(run) if isinstance(run, str | Path) else run for run in runs]
+    names = tuple(labels(scores))
     joined = tuple(
-        join(runs[0], run, rule=rule, allow_partial=allow_partial).where(**(only or {})) for run in runs[1:]
+        join(scores[0], run, rule=rule, allow_partial=allow_partial).where(**(only or {}))
+        for run in scores[1:]
     )
     found = [
         contrast
@@ -177,7 +179,7 @@ def compare(
             [c for name, j in zip(names[1:], joined, strict=True) for c in contrasts(j, by, name, confidence)]
         )
     ]
-    marks, note = _letters(runs, joined, only or {}, 1 - confidence) if len(runs) > 2 else ((), "")
+    marks, note = _letters(scores, joined, only or {}, 1 - confidence) if len(scores) > 2 else ((), "")
     said = dict.fromkeys(note for j in joined for note in (*j.notes, *j.first.notes, *j.second.notes))
     return Comparison(
         labels=names,
@@ -195,7 +197,7 @@ def contrasts(joined: Joined, by: str, candidate: str = "", confidence: float = 
 
     Args:
         joined: The runs.
-        by: 'overall', or one of `rtbench.comparable.GROUPS`.
+        by: 'overall', or one of `rtbench.comparison.comparable.GROUPS`.
         candidate: What to call the second run; its policy's name where ''.
         confidence: Of the intervals.
     """

@@ -1,0 +1,1 @@
+"""Two runs or more, compared: better, worse, or can't say."""
