@@ -51,6 +51,7 @@ results: $(VENV)/.installed
 	$(MAKE) tables
 
 tables: $(VENV)/.installed
+	mkdir -p results/tables
 	for by in split skill axis; do \
 	$(BIN)/rtbench table results/reference --by $$by --output results/tables/$$by.md; done
 	$(BIN)/rtbench table results/reference --by split --output results/tables/split.tex

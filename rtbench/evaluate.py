@@ -275,7 +275,7 @@ def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
         return {}
     from rtbench.catalogue import task_hashes
 
-    return task_hashes({episode.task for episode in chosen}, [Path(root) for root in options.content])
+    return task_hashes(sorted({episode.task for episode in chosen}), [Path(root) for root in options.content])
 
 
 def _arm(chosen: Sequence[Episode]) -> str:
