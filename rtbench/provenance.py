@@ -8,6 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +21,7 @@ PACKAGES = (
 )  # fmt: skip
 """Packages whose versions may change a result."""
 DECIDING = ("action", "geometry", "latency", "predicate", "rollout", "seeding", "task", "world")
-"""Modules that, with all of env/ and policy/, decide what happens in an episode."""
+"""Modules that, with all of env/, decide what happens in an episode."""
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -37,18 +38,22 @@ def session() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def code_hash() -> str:
-    """12 hex digits: SHA-256 of the code that decides what happens in an episode.
+    """12 hex digits: SHA-256 of the code that simulates; a policy's own is in its identity.
 
     Two states of a checkout call themselves by one version; a run is not continued with other code than it
     was begun with, and a comparison says where they differ.
     """
     package = Path(__file__).resolve().parent
     files = [package / f"{name}.py" for name in DECIDING]
-    files += [path for folder in ("env", "policy") for path in (package / folder).rglob("*.py")]
+    return source_hash([*files, *(package / "env").rglob("*.py")], package)
+
+
+def source_hash(files: Iterable[Path], root: Path) -> str:
+    """12 hex digits: SHA-256 of source files and of their names below a folder."""
     total = hashlib.sha256()
     for path in sorted(files):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{path.relative_to(package).as_posix()}\0{digest}\n".encode())
+        total.update(f"{path.relative_to(root).as_posix()}\0{digest}\n".encode())
     return total.hexdigest()[:12]
 
 

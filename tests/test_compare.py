@@ -205,3 +205,10 @@ def test_an_unknown_rule_is_named(tmp_path):
     pair = [scored(tmp_path, rated(CHOSEN, 0.5), name) for name in "ab"]
     with pytest.raises(UnknownNameError, match="Known: ever, held, success"):
         compare(pair, rule="nothing")
+
+
+def test_a_run_that_stopped_when_it_was_decided_is_told(tmp_path):
+    first = scored(tmp_path, rated(CHOSEN, 0.9, 1), "base")
+    second = scored(tmp_path, rated(CHOSEN[:30], 0.2, 2), "cand", decision={"verdict": "regression", "n": 30})
+    assert any("cand stopped when it was decided" in note for note in compare([first, second]).notes)
+    assert compare([first, first]).notes == ()

@@ -230,6 +230,24 @@ def test_identity_follows_the_source_of_a_file(tmp_path):
     assert identity(Card("P", "a:P", "", {"x": 1})) != identity(Card("P", "a:P", "", {"x": 2}))
 
 
+def test_identity_follows_the_source_of_a_module_and_of_a_package(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "some_module.py").write_text("a = 1")
+    package = tmp_path / "some_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "inner.py").write_text("a = 1")
+    for name, changed in (
+        ("some_module", tmp_path / "some_module.py"),
+        ("some_package", package / "inner.py"),
+    ):
+        first = identity(Card("P", f"{name}:P", ""))
+        assert identity(Card("P", f"{name}:P", "")) == first
+        changed.write_text("a = 2")
+        assert identity(Card("P", f"{name}:P", "")) != first
+    assert identity(Card("P", "no_such_module:P", ""))["source"] is None
+
+
 def test_an_entry_point_is_found(tmp_path, monkeypatch):
     info = tmp_path / "some_robot-1.0.dist-info"
     info.mkdir()

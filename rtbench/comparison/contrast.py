@@ -181,6 +181,7 @@ def compare(
     ]
     marks, note = _letters(scores, joined, only or {}, 1 - confidence) if len(scores) > 2 else ((), "")
     said = dict.fromkeys(note for j in joined for note in (*j.notes, *j.first.notes, *j.second.notes))
+    said |= dict.fromkeys(_stopped(name, run) for name, run in zip(names, scores, strict=True))
     return Comparison(
         labels=names,
         joined=joined,
@@ -188,7 +189,7 @@ def compare(
         means=tuple(_means(names[1:], joined, confidence)),
         letters=marks,
         confidence=confidence,
-        notes=(*said, *filter(None, [note])),
+        notes=tuple(filter(None, (*said, note))),
     )
 
 
@@ -299,6 +300,14 @@ def _means(names: Sequence[str], joined: Sequence[Joined], confidence: float) ->
                 confidence=confidence, macro=True,
             ),
         )  # fmt: skip
+
+
+def _stopped(name: str, run: Scores) -> str:
+    """What to know of a run that stopped as soon as its own comparison was decided; '' of any other."""
+    decision = run.meta.get("decision") or {}
+    if decision.get("verdict") not in ("pass", "regression"):
+        return ""
+    return f"{name} stopped when it was decided: numbers for a fixed number of episodes flatter the verdict."
 
 
 def _letters(

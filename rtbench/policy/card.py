@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rtbench.errors import PolicyError, RtbenchError, UnknownNameError, nearest
 from rtbench.exposure import Exposure, TrainedOn, load_exposure
 from rtbench.load import load_object
 from rtbench.policy.base import Card, Needs, Policy, Privileged
+from rtbench.provenance import source_hash
 
 FOLDER = "policies"
 GROUP = "rtbench.policies"
@@ -126,12 +128,26 @@ def check_shape(policy: Any, name: str) -> Policy:
 
 
 def identity(card: Card) -> dict[str, Any]:
-    """What makes two runs of a policy the same: factory, arguments, weights and a file's source."""
+    """What makes two runs of a policy the same: factory, arguments, weights and source."""
     place, _, _ = card.factory.rpartition(":")
-    source = file_hash(Path(place)) if place.endswith(".py") else None
-    factory = card.factory.rpartition("/")[2] if source else card.factory
+    own = place.endswith(".py")
+    source = file_hash(Path(place)) if own else _module_hash(place)
+    factory = card.factory.rpartition("/")[2] if own else card.factory
     weights = file_hash(Path(card.weights)) if card.weights else None
     return {"factory": factory, "arguments": dict(card.arguments), "weights": weights, "source": source}
+
+
+def _module_hash(name: str) -> str | None:
+    """Hash of a module's source, of all its files if it is a package; None where it has none to read."""
+    try:
+        found = find_spec(name)
+    except (ImportError, ValueError):
+        return None  # `build` says so
+    if found is None or found.origin is None or not found.origin.endswith(".py"):
+        return None
+    path = Path(found.origin)
+    files = path.parent.rglob("*.py") if found.submodule_search_locations else [path]
+    return source_hash(files, path.parent)
 
 
 def file_hash(path: Path) -> str:
