@@ -131,8 +131,8 @@ def run(  # noqa: PLR0913 - each is an option
     """Play a suite with a policy: success rates, intervals and control rates.
 
     The same command goes on with a run that was stopped, and shows the result of one that is complete.
-    With --until it exits with 0 for a pass, 1 for a regression and 3 if inconclusive; with --vs, 4 if the
-    runs cannot be compared.
+    With --until it exits with 0 for a pass, 1 for a regression (worse at all, and measured worse by more
+    than the margin) and 3 if inconclusive; with --vs, 4 if the runs cannot be compared.
     """
     from rtbench.evaluate import Options
     from rtbench.latency import Latency
