@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +32,14 @@ def pytest_configure() -> None:
         gl.prepare()
     except RenderError as error:
         pytest.exit(str(error), returncode=int(error.exit_code))
+
+
+@pytest.fixture(autouse=True)
+def _every_number_as_it_is() -> Iterator[None]:
+    """Some tests tell PyTorch to take tiny numbers for zero, which the next test's simulator must not."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
 
 
 class NetworkError(RuntimeError):

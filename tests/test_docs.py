@@ -23,6 +23,8 @@ PAGES = (
 MOST_README_LINES = 200
 MOST_PICTURE_BYTES = 250_000
 PLACEHOLDERS = ("RUN", "KEY")
+GROUPS = ("ls", "check", "train", "import")
+"""Commands with commands of their own."""
 FOLDERS = ("envs", "tasks", "policies", "results", "benchmarks", "tests", "rtbench", "docs")
 FENCE = re.compile(
     r"(?:^`(?P<file>[\w./]+)`:\n\n)?^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -56,7 +58,7 @@ def subcommands(*above: str) -> set[str]:
 
 def own(words: list[str]) -> list[str]:
     """The name of a command without its arguments."""
-    return words[1:3] if words[1] in ("ls", "check") else words[1:2]
+    return words[1:3] if words[1] in GROUPS else words[1:2]
 
 
 def python(*arguments: str, cwd: Path) -> str:
@@ -95,8 +97,9 @@ def test_the_layout_is_that_of_the_repository():
 @pytest.mark.parametrize(
     "folder",
     [
-        "rtbench", "rtbench/audit", "rtbench/cli", "rtbench/comparison", "rtbench/env", "rtbench/policy",
-        "rtbench/policy/oracle", "rtbench/report", "rtbench/stats", "rtbench/table",
+        "rtbench", "rtbench/audit", "rtbench/cli", "rtbench/comparison", "rtbench/env", "rtbench/model",
+        "rtbench/model/rt1", "rtbench/policy", "rtbench/policy/oracle", "rtbench/report", "rtbench/stats",
+        "rtbench/table", "rtbench/train",
     ],
 )  # fmt: skip
 def test_the_architecture_names_every_module(folder):
@@ -207,7 +210,7 @@ def test_documented_commands_and_options_exist(page):
         if words[1].startswith("-"):
             continue
         assert words[1] in subcommands(), words
-        if words[1] in ("ls", "check"):
+        if words[1] in GROUPS:
             assert words[2] in subcommands(words[1]), words
         known = rtbench(*own(words), "--help").out
         options = [word for word in words if word.startswith("--")]

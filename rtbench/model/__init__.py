@@ -1,0 +1,1 @@
+"""Networks in torch. Nothing here imports the simulator."""

@@ -1,0 +1,43 @@
+"""TokenLearner v1.1 (Ryoo et al. 2021): a feature map becomes a few tokens, each of what it looks at."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
+HIDDEN = 64
+"""Width of the layer that decides where to look."""
+LAYER_NORM_EPS = 1e-6
+
+
+class TokenLearner(nn.Module):
+    """Sums the features of all positions, with weights that are a softmax over the positions."""
+
+    def __init__(self, features: int, tokens: int) -> None:
+        """A selector for that many tokens.
+
+        Args:
+            features: Channels of the map.
+            tokens: Tokens to make.
+        """
+        super().__init__()
+        self.norm = nn.LayerNorm(features, eps=LAYER_NORM_EPS)
+        self.hidden = nn.Linear(features, HIDDEN)
+        self.output = nn.Linear(HIDDEN, tokens)
+
+    def weights(self, features: Tensor) -> Tensor:
+        """Where each token looks.
+
+        Args:
+            features: float32[N, P, features], one row a position of the map.
+
+        Returns:
+            float32[N, P, tokens]; each token's weights sum to 1 over the P positions.
+        """
+        hidden = F.gelu(self.hidden(self.norm(features)), approximate="tanh")
+        chosen: Tensor = self.output(hidden).softmax(dim=1)
+        return chosen
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Tokens float32[N, tokens, features] of float32[N, P, features]: sums of un-normalised features."""
+        return self.weights(features).transpose(1, 2) @ features

@@ -1,0 +1,1 @@
+"""Training: demonstrations, data, loops. Nothing here is needed to evaluate a policy."""

@@ -1,0 +1,231 @@
+"""All demonstrations of a training, as pixels and labels ready to be batched.
+
+Pixels stay uint8: in memory where they fit, otherwise in a file that is mapped into it. What is held back for
+validation follows from the episodes' keys, so that more data moves nothing from there to training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rtbench.errors import RtbenchError
+from rtbench.spec import Episode
+from rtbench.train.demonstration import Demonstrations, Header, check_alike
+from rtbench.train.window import Windows
+
+MEMORY = 0.6
+"""Share of the free memory that pixels may take; beyond it they are mapped from a file."""
+
+
+class DatasetError(RtbenchError):
+    """Data that cannot be trained on."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B windows of T frames."""
+
+    images: Tensor
+    """uint8[B, T, h, w, 3]."""
+    labels: Tensor
+    """int64[B, T, 11]."""
+    valid: Tensor
+    """bool[B, T]: False for frames that only fill up a window longer than its demonstration."""
+    texts: NDArray[np.int64]
+    """int64[B]: numbers of the instructions."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Demonstrations one after the other; N frames of n demonstrations."""
+
+    episodes: tuple[Episode, ...]
+    """Of each demonstration."""
+    policies: tuple[str, ...]
+    """Who acted in each."""
+    lengths: NDArray[np.int64]
+    """int64[n]: frames of each."""
+    frames: Tensor
+    """uint8[N, h, w, 3]."""
+    labels: Tensor
+    """uint8[N, 11], in token order."""
+    convention: str
+    """Action convention of the labels."""
+    skipped: tuple[str, ...] = ()
+    """Why files were left out."""
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """All instructions, each once."""
+        return tuple(dict.fromkeys(episode.instruction for episode in self.episodes))
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits: hash of all episodes and labels."""
+        total = hashlib.sha256(" ".join(episode.key for episode in self.episodes).encode())
+        total.update(self.labels.cpu().numpy().tobytes())
+        return total.hexdigest()[:16]
+
+    def skills(self) -> NDArray[np.int64]:
+        """int64[n]: a number for the skill of each demonstration."""
+        _, numbers = np.unique([episode.skill for episode in self.episodes], return_inverse=True)
+        return numbers.astype(np.int64)
+
+    def held_back(self, share: float) -> NDArray[np.bool_]:
+        """bool[n]: which demonstrations are for validation; at least one of two or more, or none for 0.
+
+        All demonstrations of an episode go together.
+        """
+        # A key is a hash: its digits are as good as random.
+        place = np.array([int(episode.key, 16) / 16**16 for episode in self.episodes])
+        held = place < share
+        if share > 0 and not held.any():
+            held = place == place.min()
+        return held & ~held.all()
+
+    def to(self, device: torch.device) -> Dataset:
+        """The same with pixels and labels on a device."""
+        return replace(self, frames=self.frames.to(device), labels=self.labels.to(device))
+
+
+class Sampler:
+    """Makes batches of a dataset."""
+
+    def __init__(self, data: Dataset, length: int) -> None:
+        """For windows of `length` frames."""
+        self._data, self._length = data, length
+        self._first = np.cumsum(data.lengths) - data.lengths
+        number = {text: k for k, text in enumerate(data.instructions)}
+        self._texts = np.array([number[episode.instruction] for episode in data.episodes])
+
+    def batch(self, windows: Windows) -> Batch:
+        """The frames of windows; those beyond a demonstration's end repeat its last."""
+        demos, starts = windows.T
+        steps = starts[:, None] + np.arange(self._length)
+        last = self._data.lengths[demos][:, None] - 1
+        device = self._data.frames.device
+        index = torch.from_numpy(self._first[demos][:, None] + np.minimum(steps, last)).to(device)
+        shape = (*index.shape, *self._data.frames.shape[1:])
+        return Batch(
+            images=self._data.frames.index_select(0, index.flatten()).view(shape),
+            labels=self._data.labels[index].long(),
+            valid=torch.from_numpy(steps <= last).to(device),
+            texts=self._texts[demos],
+        )
+
+
+def load(paths: Sequence[Path], spill: Path, *, skip: bool = False, sharers: int = 1) -> Dataset:
+    """Read files of demonstrations.
+
+    Args:
+        paths: Files that `rtbench demos` wrote; one that is given twice counts once.
+        spill: Folder for a file of pixels, where they do not fit into memory. It is gone when the process is.
+        skip: Leave out files that cannot be used, instead of refusing.
+        sharers: Processes that share the memory.
+
+    Raises:
+        DatasetError: a file that is damaged (says where), or of another action convention or image size than
+            the first; or no demonstration in all of them.
+    """
+    skipped: list[str] = []
+
+    @contextmanager
+    def tolerant() -> Iterator[None]:
+        try:
+            yield
+        except RtbenchError as error:
+            if not skip:
+                raise DatasetError(f"{error} Or leave such files out with --skip-bad.") from None
+            skipped.append(str(error))
+
+    unique = list(dict.fromkeys(path.resolve() for path in paths))
+    found: list[tuple[Path, Header]] = []
+    room = 0
+    for path in unique:
+        with tolerant(), Demonstrations(path) as file:
+            check_alike(path, file.header, found[0][1] if found else file.header)
+            found.append((path, file.header))
+            room += file.frames
+    if not room:
+        raise DatasetError(_nothing(unique, skipped))
+    header = found[0][1]
+    store = _Store(_room((room, *header.size, 3), spill, sharers))
+    for path, _ in found:
+        with tolerant():
+            store.read(path)
+    if store.is_empty:
+        raise DatasetError(_nothing(unique, skipped))
+    return store.dataset(header.convention, tuple(skipped))
+
+
+class _Store:
+    """Fills the pixels demonstration by demonstration."""
+
+    def __init__(self, frames: NDArray[np.uint8]) -> None:
+        self._frames = frames
+        self._filled = 0
+        self._episodes: list[Episode] = []
+        self._policies: list[str] = []
+        self._labels: list[NDArray[np.uint8]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._filled
+
+    def read(self, path: Path) -> None:
+        """Add all demonstrations of a file, or, on an error, none."""
+        episodes, policies, labels = [], [], []
+        position = self._filled
+        with Demonstrations(path) as file:
+            for number in range(len(file)):
+                demo = file.demo(number)
+                self._frames[position : position + len(demo)] = demo.images
+                position += len(demo)
+                episodes.append(demo.episode)
+                policies.append(demo.policy)
+                labels.append(demo.labels)
+        self._filled = position
+        self._episodes += episodes
+        self._policies += policies
+        self._labels += labels
+
+    def dataset(self, convention: str, skipped: tuple[str, ...]) -> Dataset:
+        return Dataset(
+            episodes=tuple(self._episodes),
+            policies=tuple(self._policies),
+            lengths=np.array([len(part) for part in self._labels], dtype=np.int64),
+            frames=torch.from_numpy(self._frames[: self._filled]),
+            labels=torch.from_numpy(np.concatenate(self._labels)),
+            convention=convention,
+            skipped=skipped,
+        )
+
+
+def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> NDArray[np.uint8]:
+    """Empty uint8 of that shape, in memory or in a file."""
+    if np.prod(shape, dtype=np.int64) * sharers < MEMORY * psutil.virtual_memory().available:
+        return np.empty(shape, np.uint8)
+    path = spill / f"frames.{psutil.Process().pid}.u8"
+    try:
+        mapped = np.memmap(path, np.uint8, "w+", shape=shape)
+        # Without a name the file lasts as long as the mapping: a killed process leaves no gigabytes behind.
+        path.unlink()
+    except OSError as error:
+        raise DatasetError(f"{path}: no room for {np.prod(shape) / 1e9:.1f} GB: {error.strerror}.") from None
+    return np.asarray(mapped)
+
+
+def _nothing(paths: Sequence[Path], skipped: Sequence[str]) -> str:
+    names = ", ".join(path.name for path in paths)
+    why = f" Left out: {' '.join(skipped)}" if skipped else " Record some with `rtbench demos`."
+    return f"no demonstration in {names or 'no file'}.{why}"

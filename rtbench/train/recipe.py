@@ -1,0 +1,52 @@
+"""What decides the weights that a training ends with, besides data and code."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rtbench.train.augment import REFERENCE_SHIFT, Augmentation
+from rtbench.train.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that is chosen."""
+
+    schedule: Schedule = field(default_factory=Schedule)
+    """Optimizer, learning rates and steps."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """How images are altered."""
+    batch: int = 16
+    """Windows of a step, over all processes."""
+    balance: bool = False
+    """Whether all skills come equally often."""
+    spread: float = 2.0
+    """Standard deviation [bins] of the Gaussian that the loss takes for its target; 0 for the token alone."""
+    average: float = 0.999
+    """Decay of the exponential moving average of the weights, which is what is kept; 0 for the last ones."""
+    held_back: float = 0.05
+    """Share of demonstrations that are for validation only."""
+    seed: int = 0
+    """Of the first weights, the order of windows, augmentation and dropout."""
+
+    def settings(self) -> dict[str, Any]:
+        """The same as plain values by names such as 'schedule rate'."""
+        found: dict[str, Any] = {}
+        for name, value in asdict(self).items():
+            found |= (
+                {f"{name} {k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
+            )
+        return found
+
+
+OWN = Recipe()
+"""What has worked on few demonstrations."""
+REFERENCE = Recipe(
+    schedule=Schedule(kind="adam", rate=1e-4),
+    augmentation=Augmentation(REFERENCE_SHIFT, brightness=0, contrast=0, saturation=0),
+    spread=0,
+    average=0,
+)
+"""As the published code trains (`sequence_agent.py`, `preprocessors.py`). Its batch size is not published."""
+RECIPES = {"own": OWN, "reference": REFERENCE}

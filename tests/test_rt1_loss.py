@@ -1,0 +1,116 @@
+"""What RT-1 is trained by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from rtbench.model.rt1.loss import token_accuracy, token_loss
+from rtbench.model.rt1.network import RT1
+from rtbench.model.rt1.size import SMALL
+from tests.rt1_networks import TINY, normal, torch_numbers, trained, uniform
+
+
+def batch(*, masked: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+    logits = normal(2, 3, 11, 256)
+    if masked:
+        logits[:, :, 10, 3:] = -math.inf
+    return logits, torch.randint(3, (2, 3, 11), generator=torch_numbers("tokens"))
+
+
+def test_every_token_weighs_the_same() -> None:
+    logits, tokens = batch()
+    each = -logits.log_softmax(-1).gather(-1, tokens[..., None])
+    torch.testing.assert_close(token_loss(logits, tokens), each.mean())
+    changed = [
+        token_loss(logits.index_add(2, torch.tensor([k]), 2 * _one(tokens, k)), tokens) for k in (0, 5)
+    ]
+    assert all(loss < token_loss(logits, tokens) for loss in changed)
+
+
+def _one(tokens: torch.Tensor, k: int) -> torch.Tensor:
+    return functional.one_hot(tokens[:, :, [k]], 256).float()
+
+
+def test_uniform_logits_cost_the_logarithm_of_what_is_possible() -> None:
+    logits = torch.zeros(1, 1, 11, 256)
+    logits[..., 10, 3:] = -math.inf
+    expected = (10 * math.log(256) + math.log(3)) / 11
+    assert token_loss(logits, torch.zeros(1, 1, 11, dtype=torch.long)).item() == pytest.approx(expected)
+
+
+@given(st.lists(st.booleans(), min_size=6, max_size=6))
+def test_frames_that_fill_up_do_not_count(flags: list[bool]) -> None:
+    logits, tokens = batch()
+    valid = torch.tensor(flags).view(2, 3)
+    spoilt = torch.where(valid[..., None, None], logits, normal(*logits.shape, name="other"))
+    for spread in (0.0, 2.0):
+        loss = token_loss(spoilt, tokens, valid, spread=spread)
+        expected = token_loss(logits[valid][None], tokens[valid][None], spread=spread) if any(flags) else 0.0
+        assert loss.item() == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("spread", [0.0, 2.0])
+def test_gradients_are_finite_though_modes_are_masked(spread: float) -> None:
+    network = trained()
+    images, text = uniform(2, 3, 3, *TINY.image), normal(2, TINY.text)
+    token_loss(network.train()(images, text), batch()[1], spread=spread).backward()
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert len(gradients) == len(list(network.parameters()))
+
+
+def test_spread_forgives_neighbours_but_never_a_mode() -> None:
+    tokens = torch.full((1, 1, 11), 100)
+    tokens[..., 10] = 1
+
+    def loss(dimension: int, token: int, spread: float) -> float:
+        logits = 6 * functional.one_hot(tokens, 256).float()
+        logits[..., 10, 3:] = -math.inf
+        logits[0, 0, dimension] = logits[0, 0, dimension].where(logits[0, 0, dimension] < 5, 0.0)
+        logits[0, 0, dimension, token] = 6
+        return token_loss(logits, tokens, spread=spread).item()
+
+    assert loss(0, 102, 2.0) < loss(0, 140, 2.0) - 0.01
+    assert loss(0, 102, 0.0) == pytest.approx(loss(0, 140, 0.0))
+    # On the mode it is the same with and without.
+    assert loss(10, 2, 2.0) - loss(10, 1, 2.0) == pytest.approx(loss(10, 2, 0.0) - loss(10, 1, 0.0), rel=1e-4)
+
+
+def test_accuracy_by_dimension() -> None:
+    logits, tokens = batch()
+    logits = logits.scatter(-1, tokens[..., None], 20.0)
+    wrong = tokens.clone()
+    wrong[0, :, 4] = 9
+    accuracy = token_accuracy(logits, wrong)
+    assert accuracy.tolist() == [1, 1, 1, 1, 0.5, 1, 1, 1, 1, 1, 1]
+    valid = torch.tensor([[False] * 3, [True] * 3])
+    assert token_accuracy(logits, wrong, valid).tolist() == [1] * 11
+
+
+@pytest.mark.slow
+def test_small_learns_eight_windows_by_heart() -> None:
+    """Steps are counted, not seconds: 60 took 40 s of one core of a busy machine, so below a minute."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    # Statistics that keep up with a network that learns within a minute.
+    network = RT1(replace(SMALL, dropout=0.0, momentum=0.2)).train()
+    blobs, text = uniform(8 * SMALL.frames, 3, 4, 5), normal(8, SMALL.text)
+    images = functional.interpolate(blobs, SMALL.image, mode="bilinear").unflatten(0, (8, SMALL.frames))
+    tokens = torch.randint(256, (8, SMALL.frames, 11), generator=torch_numbers("by heart"))
+    tokens[..., 10] %= 3
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=60)
+    for _ in range(60):
+        optimizer.zero_grad()
+        token_loss(network(images, text), tokens).backward()
+        optimizer.step()
+        schedule.step()
+    with torch.inference_mode():
+        assert token_accuracy(network.eval()(images, text), tokens).mean() >= 0.95
