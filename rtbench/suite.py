@@ -28,6 +28,9 @@ from rtbench.wording import Wording, vocabulary
 
 SEEDS = 100_000
 """Seeds of one task under one suite seed: more than anybody plays, and 'seed 3' still means its fourth."""
+TRAINING_SEED = 10
+"""Suite seed from which on demonstrations are drawn: their seeds are 1,000,000 and more, and an evaluation
+under a smaller suite seed shares no episode with them."""
 Split = Literal["seen", "novel", "emergent"]
 Turns = Annotated[int, Field(ge=1, le=1000)]
 

@@ -315,3 +315,10 @@ def test_a_first_frame_is_written(kind, run, tmp_path):
     image = Image.open(path)
     assert image.size == (320, 256)
     assert len(set(image.tobytes())) > 100
+
+
+def test_seeds_of_demonstrations_are_told():
+    """Nothing is played: a suite without the skill stops it after the note."""
+    said = rtbench("run", "--policy", "noop", "--seed", 10, "--skill", "nothing")
+    assert "demonstrations are recorded under seeds from 10 on" in said.err
+    assert "demonstrations" not in rtbench("run", "--policy", "noop", "--seed", 9, "--skill", "nothing").err

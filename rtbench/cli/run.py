@@ -254,8 +254,11 @@ class _Choice:
 
 def _episodes(name: str, roots: Sequence[Path], choice: _Choice) -> list[Episode]:
     from rtbench.catalogue import load_suite
-    from rtbench.suite import episodes
+    from rtbench.cli.console import note
+    from rtbench.suite import TRAINING_SEED, episodes
 
+    if choice.seed >= TRAINING_SEED:
+        note(f"demonstrations are recorded under seeds from {TRAINING_SEED} on; a policy may know these.")
     return episodes(load_suite(name, roots), **asdict(choice))
 
 

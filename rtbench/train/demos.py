@@ -28,15 +28,12 @@ from rtbench.provenance import code_hash
 from rtbench.record import Record
 from rtbench.runner import Limits, Plan, Runner, TooManyErrorsError
 from rtbench.spec import Episode
-from rtbench.suite import SEEDS, episodes
+from rtbench.suite import SEEDS, TRAINING_SEED, episodes
 from rtbench.train.demonstration import DemonstrationError, Header
 from rtbench.train.parts import Parts
 from rtbench.train.recorder import Acting, Recorder
 
 FACTORY = "rtbench.train.labelling:make_env"
-FIRST_SEED = 10
-"""Suite seed of the first draw: episodes of training have seeds from 1,000,000 on. An evaluation whose own
-suite seed is below 10 has none of them."""
 DRAWS = 10_000
 """Draws there are: more than anybody needs, and all seeds stay small."""
 TRAINING = "seen"
@@ -135,7 +132,7 @@ def draw(recording: Recording, count: int) -> list[Episode]:
         raise DemonstrationError(f"seed is {recording.seed}; allowed 0 to {DRAWS - 1}.")
     suite = catalogue.load_suite(recording.suite, recording.content)
     found = episodes(
-        suite, rounds=SEEDS, limit=count, skills=recording.skills, seed=FIRST_SEED + recording.seed
+        suite, rounds=SEEDS, limit=count, skills=recording.skills, seed=TRAINING_SEED + recording.seed
     )
     check_seen(found, recording.content)
     return found
