@@ -15,6 +15,7 @@ from rtbench.train import lerobot
 from rtbench.train.demonstration import DemonstrationError, Header
 from rtbench.train.lerobot import CAMERA, export_lerobot
 from rtbench.train.writer import Writer
+from tests.commands import rtbench
 from tests.demos import made_up
 
 SIZE = 32, 48
@@ -170,3 +171,13 @@ def test_what_cannot_be_exported_is_told(dataset, sources, tmp_path):
     with pytest.raises(DemonstrationError, match=r"other\.h5: convention rt1, the others have rtbench"):
         export_lerobot([*sources, tmp_path / "other.h5"], tmp_path / "dataset")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_command_writes_it(tmp_path, sources):
+    output = tmp_path / "dataset"
+    said = rtbench("export", *sources, "--format", "lerobot", "--output", output)
+    assert said.code == 0, said.err
+    assert f"{len(LENGTHS)} demonstrations" in said.out
+    assert info(output)["total_episodes"] == len(LENGTHS)
+    again = rtbench("export", *sources, "--format", "lerobot", "--output", output)
+    assert (again.code, "is there already" in again.err) == (2, True)

@@ -20,11 +20,16 @@ class Format(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+    LEROBOT = "lerobot"
 
 
 def export(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN", help="Folders of runs, or the beginnings of their ids.")
+        list[str],
+        typer.Argument(
+            metavar="RUN",
+            help="Folders of runs or beginnings of ids; for lerobot, files of demonstrations.",
+        ),
     ],
     *,
     output: Annotated[
@@ -34,7 +39,9 @@ def export(
     to: Annotated[
         Format | None,
         typer.Option(
-            "--format", help="Parquet has tokens, subgoals, times.", show_default="by the file's name"
+            "--format",
+            help="Parquet has tokens, subgoals, times; lerobot is a folder, of demonstrations.",
+            show_default="by the file's name",
         ),
     ] = None,
     out: Out = Path("runs"),
@@ -47,6 +54,12 @@ def export(
     from rtbench.cli.locate import find_run
     from rtbench.export import ExportError, export_csv, export_parquet
 
+    if to is Format.LEROBOT:
+        from rtbench.train.lerobot import export_lerobot
+
+        count = export_lerobot([Path(text) for text in runs], output)
+        console().print(f"{count} demonstrations: {output}", markup=False, soft_wrap=True)
+        return
     chosen = _format(output, to)
     if output == STDOUT and chosen is Format.PARQUET:
         raise ExportError("--format parquet: is no text for standard output; give --output FILE.parquet.")
@@ -67,6 +80,6 @@ def _format(output: Path, given: Format | None) -> Format:
     if given or output == STDOUT:
         return given or Format.CSV
     ending = output.suffix.removeprefix(".")
-    if ending not in list(Format):
-        raise UnknownNameError("ending", ending, Format, where=f"--output {output}")
+    if ending not in (Format.CSV, Format.PARQUET):
+        raise UnknownNameError("ending", ending, (Format.CSV, Format.PARQUET), where=f"--output {output}")
     return Format(ending)
