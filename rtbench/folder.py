@@ -12,7 +12,7 @@ from rtbench.errors import RunError
 from rtbench.lines import SCHEMA, Reading, check_schema
 from rtbench.record import Record, repair
 
-_META = ("policy", "suite", "settings", "episodes")
+_META = ("id", "policy", "suite", "settings", "simulator", "episodes")
 """What no run.json is without."""
 RUN, EPISODES, SUMMARY, VIDEOS = "run.json", "episodes.jsonl", "summary.json", "videos"
 

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rtbench.action import CONVENTIONS, convention
-from rtbench.train.demonstration import DemonstrationError, Demonstrations, Header, check_alike, shrink
+from rtbench.shrink import shrink
+from rtbench.train.demonstration import DemonstrationError, Demonstrations, Header, check_alike
 from rtbench.train.writer import Writer
 from tests.demos import SIZE, made_up, same
 

@@ -23,7 +23,8 @@ from rtbench.errors import RtbenchError
 from rtbench.policy.base import Card
 from rtbench.runner import Limits, TooManyErrorsError
 from rtbench.seeding import generator
-from rtbench.train.demonstration import DemonstrationError, Demonstrations, shrink
+from rtbench.shrink import shrink
+from rtbench.train.demonstration import DemonstrationError, Demonstrations
 from rtbench.train.demos import Recording, check_seen, collect, draw
 from rtbench.train.noise import perturb
 from tests import demos

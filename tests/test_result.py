@@ -50,6 +50,7 @@ RECORDS = (
 
 def save(path, records, planned=12, **meta):
     settings = {"settings": {"control_hz": 3}, "policy": {"name": "pusher"}, "suite": "seen"}
+    settings |= {"id": "1" * 12, "simulator": {}}
     write_json(path / "run.json", {"episodes": planned, **settings, **meta})
     (path / "episodes.jsonl").write_bytes(b"".join(r.line() for r in records))
     return load_run(path)

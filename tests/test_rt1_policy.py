@@ -21,8 +21,8 @@ from rtbench.policy import card as policies
 from rtbench.policy.base import Card
 from rtbench.policy.rt1 import RT1Policy, from_weights
 from rtbench.seeding import generator
+from rtbench.shrink import shrink
 from rtbench.testing import check_policy
-from rtbench.train.demonstration import shrink
 from tests.rt1_networks import TINY, Words, observation, trained
 
 STEPS = 13

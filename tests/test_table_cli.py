@@ -109,7 +109,7 @@ def test_an_older_schema_and_damage(runs):
 def test_a_run_json_of_something_else(runs):
     folder = next(runs.glob("a/*/*"))
     (folder / RUN).write_text('{"id": "1", "policy": {"name": "a"}}')
-    refused(rtbench("table", folder), 2, RUN, "suite, settings, episodes missing")
+    refused(rtbench("table", folder), 2, RUN, "settings, simulator, episodes missing")
 
 
 def test_a_line_cut_off_is_told_of(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtbench.errors import RunError
-from rtbench.folder import RUN, SUMMARY, read_json
+from rtbench.folder import SUMMARY, read_json
 from rtbench.identity import deciding
 from rtbench.scores import Scores
 from rtbench.timing import KEEPS_UP
@@ -25,8 +25,6 @@ COLUMNS = (
     "state", "image", "version",
 )  # fmt: skip
 """What is kept of a run's episodes, for hundreds of runs must fit into memory; version is the task's hash."""
-_TOLD = ("id", "policy", "settings", "simulator", "episodes")
-"""What run.json must have."""
 _EPISODES = ("suite", "episodes_hash", "content_hash")
 """What decides of the episodes of a run; that its tasks are the same is looked at one by one."""
 _DIGITS = 4
@@ -66,12 +64,7 @@ def part(scores: Scores, rule: str) -> Part:
     Args:
         scores: The run.
         rule: success, ever or held: which of these a success is.
-
-    Raises:
-        RunError: run.json lacks what tells runs apart.
     """
-    if lacking := [name for name in _TOLD if name not in scores.meta]:
-        raise RunError(f"{scores.path / RUN}: has no {', '.join(lacking)}: not written by `rtbench run`.")
     versions = scores.frame["task"].map(scores.meta.get("tasks") or {}).fillna("").astype("str")
     frame = scores.frame.assign(success=scores.frame[rule], version=versions)[list(COLUMNS)]
     meta = {name: value for name, value in scores.meta.items() if name != "novelties"}

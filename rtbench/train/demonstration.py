@@ -31,7 +31,6 @@ import h5py
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rtbench.action import SIZE, Convention, convention
 from rtbench.errors import RtbenchError
@@ -84,14 +83,6 @@ class Header:
     """Height and width of the images [pixels]."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Plain values: all that decides what was recorded. Empty where nobody will continue the file."""
-
-
-def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The image uint8[H, W, 3] as uint8[h, w, 3], each pixel the mean of the area that it covers."""
-    height, width = size
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
 
 
 class Demonstrations:

@@ -20,8 +20,9 @@ from rtbench.policy.base import Needs, Policy
 from rtbench.policy.seed import policy_seed
 from rtbench.record import Record
 from rtbench.seeding import generator
+from rtbench.shrink import shrink
 from rtbench.spec import Observation
-from rtbench.train.demonstration import HASH_TYPE, Demonstration, shrink
+from rtbench.train.demonstration import HASH_TYPE, Demonstration
 from rtbench.train.noise import perturb
 
 CAMERA = "head"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
+
+from rtbench.shrink import shrink
 
 
 def prepare(images: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> Tensor:
@@ -27,14 +28,8 @@ def prepare(images: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> Tenso
     """
     height, width = size
     if images[0].shape[0] >= height and images[0].shape[1] >= width:
-        images = [_shrunk(image, size) for image in images]
+        images = [shrink(image, size) for image in images]
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
     if batch.shape[-2:] != size:
         batch = F.interpolate(batch, size, mode="bilinear", antialias=False)
     return batch.contiguous(memory_format=torch.channels_last)
-
-
-def _shrunk(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BOX))

@@ -1,0 +1,15 @@
+"""Smaller images: demonstrations keep them, and policies must see the very same."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The image uint8[H, W, 3] as uint8[h, w, 3], each pixel the mean of the area that it covers."""
+    height, width = size
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
