@@ -28,7 +28,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 def session() -> dict[str, Any]:
     """What is true of this process: one entry of run.json's list of sessions."""
     return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv else "",
         "git": git(_ROOT),
         "packages": packages(),

@@ -88,12 +88,17 @@ def test_a_bad_episode_is_an_error_with_its_reason_and_harms_no_other(tmp_path, 
 
 
 def test_a_batch_that_fails_as_a_whole_is_played_again_one_by_one(tmp_path):
-    policy = load_object(f"{POLICIES}:Tardy")()
     bad = {1: "short here", 4: "raise here"}
     chosen = [episode(i, instruction=bad.get(i, "push")) for i in range(6)]
-    run = play(tmp_path / "bad", chosen, policy, workers=3)
+    # Who asks together is a matter of time: on a busy machine the bad ones may each ask alone.
+    for attempt in range(10):
+        policy = load_object(f"{POLICIES}:Tardy")()
+        run = play(tmp_path / f"bad{attempt}", chosen, policy, workers=3)
+        assert max(policy.resets.values()) <= 2, "an episode was played again more than once"
+        if max(policy.resets.values()) == 2:
+            break
     assert max(policy.batches) > 1, "nothing was batched: the test is void"
-    assert max(policy.resets.values()) == 2, "an episode was played again more than once"
+    assert max(policy.resets.values()) == 2, "no batch failed as a whole: the test is void"
     good = play(tmp_path / "good", [e for e in chosen if e.seed not in bad], workers=1)
     assert {seed for seed, record in by_seed(run).items() if record.error} == set(bad)
     assert essence(good).items() <= essence(run).items()

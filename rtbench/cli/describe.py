@@ -179,7 +179,7 @@ def _policy(meta: dict[str, Any]) -> str:
 def _session(session: dict[str, Any]) -> str:
     git = session["git"]
     commit = f"commit {git['commit'][:12]}{' with changes' if git['dirty'] else ''}" if git else "no checkout"
-    return f"{session['started']}, {commit}"
+    return f"{session['started'][:19].replace('T', ' ')}, {commit}"
 
 
 def _failures(shown: Run, most: int = 5) -> list[str]:
