@@ -54,7 +54,10 @@ class LabellingCart(fake_env.FakeEnv):
         over = self.x > fake_env.MARK
         action[0], action[MODE] = (0.0, Mode.TERMINATE) if over else (self.speed_m, Mode.ARM)
         label = self.convention.encode(action)
-        return Labelled(**{f.name: getattr(seen, f.name) for f in fields(Observation)}, label=label)
+        values = {f.name: getattr(seen, f.name) for f in fields(Observation)}
+        points = np.full((3, 2), np.nan, np.float32)
+        points[0] = seen.step / 100
+        return Labelled(**values, label=label, points=points)
 
 
 def make(settings) -> LabellingCart:

@@ -34,18 +34,20 @@ def demonstration(number, size=(128, 160), *, steps=None, convention_mode=10):
     skill = SKILLS[number % len(SKILLS)]
     images = np.full((steps, *size, 3), 40, np.uint8)
     labels = np.full((steps, 11), 128, np.uint8)
+    points = np.full((steps, 3, 2), np.nan, np.float32)
     side = size[0] // 3
     for step in range(steps):
         row, column = random.integers(0, 3, 2)
         images[step, row * side : (row + 1) * side, column * side : (column + 1) * side] = (250, 220, 90)
         labels[step, 1], labels[step, 2] = 60 * column + 60, 60 * row + 60
         labels[step, 6] = 255 if skill == "pick" else 0
+        points[step, 0] = (column + 0.5) / 3, (row + 0.5) / 3
     labels[:, convention_mode] = 0
     labels[-1, convention_mode] = 2
     return Demonstration(
         episode=episode(number, skill), policy="oracle", success=True, fingerprint="0" * 16,
         tokens=labels.copy(), labels=labels, images=images, proprio=np.zeros((steps, 15), np.float32),
-        hashes=np.array([b"0" * 8] * steps, dtype="S8"),
+        hashes=np.array([b"0" * 8] * steps, dtype="S8"), points=points,
     )  # fmt: skip
 
 

@@ -174,6 +174,16 @@ def test_other_weights_than_the_cards_are_refused(tmp_path):
         resolve("mine", extra)
 
 
+def test_weights_that_are_missing_are_told_with_a_remedy(tmp_path):
+    extra = user_content(tmp_path, CARD + "  weights_from: make weights\n")
+    (tmp_path / "policies" / "w.bin").unlink()
+    with pytest.raises(PolicyError, match=r"w\.bin, are not beside its card\. To get them: make weights\.$"):
+        resolve("mine", extra)
+    (tmp_path / "policies" / "mine.yaml").write_text(CARD)
+    with pytest.raises(PolicyError, match="where the card comes from"):
+        resolve("mine", extra)
+
+
 TRAINED = (
     "  trained_on:\n    about: much\n    skills: [pick]\n    scenes: [office_kitchen]\n"
     "    object_sets: [seen]\n    languages: [en, de]\n"

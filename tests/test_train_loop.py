@@ -162,6 +162,41 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path):
     _same(_weights(whole), _weights(killed))
 
 
+GROUP = """
+import sys
+from pathlib import Path
+import torch
+from rtbench.train.trainer import Watch
+from tests.lessons import trainer
+torch.set_num_threads(1)
+learner = trainer(Path(sys.argv[1]), bf16=True)
+learner.run(Watch(log=4, validate=6))
+sums = [float(p.double().sum()) for p in learner.smoothed.parameters()]
+Path(sys.argv[1], f"{learner.accelerator.process_index}.txt").write_text(repr(sums))
+"""
+
+
+def test_two_processes_train_one_network(tmp_path):
+    trainer(tmp_path)  # makes the file of demonstrations
+    script = tmp_path / "group.py"
+    script.write_text(GROUP)
+    root = Path(__file__).parents[1]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*launch, str(script), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = ((tmp_path / f"{rank}.txt").read_text() for rank in range(2))
+    assert first == second  # each has seen half of a batch: without the other they would differ
+    trained = [row for row in read(tmp_path / "metrics.csv") if row["part"] == "training"]
+    assert [row["step"] for row in trained] == ["4", "8", "12"]  # one journal
+
+
 def test_it_stops_in_time_with_everything_saved(tmp_path):
     began = time.monotonic()
     end = trainer(tmp_path, steps=100_000).run(Watch(minutes=0.1, say=lambda _: None))

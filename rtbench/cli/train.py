@@ -70,6 +70,15 @@ def rt1(  # noqa: PLR0913 - each is an option
             min=0, metavar="BINS", help="Smooth targets by a Gaussian.", show_default="2; reference 0"
         ),
     ] = None,
+    pointing: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="WEIGHT",
+            help="Of pointing at the task's objects in the picture.",
+            show_default="1; reference 0",
+        ),
+    ] = None,
     average: Annotated[
         float | None,
         typer.Option(
@@ -82,6 +91,10 @@ def rt1(  # noqa: PLR0913 - each is an option
     ] = None,
     clip: Annotated[float, typer.Option(min=0, metavar="X", help="Largest gradient norm; 0 for any.")] = 0,
     balance: Annotated[bool, typer.Option("--balance", help="Let all skills come equally often.")] = False,
+    bf16: Annotated[
+        bool,
+        typer.Option("--bf16", help="Compute in bfloat16 on a CPU too: faster on one with AVX512-BF16."),
+    ] = False,
     held_back: Annotated[
         float, typer.Option(min=0, max=0.9, metavar="SHARE", help="Share of demonstrations for validation.")
     ] = 0.05,
@@ -126,9 +139,11 @@ def rt1(  # noqa: PLR0913 - each is an option
         schedule=schedule,
         batch=batch,
         balance=balance,
+        bf16=bf16,
         held_back=held_back,
         seed=seed,
         spread=chosen.spread if spread is None else spread,
+        pointing=chosen.pointing if pointing is None else pointing,
         average=chosen.average if average is None else average,
     )
     plan = Plan(

@@ -71,6 +71,8 @@ class Card:
     """Path of the weights, relative to the card."""
     sha256: str | None = None
     """Hash of the weights."""
+    weights_from: str | None = None
+    """How to get the weights where they are missing: a command, or where they come from."""
     trained_on: TrainedOn | None = None
     """What it was trained on, by name; None for a policy without training, or whose training is not known."""
     licence: str = "Apache-2.0"

@@ -35,6 +35,7 @@ class CardEntry(Entry):
     arguments: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = None
     sha256: str | None = None
+    weights_from: str | None = None
     trained_on: TrainedOn | None = None
     licence: str = "Apache-2.0"
 
@@ -179,7 +180,13 @@ def _complete(card: Card, extra: Sequence[Path]) -> Card:
         card = replace(card, factory=f"{find(FOLDER, place, extra).resolve()}:{target}")
     if card.weights is None:
         return card
-    weights = find(FOLDER, card.weights, extra).resolve()
+    try:
+        weights = find(FOLDER, card.weights, extra).resolve()
+    except UnknownNameError:
+        how = card.weights_from or "take the file from where the card comes from"
+        raise PolicyError(
+            f"policy {card.name}: its weights, {card.weights}, are not beside its card. To get them: {how}."
+        ) from None
     if card.sha256 is not None:
         with weights.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()

@@ -75,6 +75,14 @@ def augment(images: Tensor, drawn: Draw) -> Tensor:
     return pixels.view(images.shape).permute(0, 1, 4, 2, 3)
 
 
+def moved(points: Tensor, drawn: Draw, height: int, width: int) -> Tensor:
+    """Points float32[B, ..., 2], x and y from 0 to 1, where `augment` shifts them; NaN for those outside."""
+    offsets = torch.from_numpy(drawn.offsets[:, ::-1] / (width, height)).float().to(points.device)
+    shifted = points + offsets.view(len(points), *[1] * (points.ndim - 2), 2)
+    inside = ((shifted >= 0) & (shifted <= 1)).all(-1, keepdim=True)
+    return shifted.where(inside, torch.nan)
+
+
 def plain(images: Tensor) -> Tensor:
     """The images uint8[..., H, W, 3] as float32[..., 3, H, W] in 0..1, unaltered."""
     return (images.float() / 255).movedim(-1, -3)

@@ -21,8 +21,10 @@ from torch import Tensor
 from rtbench.errors import RtbenchError
 from rtbench.spec import Episode
 from rtbench.train.demonstration import Demonstrations, Header, check_alike
+from rtbench.train.pointing import POINTS
 from rtbench.train.window import Windows
 
+_NOWHERE = np.full((1, POINTS, 2), np.nan, np.float32)
 MEMORY = 0.6
 """Share of the free memory that pixels may take; beyond it they are mapped from a file."""
 
@@ -39,6 +41,8 @@ class Batch:
     """uint8[B, T, h, w, 3]."""
     labels: Tensor
     """int64[B, T, 11]."""
+    points: Tensor
+    """float32[B, T, 3, 2]: see `Demonstration.points`; NaN where there is none."""
     valid: Tensor
     """bool[B, T]: False for frames that only fill up a window longer than its demonstration."""
     texts: NDArray[np.int64]
@@ -59,6 +63,8 @@ class Dataset:
     """uint8[N, h, w, 3]."""
     labels: Tensor
     """uint8[N, 11], in token order."""
+    points: Tensor
+    """float32[N, 3, 2]; NaN where there is none."""
     convention: str
     """Action convention of the labels."""
     skipped: tuple[str, ...] = ()
@@ -95,7 +101,8 @@ class Dataset:
 
     def to(self, device: torch.device) -> Dataset:
         """The same with pixels and labels on a device."""
-        return replace(self, frames=self.frames.to(device), labels=self.labels.to(device))
+        parts = {name: getattr(self, name).to(device) for name in ("frames", "labels", "points")}
+        return replace(self, **parts)
 
 
 class Sampler:
@@ -119,6 +126,7 @@ class Sampler:
         return Batch(
             images=self._data.frames.index_select(0, index.flatten()).view(shape),
             labels=self._data.labels[index].long(),
+            points=self._data.points[index],
             valid=torch.from_numpy(steps <= last).to(device),
             texts=self._texts[demos],
         )
@@ -177,6 +185,7 @@ class _Store:
         self._episodes: list[Episode] = []
         self._policies: list[str] = []
         self._labels: list[NDArray[np.uint8]] = []
+        self._points: list[NDArray[np.float32]] = []
 
     @property
     def is_empty(self) -> bool:
@@ -184,7 +193,7 @@ class _Store:
 
     def read(self, path: Path) -> None:
         """Add all demonstrations of a file, or, on an error, none."""
-        episodes, policies, labels = [], [], []
+        episodes, policies, labels, points = [], [], [], []
         position = self._filled
         with Demonstrations(path) as file:
             for number in range(len(file)):
@@ -194,10 +203,12 @@ class _Store:
                 episodes.append(demo.episode)
                 policies.append(demo.policy)
                 labels.append(demo.labels)
+                points.append(_NOWHERE.repeat(len(demo), 0) if demo.points is None else demo.points)
         self._filled = position
         self._episodes += episodes
         self._policies += policies
         self._labels += labels
+        self._points += points
 
     def dataset(self, convention: str, skipped: tuple[str, ...]) -> Dataset:
         return Dataset(
@@ -206,6 +217,7 @@ class _Store:
             lengths=np.array([len(part) for part in self._labels], dtype=np.int64),
             frames=torch.from_numpy(self._frames[: self._filled]),
             labels=torch.from_numpy(np.concatenate(self._labels)),
+            points=torch.from_numpy(np.concatenate(self._points)),
             convention=convention,
             skipped=skipped,
         )

@@ -9,6 +9,8 @@ fields), and
 - ``actions`` float32[T, 11]: what was acted, in SI units and the order of `rtbench.action.DIMENSIONS`;
 - ``tokens`` uint8[T, 11]: the same in the file's convention; ``modes`` uint8[T]: their `Mode`;
 - ``labels`` uint8[T, 11]: what the closed-loop oracle would have done in the same state;
+- ``points`` float32[T, 3, 2]: where in the picture the task's first object, second object and drawer are,
+  x and y from 0 to 1; NaN where there is none. Files of earlier versions have no points;
 - ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
 - ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
 - ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
@@ -35,6 +37,7 @@ from numpy.typing import NDArray
 from rtbench.action import SIZE, Convention, convention
 from rtbench.errors import RtbenchError
 from rtbench.spec import Episode
+from rtbench.train.pointing import POINTS
 
 FORMAT, SCHEMA = "rtbench-demonstrations", 1
 HASH_TYPE, KEY_TYPE = "S8", "S16"
@@ -67,6 +70,8 @@ class Demonstration:
     """float32[T, 15], likewise; see `rtbench.spec.Observation`."""
     hashes: NDArray[np.bytes_]
     """S8[T]: hash of the state after each step."""
+    points: NDArray[np.float32] | None = None
+    """float32[T, 3, 2]: where the task's objects are in the picture; see `rtbench.train.pointing`."""
 
     def __len__(self) -> int:
         """T."""
@@ -179,6 +184,7 @@ class Demonstrations:
                 images=group["obs/head"][:],
                 proprio=group["obs/proprio"][:],
                 hashes=group["states_hash"][:],
+                points=group["points"][:] if "points" in group else None,
             )
         except (KeyError, OSError, RuntimeError) as error:
             raise self._damaged(f"demo_{number}", error) from None
@@ -237,8 +243,11 @@ def check(demo: Demonstration, header: Header, steps: int) -> None:
         ("images", (steps, *header.size, 3), np.uint8),
         ("proprio", (steps, PROPRIO), np.float32),
         ("hashes", (steps,), HASH_TYPE),
+        ("points", (steps, POINTS, 2), np.float32),
     ):
         array = getattr(demo, name)
+        if array is None:
+            continue
         if array.shape != shape or array.dtype != kind:
             wanted = f"{np.dtype(kind).name}{list(shape)}"
             raise ValueError(f"{name} is {array.dtype.name}{list(array.shape)}, expected {wanted}")

@@ -7,26 +7,44 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from rtbench.action import SIZE
 from rtbench.env.kitchen import Kitchen
 from rtbench.messages import EnvSettings
 from rtbench.policy.oracle import oracle_action
 from rtbench.spec import Observation
-from rtbench.train.recorder import Labelled
+from rtbench.train.pointing import POINTS, picture_points
+from rtbench.train.recorder import CAMERA, Labelled
 
 
 class LabellingKitchen(Kitchen):
-    """A kitchen whose observations carry the oracle's closed-loop answer."""
+    """A kitchen whose observations carry the oracle's closed-loop answer, and where the objects are."""
 
     def observe(self) -> Labelled:
         """What the policy sees now, and what the oracle would do."""
         seen = super().observe()
         over = np.zeros(SIZE, dtype=np.int64)
         label = over if self.terminated else self.convention.encode(oracle_action(self))
-        return Labelled(
-            **{field.name: getattr(seen, field.name) for field in fields(Observation)}, label=label
-        )
+        values = {field.name: getattr(seen, field.name) for field in fields(Observation)}
+        return Labelled(**values, label=label, points=self._points())
+
+    def _points(self) -> NDArray[np.float32]:
+        places = np.full((POINTS, 3), np.nan)
+        for number, name in enumerate(self.task.objects[: POINTS - 1]):
+            places[number] = self.world.pose(name).position
+        if drawers := self._drawers():
+            places[-1] = self.world.pose(drawers[0]).position
+        stage = self._current()
+        camera, model = stage.data.camera(CAMERA), stage.scene.model
+        axes = camera.xmat.reshape(3, 3)
+        return picture_points(places, camera.xpos, axes, float(model.camera(CAMERA).fovy[0]))
+
+    def _drawers(self) -> list[str]:
+        """Drawers that the task is about, or in which its objects begin."""
+        named = [name for leaf in self.task.goal.leaves() for name in leaf.arguments]
+        named += self.task.start.place.values()
+        return [name for name in named if name in self.world.scene.spec.drawers]
 
 
 def make_env(settings: EnvSettings) -> LabellingKitchen:

@@ -34,6 +34,8 @@ class Labelled(Observation):
 
     label: NDArray[np.int64]
     """int64[11], in the convention of the environment; zeros once the episode is over."""
+    points: NDArray[np.float32]
+    """float32[3, 2]: where the task's objects are in the head camera's picture."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class _Tape:
     proprio: list[NDArray[np.float32]] = field(default_factory=list)
     tokens: list[NDArray[np.int64]] = field(default_factory=list)
     labels: list[NDArray[np.int64]] = field(default_factory=list)
+    points: list[NDArray[np.float32]] = field(default_factory=list)
 
 
 class Recorder:
@@ -113,6 +116,7 @@ class Recorder:
             images=np.stack(tape.images),
             proprio=np.array(tape.proprio, dtype=np.float32),
             hashes=np.array(record.step_hashes, dtype=HASH_TYPE),
+            points=np.array(tape.points, dtype=np.float32),
         )
 
     def _note(self, tape: _Tape, seen: Labelled, row: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -124,4 +128,5 @@ class Recorder:
         tape.proprio.append(seen.proprio)
         tape.tokens.append(row)
         tape.labels.append(seen.label)
+        tape.points.append(seen.points)
         return row

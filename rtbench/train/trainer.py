@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from torch.optim.swa_utils import AveragedModel
 
@@ -25,11 +25,12 @@ from rtbench.model.rt1.network import RT1
 from rtbench.progress import clock
 from rtbench.seeding import entropy, generator
 from rtbench.train import state
-from rtbench.train.augment import augment, draw, plain
-from rtbench.train.dataset import Dataset, Sampler
+from rtbench.train.augment import augment, draw, moved, plain
+from rtbench.train.dataset import Batch, Dataset, Sampler
 from rtbench.train.interruption import Interruption
 from rtbench.train.journal import Journal, Measurement
 from rtbench.train.metric import Meter, Score, guess, majority
+from rtbench.train.pointing import Pointer, pointing_loss
 from rtbench.train.recipe import Recipe
 from rtbench.train.schedule import clean_gradients, make_optimizer, set_rate
 from rtbench.train.window import Order, Windows, batches, cut
@@ -109,7 +110,12 @@ class Trainer:
         cuda = torch.cuda.is_available()
         # The published network has weights that nothing uses; without this, several processes wait for them.
         unused = DistributedDataParallelKwargs(find_unused_parameters=network.size.action_embedding)
-        self.accelerator = Accelerator(mixed_precision="bf16" if cuda else "no", kwargs_handlers=[unused])
+        # Not told that there is only the CPU, accelerate lets each of several processes train alone.
+        self.accelerator = Accelerator(
+            mixed_precision="bf16" if cuda or recipe.bf16 else "no",
+            cpu=not torch.accelerator.is_available(),
+            kwargs_handlers=[unused],
+        )
         device: torch.device = self.accelerator.device
         self._folder, self._recipe, self._size = folder, recipe, network.size
         self._data = _placed(lessons.data, device)
@@ -119,10 +125,11 @@ class Trainer:
         # On a CPU convolutions take up to a quarter less time so.
         self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self._network, multi_avg_fn=_averaging(recipe.average), use_buffers=True)
-        optimizer = make_optimizer(recipe.schedule, self._network)
-        self._model, self._optimizer = self.accelerator.prepare(self._network, optimizer)
+        pupil: nn.Module = Pointer(self._network).to(device) if recipe.pointing else self._network
+        optimizer = make_optimizer(recipe.schedule, pupil)
+        self._model, self._optimizer = self.accelerator.prepare(pupil, optimizer)
         self._meter = Meter(device)
-        self._parts = state.Parts(self._network, self.average, self._optimizer, self._meter.sums)
+        self._parts = state.Parts(pupil, self.average, self._optimizer, self._meter.sums)
         self._settings = {**about, **recipe.settings(), "data": lessons.data.fingerprint}
         self.step, self._seconds = 0, 0.0
         if found := state.read(folder, self._settings):
@@ -207,27 +214,41 @@ class Trainer:
 
     def _learn(self, windows: Windows) -> None:
         """One step of the optimizer on a batch."""
-        rank, recipe = self.accelerator.process_index, self._recipe
-        batch = self._sampler.batch(windows[rank :: self.accelerator.num_processes])
-        images = self._on_device(batch.images)
-        random = generator("augmentation", recipe.seed, self.step, rank)
-        drawn = draw(recipe.augmentation, len(images), images.shape[2], images.shape[3], random)
-        labels, valid = self._on_device(batch.labels), self._on_device(batch.valid)
-        torch.manual_seed(entropy("dropout", recipe.seed, self.step, rank) >> 65)
-        self._model.train()
-        logits = self._model(self._resized(augment(images, drawn)), self._texts[batch.texts])
-        loss = token_loss(logits, labels, valid, spread=recipe.spread)
-        self.accelerator.backward(loss)
-        clean_gradients(self._network.parameters())
-        if recipe.schedule.clip:
-            self.accelerator.clip_grad_norm_(self._network.parameters(), recipe.schedule.clip)
-        set_rate(self._optimizer, recipe.schedule.rate_at(self.step))
+        schedule = self._recipe.schedule
+        batch = self._sampler.batch(windows[self.accelerator.process_index :: self.accelerator.num_processes])
+        self.accelerator.backward(self._loss(batch))
+        clean_gradients(self._model.parameters())
+        if schedule.clip:
+            self.accelerator.clip_grad_norm_(self._model.parameters(), schedule.clip)
+        set_rate(self._optimizer, schedule.rate_at(self.step))
         self._optimizer.step()
         self._optimizer.zero_grad()
         self.average.update_parameters(self._network)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """What is learnt from a batch, a scalar; its tokens are metered."""
+        recipe, where = self._recipe, (self.step, self.accelerator.process_index)
+        images, labels, valid = map(self._on_device, (batch.images, batch.labels, batch.valid))
+        _, _, height, width, _ = images.shape
+        drawn = draw(
+            recipe.augmentation,
+            len(images),
+            height,
+            width,
+            generator("augmentation", recipe.seed, *where),
+        )
+        torch.manual_seed(entropy("dropout", recipe.seed, *where) >> 65)
+        self._model.train()
+        answer = self._model(self._resized(augment(images, drawn)), self._texts[batch.texts])
+        logits, cells = answer if recipe.pointing else (answer, None)
+        loss = token_loss(logits, labels, valid, spread=recipe.spread)
         # Smoothed targets have a loss of their own; what is reported is the same everywhere.
         told = token_loss(logits.detach(), labels, valid) if recipe.spread else loss
         self._meter.add(told, logits, labels, valid)
+        if cells is not None:
+            points = moved(self._on_device(batch.points), drawn, height, width)
+            loss = loss + recipe.pointing * pointing_loss(cells, points, valid)
+        return loss
 
     def _on_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.accelerator.device, non_blocking=True)

@@ -154,6 +154,7 @@ def _write(group: Any, demo: Demonstration, spec: Convention) -> None:
         "rewards": (last & demo.success).astype(np.float32),
         "dones": last.astype(np.uint8),
         "states_hash": demo.hashes,
+        **({} if demo.points is None else {"points": demo.points}),
         "obs/proprio": demo.proprio,
     }.items():
         group.create_dataset(name, data=values)

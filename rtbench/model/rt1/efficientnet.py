@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
+from rtbench.model.rt1.depthwise import Depthwise
 from rtbench.model.rt1.film import FiLM
 from rtbench.model.rt1.size import Size, Stage
 
@@ -27,14 +28,25 @@ class ConvNorm(nn.Module):
     """A convolution without bias and its batch norm."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, *, groups: int = 1, momentum: float
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        stride: int = 1,
+        *,
+        depthwise: bool = False,
+        momentum: float,
     ) -> None:
         """Static padding: 'same' for stride 1, one pixel more below and right for stride 2."""
         super().__init__()
         half = kernel // 2
         self.pad = (half - 1, half, half - 1, half) if stride == 2 else None
         padding = 0 if self.pad else half
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+        self.conv: nn.Conv2d = (
+            Depthwise(inputs, kernel, stride, padding)
+            if depthwise
+            else nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+        )
         self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=BATCH_NORM_EPS, momentum=momentum)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,7 +88,7 @@ class MBConv(nn.Module):
         inside = inputs * stage.expand
         momentum = size.momentum
         self.expand = ConvNorm(inputs, inside, momentum=momentum) if stage.expand > 1 else None
-        self.depthwise = ConvNorm(inside, inside, stage.kernel, stride, groups=inside, momentum=momentum)
+        self.depthwise = ConvNorm(inside, inside, stage.kernel, stride, depthwise=True, momentum=momentum)
         self.squeeze = SqueezeExcite(inside, max(1, inputs // SQUEEZE))
         self.project = ConvNorm(inside, stage.channels, momentum=momentum)
         self.film = FiLM(size.film, stage.channels)

@@ -59,7 +59,11 @@ class RT1(nn.Module):
             float32[B, T, 11, 256]; mode tokens that do not exist have minus infinity.
         """
         count = images.shape[1]
-        tokens = self.image_tokens(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
+        return self.read(self.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0)), count)
+
+    def read(self, features: Tensor, count: int) -> Tensor:
+        """Logits as of `forward`, from the feature maps float32[B * count, features, H', W'] of windows."""
+        tokens = self.token_learner(features.flatten(2).transpose(1, 2))
         return self._mask(self.transformer(tokens.view(-1, count, *tokens.shape[1:])))
 
     def feature_map(self, images: Tensor, text: Tensor) -> Tensor:

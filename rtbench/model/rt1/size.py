@@ -166,7 +166,7 @@ SMALL = Size(
     text=384,
     film=128,
     stem=16,
-    stages=(Stage(3, 2, 2, 24, 1), Stage(5, 2, 4, 48, 2), Stage(5, 2, 4, 128, 4)),
+    stages=(Stage(3, 2, 1, 24, 1), Stage(5, 2, 4, 48, 2), Stage(5, 2, 4, 128, 4)),
     top=256,
     coordinates=True,
     features=192,
@@ -180,7 +180,8 @@ SMALL = Size(
     momentum=0.05,
     action_embedding=False,
 )
-"""Trains on two CPU cores: narrow while the map is large, where the time goes, and wide at stride 16."""
+"""Trains on two CPU cores: narrow while the map is large, where the time goes, and wide at stride 16. The
+first block does not expand: twice the channels at half the image's size cost a fifth of a step."""
 
 SIZES = {size.name: size for size in (PAPER, BASE, SMALL)}
 
