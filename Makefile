@@ -17,15 +17,18 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	>/dev/null 2>&1 && { echo $$p; break; }; done)
 
 help:
-	@echo "make run    set up, and let the oracle play the suite 'seen'"
+	@echo "make run    set up, and let RT-1 and the oracle play a sample of the suite 'novel'"
 	@echo "make test   set up, and run the tests"
 	@echo "make check  lint, types, layers and tests"
 	@echo "make results  play the reference runs anew, a quarter of an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
 	@echo "make clean  remove the environment and all caches of tools"
 
+# The oracle shows what of the same episodes can be solved.
 run: $(VENV)/.installed
-	$(BIN)/rtbench run --policy oracle --suite seen --video 10 $(ARGS)
+	$(BIN)/rtbench run --policy rt1 --suite novel --rounds 1 --video 10 --out runs/first $(ARGS)
+	$(BIN)/rtbench run --policy oracle --suite novel --rounds 1 --out runs/first $(ARGS)
+	$(BIN)/rtbench table runs/first --by axis
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -185,6 +185,13 @@ def test_a_policy_acts_and_the_oracle_labels(tmp_path):
         assert (demo.labels[:, 0] > 128).all()
 
 
+def test_an_end_that_comes_too_early_is_not_acted(tmp_path):
+    collect(recording(policy=card("Quitter")), 3, tmp_path / "demos.h5", workers=1)
+    for demo in read(tmp_path / "demos.h5"):
+        assert demo.success  # the oracle went on, and ended it
+        assert (demo.tokens == demo.labels).all()
+
+
 def test_a_mixture_acts_as_both(tmp_path):
     collect(recording(policy=card("Still"), beta=1.0), 3, tmp_path / "one.h5", workers=1)
     assert all((demo.tokens == demo.labels).all() for demo in read(tmp_path / "one.h5"))

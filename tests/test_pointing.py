@@ -15,7 +15,7 @@ from rtbench.seeding import generator
 from rtbench.suite import episodes
 from rtbench.train.augment import Augmentation, augment, draw, moved
 from rtbench.train.labelling import LabellingKitchen
-from rtbench.train.pointing import POINTS, Pointer, picture_points, pointing_loss
+from rtbench.train.pointing import POINTS, Pointer, hand_loss, picture_points, pointing_loss
 from rtbench.train.recipe import OWN
 from rtbench.train.trainer import Watch
 from tests import lessons
@@ -108,9 +108,20 @@ def test_the_pointer_is_the_network_and_a_head_beside_it():
     network = RT1(TINY).eval()
     pupil = Pointer(network).eval()
     images, text = torch.rand(2, 3, 3, *TINY.image), torch.randn(2, TINY.text)
-    logits, cells = pupil(images, text)
+    logits, cells, hand = pupil(images, text)
     assert torch.equal(logits, network(images, text))
     assert cells.shape == (2, 3, POINTS, *TINY.map)
+    assert hand.shape == (2, 3, 4)
+
+
+def test_the_hand_is_learnt_in_metres():
+    where = torch.tensor([0.8, -0.3, 1.05, 0.0]).expand(2, 3, 4)
+    valid = torch.tensor([[True, True, True], [True, False, False]])
+    said = torch.tensor([1.0, -2.0, 0.5, -1.0]).expand(2, 3, 4).clone()
+    said[1, 1:] = 9.0  # frames that fill up
+    assert hand_loss(said, where, valid).item() == pytest.approx(0, abs=1e-5)
+    said[0, 0, 0] += 0.8  # 8 cm in one of four numbers of one of four frames
+    assert hand_loss(said, where, valid).item() == pytest.approx(0.8 / 4 / 4, abs=1e-5)
 
 
 def test_it_learns_to_point_and_leaves_no_trace_in_the_weights(tmp_path):
@@ -121,7 +132,7 @@ def test_it_learns_to_point_and_leaves_no_trace_in_the_weights(tmp_path):
     batch = learner._sampler.batch(np.array([[n, 0] for n in range(40)]))
     pupil = learner._model.eval()
     with torch.no_grad():
-        _, cells = pupil(batch.images.movedim(-1, -3).float() / 255, learner._texts[batch.texts])
+        _, cells, _ = pupil(batch.images.movedim(-1, -3).float() / 255, learner._texts[batch.texts])
     height, width = TINY.map
     x, y = batch.points[batch.valid][:, 0].T
     rows, columns = (y * height).long(), (x * width).long()

@@ -21,7 +21,7 @@ from torch import Tensor
 from rtbench.errors import RtbenchError
 from rtbench.spec import Episode
 from rtbench.train.demonstration import Demonstrations, Header, check_alike
-from rtbench.train.pointing import POINTS
+from rtbench.train.pointing import HAND, POINTS
 from rtbench.train.window import Windows
 
 _NOWHERE = np.full((1, POINTS, 2), np.nan, np.float32)
@@ -43,6 +43,8 @@ class Batch:
     """int64[B, T, 11]."""
     points: Tensor
     """float32[B, T, 3, 2]: see `Demonstration.points`; NaN where there is none."""
+    hand: Tensor
+    """float32[B, T, 4]: position [m] in the base frame, and opening [m] of the gripper."""
     valid: Tensor
     """bool[B, T]: False for frames that only fill up a window longer than its demonstration."""
     texts: NDArray[np.int64]
@@ -65,6 +67,8 @@ class Dataset:
     """uint8[N, 11], in token order."""
     points: Tensor
     """float32[N, 3, 2]; NaN where there is none."""
+    hand: Tensor
+    """float32[N, 4]: position [m] in the base frame, and opening [m] of the gripper."""
     convention: str
     """Action convention of the labels."""
     skipped: tuple[str, ...] = ()
@@ -101,7 +105,7 @@ class Dataset:
 
     def to(self, device: torch.device) -> Dataset:
         """The same with pixels and labels on a device."""
-        parts = {name: getattr(self, name).to(device) for name in ("frames", "labels", "points")}
+        parts = {name: getattr(self, name).to(device) for name in ("frames", "labels", "points", "hand")}
         return replace(self, **parts)
 
 
@@ -127,6 +131,7 @@ class Sampler:
             images=self._data.frames.index_select(0, index.flatten()).view(shape),
             labels=self._data.labels[index].long(),
             points=self._data.points[index],
+            hand=self._data.hand[index],
             valid=torch.from_numpy(steps <= last).to(device),
             texts=self._texts[demos],
         )
@@ -186,6 +191,7 @@ class _Store:
         self._policies: list[str] = []
         self._labels: list[NDArray[np.uint8]] = []
         self._points: list[NDArray[np.float32]] = []
+        self._hand: list[NDArray[np.float32]] = []
 
     @property
     def is_empty(self) -> bool:
@@ -193,7 +199,7 @@ class _Store:
 
     def read(self, path: Path) -> None:
         """Add all demonstrations of a file, or, on an error, none."""
-        episodes, policies, labels, points = [], [], [], []
+        episodes, policies, labels, points, hand = [], [], [], [], []
         position = self._filled
         with Demonstrations(path) as file:
             for number in range(len(file)):
@@ -203,12 +209,14 @@ class _Store:
                 episodes.append(demo.episode)
                 policies.append(demo.policy)
                 labels.append(demo.labels)
+                hand.append(demo.proprio[:, HAND])
                 points.append(_NOWHERE.repeat(len(demo), 0) if demo.points is None else demo.points)
         self._filled = position
         self._episodes += episodes
         self._policies += policies
         self._labels += labels
         self._points += points
+        self._hand += hand
 
     def dataset(self, convention: str, skipped: tuple[str, ...]) -> Dataset:
         return Dataset(
@@ -218,6 +226,7 @@ class _Store:
             frames=torch.from_numpy(self._frames[: self._filled]),
             labels=torch.from_numpy(np.concatenate(self._labels)),
             points=torch.from_numpy(np.concatenate(self._points)),
+            hand=torch.from_numpy(np.concatenate(self._hand)),
             convention=convention,
             skipped=skipped,
         )

@@ -1,8 +1,8 @@
-"""Where in the picture a task's objects are: a second lesson beside the actions, for training only.
+"""Where a task's objects and the hand are: a second lesson beside the actions, for training only.
 
-Actions say little about which of ten things was meant: a step is at most 8 cm long, and most are alike. A
-point in the feature map says it in one frame. The head that is taught it is no part of the network that is
-kept.
+Actions say little about which of ten things was meant, and how high the hand is above it: a step is at most
+8 cm long, and most are alike. A point in the feature map, and the hand's position, say it in one frame. The
+heads that are taught it are no part of the network that is kept.
 """
 
 from __future__ import annotations
@@ -19,28 +19,45 @@ from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH
 
 POINTS = 3
 """The task's first object, its second, and its drawer."""
+HAND = [7, 8, 9, 14]
+"""Of proprioception: the gripper's position in the base frame and its opening [m]."""
+MIDDLE, UNIT = (0.7, -0.1, 1.0, 0.04), (0.1, 0.1, 0.1, 0.04)
+"""Of the hand's values [m], so that what the head has to say is near 1."""
 SPREAD = 0.6
 """Standard deviation [cells of the feature map] of the Gaussian around a point that is the target: half a
 cell aside changes it by a third, so that the head learns where within a cell a point lies."""
 
 
 class Pointer(nn.Module):
-    """A network with a head that points, for training."""
+    """A network with heads that point, for training."""
 
     def __init__(self, network: RT1) -> None:
-        """The network itself, not a copy, and a head that knows nothing."""
+        """The network itself, not a copy, and heads that know nothing."""
         super().__init__()
         self.network = network
-        self.head = nn.Conv2d(network.size.features, POINTS, 1)
-        for weight in self.head.parameters():
-            nn.init.zeros_(weight)
+        self.point = nn.Conv2d(network.size.features, POINTS, 1)
+        self.hand = nn.Linear(network.size.tokens * network.size.features, len(HAND))
+        for head in (self.point, self.hand):
+            for weight in head.parameters():
+                nn.init.zeros_(weight)
 
-    def forward(self, images: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Action logits as of `RT1.forward`, and those of each cell, float32[B, T, POINTS, H', W']."""
+    def forward(self, images: Tensor, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the network says, and its heads.
+
+        Args:
+            images: float32[B, T, 3, H, W], and text float32[B, text], as of `RT1.forward`.
+            text: See there.
+
+        Returns:
+            Action logits as of `RT1.forward`; logits of each cell, float32[B, T, POINTS, H', W']; the hand,
+            float32[B, T, 4] in `UNIT` from `MIDDLE`.
+        """
         count = images.shape[1]
         features = self.network.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
-        cells = self.head(features)
-        return self.network.read(features, count), cells.view(-1, count, *cells.shape[1:])
+        tokens = self.network.tokens(features)
+        cells, hand = self.point(features), self.hand(tokens.flatten(1))
+        logits = self.network.logits(tokens, count)
+        return logits, cells.view(-1, count, *cells.shape[1:]), hand.view(-1, count, len(HAND))
 
 
 def pointing_loss(cells: Tensor, points: Tensor, valid: Tensor) -> Tensor:
@@ -59,6 +76,19 @@ def pointing_loss(cells: Tensor, points: Tensor, valid: Tensor) -> Tensor:
     chances = cells.float().flatten(-2).log_softmax(-1).view(cells.shape)
     each = -(chances * down[..., :, None] * across[..., None, :]).sum((-1, -2))
     return (each * seen).sum() / seen.sum().clamp(min=1)
+
+
+def hand_loss(said: Tensor, hand: Tensor, valid: Tensor) -> Tensor:
+    """Mean distance of what is said of the hand from where it is, a scalar without unit.
+
+    Args:
+        said: float[B, T, 4], from `Pointer`.
+        hand: float32[B, T, 4] [m].
+        valid: bool[B, T], False for frames that only fill up a window.
+    """
+    middle, unit = hand.new_tensor(MIDDLE), hand.new_tensor(UNIT)
+    each = (said.float() - (hand - middle) / unit).abs().mean(-1)
+    return (each * valid).sum() / valid.sum().clamp(min=1)
 
 
 def picture_points(

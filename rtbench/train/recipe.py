@@ -24,7 +24,7 @@ class Recipe:
     spread: float = 2.0
     """Standard deviation [bins] of the Gaussian that the loss takes for its target; 0 for the token alone."""
     pointing: float = 1.0
-    """Weight of the loss of pointing at the task's objects, beside that of the actions; 0 for none."""
+    """Weight of the loss of pointing at the task's objects and the hand, beside the actions'; 0 for none."""
     average: float = 0.999
     """Decay of the exponential moving average of the weights, which is what is kept; 0 for the last ones."""
     bf16: bool = False

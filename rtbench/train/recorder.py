@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.action import Convention, convention
+from rtbench.action import MODE, Convention, Mode, convention
 from rtbench.desk import check_tokens
 from rtbench.fault import Fault
 from rtbench.policy.base import Needs, Policy
@@ -75,6 +75,7 @@ class Recorder:
         self.needs = replace(acting.needs, cameras=cameras)
         self._acting, self._size = acting, size
         self._spec: Convention = convention(self.needs.convention)
+        self._terminate = self._spec.modes.index(Mode.TERMINATE)
         # By the policy's seed, which is the episode's own: an episode that is played again begins a new tape.
         self._tapes: dict[int, _Tape] = {}
         self._playing: dict[int, int] = {}
@@ -122,7 +123,9 @@ class Recorder:
     def _note(self, tape: _Tape, seen: Labelled, row: NDArray[np.int64]) -> NDArray[np.int64]:
         """Note a step, and say what is acted."""
         # Drawn whatever the settings: the same noise falls on the same steps.
-        row = seen.label if tape.random.random() < self._acting.beta else row
+        helped = tape.random.random() < self._acting.beta
+        # Who ends too early would leave one frame of what it is to learn from; so the oracle goes on.
+        row = seen.label if helped or (self._ends(row) and not self._ends(seen.label)) else row
         row = perturb(row, self._spec, self._acting.noise, tape.random)
         tape.images.append(shrink(seen.images[CAMERA], self._size))
         tape.proprio.append(seen.proprio)
@@ -130,3 +133,6 @@ class Recorder:
         tape.labels.append(seen.label)
         tape.points.append(seen.points)
         return row
+
+    def _ends(self, row: NDArray[np.int64]) -> bool:
+        return int(row[self._spec.order.index(MODE)]) == self._terminate

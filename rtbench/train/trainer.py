@@ -30,7 +30,7 @@ from rtbench.train.dataset import Batch, Dataset, Sampler
 from rtbench.train.interruption import Interruption
 from rtbench.train.journal import Journal, Measurement
 from rtbench.train.metric import Meter, Score, guess, majority
-from rtbench.train.pointing import Pointer, pointing_loss
+from rtbench.train.pointing import Pointer, hand_loss, pointing_loss
 from rtbench.train.recipe import Recipe
 from rtbench.train.schedule import clean_gradients, make_optimizer, set_rate
 from rtbench.train.window import Order, Windows, batches, cut
@@ -240,14 +240,15 @@ class Trainer:
         torch.manual_seed(entropy("dropout", recipe.seed, *where) >> 65)
         self._model.train()
         answer = self._model(self._resized(augment(images, drawn)), self._texts[batch.texts])
-        logits, cells = answer if recipe.pointing else (answer, None)
+        logits, *pointed = answer if recipe.pointing else (answer,)
         loss = token_loss(logits, labels, valid, spread=recipe.spread)
         # Smoothed targets have a loss of their own; what is reported is the same everywhere.
         told = token_loss(logits.detach(), labels, valid) if recipe.spread else loss
         self._meter.add(told, logits, labels, valid)
-        if cells is not None:
-            points = moved(self._on_device(batch.points), drawn, height, width)
-            loss = loss + recipe.pointing * pointing_loss(cells, points, valid)
+        if pointed:
+            points, hand = map(self._on_device, (batch.points, batch.hand))
+            there = pointing_loss(pointed[0], moved(points, drawn, height, width), valid)
+            loss = loss + recipe.pointing * (there + hand_loss(pointed[1], hand, valid))
         return loss
 
     def _on_device(self, tensor: Tensor) -> Tensor:

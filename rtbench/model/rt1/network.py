@@ -59,12 +59,17 @@ class RT1(nn.Module):
             float32[B, T, 11, 256]; mode tokens that do not exist have minus infinity.
         """
         count = images.shape[1]
-        return self.read(self.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0)), count)
+        tokens = self.image_tokens(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
+        return self.logits(tokens, count)
 
-    def read(self, features: Tensor, count: int) -> Tensor:
-        """Logits as of `forward`, from the feature maps float32[B * count, features, H', W'] of windows."""
-        tokens = self.token_learner(features.flatten(2).transpose(1, 2))
+    def logits(self, tokens: Tensor, count: int) -> Tensor:
+        """Logits as of `forward`, from the image tokens float32[B * count, tokens, features] of windows."""
         return self._mask(self.transformer(tokens.view(-1, count, *tokens.shape[1:])))
+
+    def tokens(self, features: Tensor) -> Tensor:
+        """Image tokens float32[N, tokens, features] of feature maps float32[N, features, H', W']."""
+        learnt: Tensor = self.token_learner(features.flatten(2).transpose(1, 2))
+        return learnt
 
     def feature_map(self, images: Tensor, text: Tensor) -> Tensor:
         """The projected map float32[N, features, H', W'], with H', W' of `Size.map`.
@@ -88,8 +93,7 @@ class RT1(nn.Module):
         """
         if images.shape[-2:] != self.size.image:
             raise ValueError(f"images are {tuple(images.shape[-2:])}, the network's {self.size.image}")
-        tokens: Tensor = self.token_learner(self.feature_map(images, text).flatten(2).transpose(1, 2))
-        return tokens
+        return self.tokens(self.feature_map(images, text))
 
     def decide(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Logits for the newest frame of each window.
