@@ -157,7 +157,7 @@ def _play(
     reporter.begin(len(chosen), len(chosen) - len(missing))
     if judge and any(judge.add(record) for record in folder.reading.records):
         missing = ()
-    meta = _with_sessions(folder, meta)
+    meta = _with_sessions(folder, meta, player.policy)
     write_json(folder.path / RUN, meta)
     needs = player.policy.needs
     if missing and options.factory == FACTORY and (setting.env.cameras or options.video != "none"):
@@ -199,11 +199,13 @@ def _play(
         write_json(folder.path / SUMMARY, load_run(folder.path).summary)
 
 
-def _with_sessions(folder: RunFolder, meta: dict[str, Any]) -> dict[str, Any]:
-    """The earlier sessions of a run that is continued, and this one."""
+def _with_sessions(folder: RunFolder, meta: dict[str, Any], policy: Policy) -> dict[str, Any]:
+    """The earlier sessions of a run that is continued, and this one with its CPU threads."""
     path = folder.path / RUN
     before = read_json(path).get("sessions", []) if path.exists() else []
-    return {**meta, "sessions": [*before, session()]}
+    threads = getattr(policy, "threads", None)
+    said = {"policy_threads": threads} if isinstance(threads, int) else {}
+    return {**meta, "sessions": [*before, {**session(), **said}]}
 
 
 def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:

@@ -95,6 +95,18 @@ class Still:
         return np.tile(RTBENCH.encode(idle()), (len(slots), 1))
 
 
+class Pusher(Still):
+    """Pushes by a token that is given."""
+
+    def __init__(self, token=128):
+        self.token = token
+
+    def act(self, observations, slots):
+        tokens = super().act(observations, slots)
+        tokens[:, 0] = self.token
+        return tokens
+
+
 class Quitter(Still):
     """Ends every episode at once."""
 

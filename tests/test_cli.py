@@ -17,7 +17,7 @@ from rich.console import Console
 
 from rtbench import catalogue, doctor
 from rtbench.cli import console
-from rtbench.cli.run import OptionError, _arguments
+from rtbench.cli.argument import ArgumentError, parse
 from rtbench.errors import Exit
 from rtbench.runner import InterruptedRunError
 from tests.commands import rtbench, width
@@ -335,17 +335,17 @@ VALUES = st.one_of(st.integers(), st.booleans(), st.none(), st.lists(st.integers
 @hypothesis.given(st.dictionaries(NAMES, VALUES))
 def test_policy_arguments_are_json(arguments):
     pairs = [f"{name}={json.dumps(value)}" for name, value in arguments.items()]
-    assert _arguments(pairs) == arguments
+    assert parse(pairs) == arguments
 
 
 @pytest.mark.parametrize("text", ["rt1", "a=b", "", "NaN", "{half", "runs/x:1"])
 def test_what_is_no_json_is_a_text(text):
-    assert _arguments([f"key={text}"]) == {"key": text}
+    assert parse([f"key={text}"]) == {"key": text}
 
 
 def test_an_argument_given_twice_is_refused():
-    with pytest.raises(OptionError, match="given twice"):
-        _arguments(["a=1", "a=2"])
+    with pytest.raises(ArgumentError, match="given twice"):
+        parse(["a=1", "a=2"])
 
 
 @hypothesis.given(st.lists(st.tuples(st.text(max_size=90), st.integers(), st.none() | st.text()), max_size=5))

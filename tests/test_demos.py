@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +187,14 @@ def test_a_policy_acts_and_the_oracle_labels(tmp_path):
         assert (demo.labels[:, 0] > 128).all()
 
 
+def test_a_policys_arguments_are_its_own(tmp_path):
+    pusher = recording(policy=f"{demos.HERE}:Pusher", arguments={"token": 140})
+    collect(pusher, 2, tmp_path / "demos.h5", workers=1)
+    assert all((demo.tokens[:, 0] == 140).all() for demo in read(tmp_path / "demos.h5"))
+    with pytest.raises(DemonstrationError, match="token"):
+        collect(replace(pusher, arguments={"token": 150}), 3, tmp_path / "demos.h5", workers=1)
+
+
 def test_an_end_that_comes_too_early_is_not_acted(tmp_path):
     collect(recording(policy=card("Quitter")), 3, tmp_path / "demos.h5", workers=1)
     for demo in read(tmp_path / "demos.h5"):
@@ -347,6 +357,7 @@ def test_the_command_says_what_is_in_the_file(recorded):
     [
         (["--policy", "random"], "add --relabel oracle"),
         (["--beta", "0.5"], "give --policy NAME too"),
+        (["--policy-arg", "threads=2"], "the oracle takes none; give --policy NAME too"),
         (["--policy", "rnadom", "--relabel", "oracle"], "Did you mean 'random'?"),
         (["--suite", "novel"], "give --suite seen"),
         (["--suite", "sene"], "Did you mean 'seen'?"),

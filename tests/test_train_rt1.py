@@ -137,6 +137,8 @@ def test_a_bad_file_is_told_in_a_sentence(tmp_path, demos, kind):
         (("--steps", 7), "begun with schedule steps 6, now it is 7"),
         (("--recipe", "reference"), "begun with schedule kind adamw, now it is adam"),
         (("--init", "nothing.safetensors"), "nothing.safetensors"),
+        (("--imagenet", "nothing.pth"), "nothing.pth"),
+        (("--imagenet", "a.pth", "--init", "b.safetensors"), "give --init or --imagenet, not both"),
         (("--size", "huge"), "huge"),
         (("--batch", 0), "--batch"),
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtbench.cli.argument import PolicyArguments, parse
 from rtbench.cli.options import Content, Jobs
 from rtbench.errors import RtbenchError
 
@@ -69,6 +70,7 @@ def demos(  # noqa: PLR0913 - each is an option
         typer.Option(help="Which episodes to keep.", show_default="success; all of another policy's"),
     ] = None,
     content: Content = None,
+    policy_arg: PolicyArguments = None,
     max_errors: Annotated[
         float,
         typer.Option(min=0, max=1, metavar="SHARE", help="Stop when more episodes than this are errors."),
@@ -86,6 +88,8 @@ def demos(  # noqa: PLR0913 - each is an option
     from rtbench.train.demos import Recording, collect
 
     _check(policy, relabel, beta)
+    if policy == ORACLE and policy_arg:
+        raise DemosError(f"--policy-arg {policy_arg[0]}: the oracle takes none; give --policy NAME too.")
     recording = Recording(
         suite=suite,
         skills=tuple(skill or ()),
@@ -95,6 +99,7 @@ def demos(  # noqa: PLR0913 - each is an option
         policy=policy,
         beta=beta,
         keep_failures=None if keep is None else keep is Keep.ALL,
+        arguments=parse(policy_arg or ()),
         content=tuple(content or ()),
     )
     with Display(console()) as display:

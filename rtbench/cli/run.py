@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtbench.cli.argument import PolicyArguments, parse
 from rtbench.cli.control import Language, controlled, report
 from rtbench.cli.options import Content, Jobs, Out
 from rtbench.cli.versus import ALPHA, CompanyError, Filter, Until, Versus
-from rtbench.errors import Exit, RtbenchError, UnknownNameError
+from rtbench.errors import Exit, UnknownNameError
 
 if TYPE_CHECKING:
     from rtbench.evaluate import Options
@@ -34,10 +34,6 @@ class Profile(StrEnum):
 
     LEAN = "lean"
     FULL = "full"
-
-
-class OptionError(RtbenchError):
-    """A value of an option that cannot be used."""
 
 
 def run(  # noqa: PLR0913 - each is an option
@@ -117,12 +113,7 @@ def run(  # noqa: PLR0913 - each is an option
         bool, typer.Option("--images/--no-images", help="Draw the head camera even if the policy wants none.")
     ] = False,
     content: Content = None,
-    policy_arg: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE", help="Argument of the policy, the value in JSON or text; may be repeated."
-        ),
-    ] = None,
+    policy_arg: PolicyArguments = None,
     max_errors: Annotated[
         float,
         typer.Option(min=0, max=1, metavar="SHARE", help="Stop when more episodes than this are errors."),
@@ -145,7 +136,7 @@ def run(  # noqa: PLR0913 - each is an option
         raise CompanyError("--repeat does not go with --language: measure the noise by itself.")
     roots = content or []
     options = Options(
-        arguments=_arguments(policy_arg or ()),
+        arguments=parse(policy_arg or ()),
         latency=Latency.parse(latency),
         profile=profile.value,
         images=images,
@@ -260,28 +251,6 @@ def _episodes(name: str, roots: Sequence[Path], choice: _Choice) -> list[Episode
     if choice.seed >= TRAINING_SEED:
         note(f"demonstrations are recorded under seeds from {TRAINING_SEED} on; a policy may know these.")
     return episodes(load_suite(name, roots), **asdict(choice))
-
-
-def _arguments(pairs: Sequence[str]) -> dict[str, Any]:
-    """Arguments of a policy: a value that is no JSON is a text, so that names need no quotes."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.isidentifier():
-            raise OptionError(
-                f"--policy-arg {pair}: expected KEY=VALUE, such as --policy-arg convention=rt1."
-            )
-        if key in found:
-            raise OptionError(f"--policy-arg {pair}: {key!r} is given twice; give it once.")
-        try:
-            found[key] = json.loads(text, parse_constant=_no_constant)
-        except ValueError:
-            found[key] = text
-    return found
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(name)  # NaN and Infinity are JSON to Python alone
 
 
 def _video(value: str) -> str:

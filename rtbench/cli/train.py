@@ -104,6 +104,14 @@ def rt1(  # noqa: PLR0913 - each is an option
     init: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Weights to begin with.", show_default=False)
     ] = None,
+    imagenet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="EfficientNet of torchvision or timm for the backbone: B3 for paper, B0 for base.",
+            show_default=False,
+        ),
+    ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Another language encoder's folder.", show_default=False),
@@ -150,6 +158,7 @@ def rt1(  # noqa: PLR0913 - each is an option
         size=size.value,
         recipe=chosen,
         init=init,
+        imagenet=imagenet,
         skip_bad=skip_bad,
         episodes=episodes,
         workers=jobs,

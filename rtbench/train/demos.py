@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import rtbench.policy.card as policies
 from rtbench import catalogue, gl
@@ -58,6 +59,8 @@ class Recording:
     """Share of the steps that are disturbed, 0 to 1."""
     policy: str | Card = ORACLE
     """Who acts."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Override arguments of the policy's card."""
     beta: float = 0.0
     """Share of the steps in which the oracle acts in place of the policy."""
     keep_failures: bool | None = None
@@ -243,7 +246,11 @@ def _acting(recording: Recording) -> Acting:
 
 def _card(recording: Recording) -> Card:
     policy = recording.policy
-    return policy if isinstance(policy, Card) else policies.resolve(policy, recording.content)
+    return (
+        policy
+        if isinstance(policy, Card)
+        else policies.resolve(policy, recording.content, recording.arguments)
+    )
 
 
 def _keeps_failures(recording: Recording) -> bool:

@@ -17,6 +17,7 @@ import torch
 from rtbench.errors import RtbenchError
 from rtbench.model.rt1 import checkpoint
 from rtbench.model.rt1.checkpoint import Origin
+from rtbench.model.rt1.imagenet import load_imagenet
 from rtbench.model.rt1.network import RT1
 from rtbench.model.rt1.size import size
 from rtbench.model.sentence import DEFAULT, SentenceEncoder
@@ -51,6 +52,8 @@ class Plan:
     """Language encoder: see `SentenceEncoder`."""
     init: Path | None = None
     """Weights to begin with."""
+    imagenet: Path | None = None
+    """Weights of torchvision or timm to begin the backbone with."""
     skip_bad: bool = False
     """Leave out files that cannot be used."""
     minutes: float = float("inf")
@@ -103,6 +106,7 @@ def _train(files: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str],
         "size": network.size.name,
         "encoder": encoder.sha256,
         "init": plan.init and file_hash(plan.init),
+        "imagenet": plan.imagenet and file_hash(plan.imagenet),
     }
     trainer = Trainer(folder, Lessons(data, texts), network, plan.recipe, about)
     main = trainer.accelerator.is_main_process
@@ -151,9 +155,14 @@ def policy_name(folder: Path) -> str:
 
 def _network(plan: Plan, data: Dataset, text: int) -> RT1:
     named = size(plan.size, text=text)
-    if plan.init is None:
-        return RT1(named, convention=data.convention, seed=plan.recipe.seed)
-    return checkpoint.load(plan.init, convention=data.convention, size=named).network
+    if plan.init is not None:
+        if plan.imagenet is not None:
+            raise SessionError(f"{plan.init} has a backbone already; give --init or --imagenet, not both.")
+        return checkpoint.load(plan.init, convention=data.convention, size=named).network
+    network = RT1(named, convention=data.convention, seed=plan.recipe.seed)
+    if plan.imagenet is not None:
+        load_imagenet(network, plan.imagenet)
+    return network
 
 
 def _player(
