@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,8 @@ def _policy(policy: dict[str, Any], card: dict[str, Any] | None) -> str:
 
 
 def _dates(sessions: Sequence[dict[str, Any]]) -> str:
-    starts = [str(session["started"]) for session in sessions if session.get("started")]
+    # To the second: what is behind the point tells sessions apart, and nobody a time.
+    starts = [re.sub(r"\.\d+", "", str(s["started"])) for s in sessions if s.get("started")]
     again = f", continued {', '.join(starts[1:])}" if len(starts) > 1 else ""
     return f"{starts[0]}{again}" if starts else ""
 
