@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -67,7 +68,17 @@ def rt1(  # noqa: PLR0913 - each is an option
     spread: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="BINS", help="Smooth targets by a Gaussian.", show_default="2; reference 0"
+            min=0, metavar="BINS", help="Smooth targets by a Gaussian.", show_default="8; reference 0"
+        ),
+    ] = None,
+    shift: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.5,
+            metavar="SHARE",
+            help="Move images by up to this share of their sides.",
+            show_default="0.01; reference 0.08 and 0.16",
         ),
     ] = None,
     pointing: Annotated[
@@ -150,10 +161,14 @@ def rt1(  # noqa: PLR0913 - each is an option
         bf16=bf16,
         held_back=held_back,
         seed=seed,
-        spread=chosen.spread if spread is None else spread,
-        pointing=chosen.pointing if pointing is None else pointing,
-        average=chosen.average if average is None else average,
+        **{
+            name: value
+            for name, value in (("spread", spread), ("pointing", pointing), ("average", average))
+            if value is not None
+        },
     )
+    if shift is not None:
+        chosen = replace(chosen, augmentation=replace(chosen.augmentation, shift=(shift, shift)))
     plan = Plan(
         size=size.value,
         recipe=chosen,
@@ -168,9 +183,11 @@ def rt1(  # noqa: PLR0913 - each is an option
     if encoder is not None:
         plan = replace(plan, encoder=encoder)
     where = console()
+    is_first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
 
     def say(text: str) -> None:
-        where.print(text, markup=False, soft_wrap=True)
+        if is_first:
+            where.print(text, markup=False, soft_wrap=True)
 
     result = train([*data, *(more or ())], output, plan, say)
     ending = result.ending

@@ -19,8 +19,10 @@ _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 class Augmentation:
     """How far images are altered in training."""
 
-    shift: tuple[float, float] = (0.03, 0.03)
-    """Largest shift as a share of height and of width; what comes in is black."""
+    shift: tuple[float, float] = (0.01, 0.01)
+    """Largest shift as a share of height and of width; what comes in is black. A pixel of the small network's
+    image is a centimetre of the counter, and the camera is fixed to the base: where something stands in the
+    picture says where it is, unless it is moved."""
     brightness: float = 0.2
     """Largest change of brightness, as a factor of 1 - b to 1 + b."""
     contrast: float = 0.2

@@ -21,8 +21,10 @@ class Recipe:
     """Windows of a step, over all processes."""
     balance: bool = False
     """Whether all skills come equally often."""
-    spread: float = 2.0
-    """Standard deviation [bins] of the Gaussian that the loss takes for its target; 0 for the token alone."""
+    spread: float = 8.0
+    """Standard deviation [bins] of the Gaussian that the loss takes for its target; 0 for the token alone.
+    Half a centimetre: where the network is less sure than that, many bins share what it expects, and the
+    likeliest single one would be a bound or zero, which stand for many cases each."""
     pointing: float = 1.0
     """Weight of the loss of pointing at the task's objects and the hand, beside the actions'; 0 for none."""
     average: float = 0.999
