@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from rtbench.model.rt1 import size
-from rtbench.model.rt1.checkpoint import Origin, load
+from rtbench.model.rt1.checkpoint import Origin, load, save
 from rtbench.model.rt1.network import RT1
 from rtbench.policy import card as cards
 from rtbench.train import play, session
@@ -106,6 +106,22 @@ def test_it_begins_with_weights_that_are_given(tmp_path, demos):
     first, second = (load(path).network.state_dict() for path in (start, end))
     name = "projection.weight"
     assert torch.equal(first[name], second[name])
+
+
+def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
+    _train(demos, tmp_path / "first")
+    start = tmp_path / "first/policies/first.safetensors"
+    before = load(start)
+    other = replace(
+        before.origin, trained_on={"tasks": ["pick/apple-v0"], "languages": ["de"]}, about="apples"
+    )
+    save(start, before.network, other)
+    _train(demos, tmp_path / "second", "--init", start)
+    known = cards.resolve("second", [tmp_path / "second"]).trained_on
+    assert known.tasks == ("pick/apple-v0", "pick/coke_can-v0")
+    assert known.languages == ("de", "en")
+    assert "10 demonstrations" in known.about
+    assert known.about.endswith("; before that: apples")
 
 
 def test_several_files_may_follow_one_option(tmp_path, demos):

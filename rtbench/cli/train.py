@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -153,6 +153,10 @@ def rt1(  # noqa: PLR0913 - each is an option
     schedule = replace(
         chosen.schedule, steps=steps, clip=clip, rate=chosen.schedule.rate if rate is None else rate
     )
+    own = {"spread": spread, "pointing": pointing, "average": average}
+    given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+    if shift is not None:
+        given["augmentation"] = replace(chosen.augmentation, shift=(shift, shift))
     chosen = replace(
         chosen,
         schedule=schedule,
@@ -161,14 +165,8 @@ def rt1(  # noqa: PLR0913 - each is an option
         bf16=bf16,
         held_back=held_back,
         seed=seed,
-        **{
-            name: value
-            for name, value in (("spread", spread), ("pointing", pointing), ("average", average))
-            if value is not None
-        },
+        **given,
     )
-    if shift is not None:
-        chosen = replace(chosen, augmentation=replace(chosen.augmentation, shift=(shift, shift)))
     plan = Plan(
         size=size.value,
         recipe=chosen,

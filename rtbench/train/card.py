@@ -58,6 +58,18 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
     return TrainedOn(tasks=tuple(sorted(tasks)), **common)
 
 
+def together(first: TrainedOn, before: TrainedOn) -> TrainedOn:
+    """Both, for weights that were trained on one after the other; told in the words of the first."""
+    lists = ("tasks", "skills", "groups", "objects", "object_sets", "scenes", "variants", "languages")
+    most = [count for count in (first.distractors, before.distractors) if count is not None]
+    return TrainedOn(
+        about=first.about,
+        paraphrases=first.paraphrases or before.paraphrases,
+        distractors=max(most, default=None),
+        **{name: tuple(sorted({*getattr(first, name), *getattr(before, name)})) for name in lists},
+    )
+
+
 @dataclass(frozen=True)
 class Label:
     """What a card says besides the weights."""

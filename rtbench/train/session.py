@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from rtbench.errors import RtbenchError
+from rtbench.exposure import TrainedOn
 from rtbench.model.rt1 import checkpoint
 from rtbench.model.rt1.checkpoint import Origin
 from rtbench.model.rt1.imagenet import load_imagenet
@@ -23,7 +24,7 @@ from rtbench.model.rt1.size import size
 from rtbench.model.sentence import DEFAULT, SentenceEncoder
 from rtbench.policy.card import FOLDER, file_hash
 from rtbench.train import curve, journal
-from rtbench.train.card import Label, publish, trained_on
+from rtbench.train.card import Label, publish, together, trained_on
 from rtbench.train.dataset import Dataset, load
 from rtbench.train.recipe import OWN, Recipe
 from rtbench.train.trainer import Ending, Lessons, Trainer, Watch
@@ -101,7 +102,7 @@ def _train(files: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str],
     data = load(files, folder, skip=plan.skip_bad, sharers=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     encoder = SentenceEncoder(plan.encoder)
     texts = encoder(data.instructions)
-    network = _network(plan, data, texts.shape[1])
+    network, before = _network(plan, data, texts.shape[1])
     about = {
         "size": network.size.name,
         "encoder": encoder.sha256,
@@ -119,8 +120,14 @@ def _train(files: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str],
     def origin() -> Origin:
         images = trainer.step * plan.recipe.batch * network.size.frames
         said = f"{_about(data, len(learnt))}; {trainer.step} steps, {images} images"
-        names = trained_on(learnt, said).model_dump(mode="json", exclude_defaults=True)
-        return Origin(encoder.id, encoder.sha256, names, said)
+        names = trained_on(learnt, said)
+        if before is not None:
+            said += f"; before that: {before.about or 'not known'}"
+            names = names.model_copy(update={"about": said})
+            if before.trained_on:
+                names = together(names, TrainedOn(**before.trained_on))
+        plain = names.model_dump(mode="json", exclude_defaults=True)
+        return Origin(encoder.id, encoder.sha256, plain, said)
 
     ending = trainer.run(
         Watch(
@@ -153,16 +160,18 @@ def policy_name(folder: Path) -> str:
     return letters.strip("-_") or "rt1"
 
 
-def _network(plan: Plan, data: Dataset, text: int) -> RT1:
+def _network(plan: Plan, data: Dataset, text: int) -> tuple[RT1, Origin | None]:
+    """The network to begin with, and where its weights come from; None for fresh ones."""
     named = size(plan.size, text=text)
     if plan.init is not None:
         if plan.imagenet is not None:
             raise SessionError(f"{plan.init} has a backbone already; give --init or --imagenet, not both.")
-        return checkpoint.load(plan.init, convention=data.convention, size=named).network
+        found = checkpoint.load(plan.init, convention=data.convention, size=named)
+        return found.network, found.origin
     network = RT1(named, convention=data.convention, seed=plan.recipe.seed)
     if plan.imagenet is not None:
         load_imagenet(network, plan.imagenet)
-    return network
+    return network, None
 
 
 def _player(
