@@ -28,7 +28,7 @@ help:
 run: $(VENV)/.installed
 	$(BIN)/rtbench run --policy rt1 --suite novel --rounds 1 --video 10 --out runs/first $(ARGS)
 	$(BIN)/rtbench run --policy oracle --suite novel --rounds 1 --out runs/first $(ARGS)
-	$(BIN)/rtbench table runs/first --by axis
+	$(BIN)/rtbench table runs/first --by split
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -175,6 +175,16 @@ def test_text_is_split_where_columns_do_not_fit(tmp_path):
     assert made.count("-v0") == 12
 
 
+@pytest.mark.parametrize("columns", range(72, 92))
+def test_a_policys_name_is_whole_in_every_piece(tmp_path, columns):
+    synthetic.write(tmp_path, synthetic.rated(synthetic.episodes(48), 0.5), "policy_9")
+    (path,) = tmp_path.rglob("run.json")
+    made = text(tabulate([part(load_scores(path.parent), "success")], Options(by="task")), columns)
+    assert width(made) <= columns
+    pieces = sum(line.startswith(" policy ") for line in made.splitlines())
+    assert sum(line.startswith(" policy_9") for line in made.splitlines()) == pieces > 2
+
+
 def test_latex_reads_back(table):
     made = tex.latex(table)
     body = [line.strip() for line in made.splitlines()]

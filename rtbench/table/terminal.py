@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 WIDTH = 80
 _NAME = 24
 """Columns of a policy's name at most; longer ones are broken."""
+_BETWEEN = 3
+"""Columns between two columns of the table."""
 
 
 def text(table: Table, width: int = WIDTH) -> str:
@@ -44,7 +46,7 @@ def text(table: Table, width: int = WIDTH) -> str:
     names = [row.name for row in table.rows]
     references = sum(bool(row.reference) for row in table.rows)
     console.print(title(table), markup=False)
-    for piece in _pieces(columns, width - min(_NAME, max(map(len, names))) - 1):
+    for piece in _pieces(columns, width - _name_width(names) - 2):
         console.print(_shown(names, [columns[i] for i in piece], references))
     for block in table.blocks:
         console.print(block.head, markup=False)
@@ -84,12 +86,16 @@ def _figures(block: Block) -> list[list[str]]:
     ]
 
 
+def _name_width(names: Sequence[str]) -> int:
+    return min(_NAME, max(map(len, ("policy", *names))))
+
+
 def _pieces(columns: Sequence[Sequence[str]], room: int) -> Iterator[list[int]]:
     """Numbers of the columns that fit beside one another; at least one a piece."""
     piece: list[int] = []
     used = 0
     for number, column in enumerate(columns):
-        need = 2 + max(len(line) for cell in column for line in cell.split("\n"))
+        need = _BETWEEN + max(len(line) for cell in column for line in cell.split("\n"))
         if piece and used + need > room:
             yield piece
             piece, used = [], 0
@@ -106,7 +112,7 @@ def _shown(names: Sequence[str], columns: Sequence[Sequence[str]], references: i
 
     shown = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     height = max(head.count("\n") for head, *_ in columns)
-    shown.add_column("\n" * height + "policy", max_width=_NAME, overflow="fold")
+    shown.add_column("\n" * height + "policy", width=_name_width(names), overflow="fold")
     for head, *_ in columns:
         # Rich has one vertical alignment for head and cells; heads stand at the bottom, cells at the top.
         shown.add_column(Text("\n" * (height - head.count("\n")) + head), justify="right", no_wrap=True)
