@@ -217,7 +217,7 @@ def test_other_settings_or_data_are_not_gone_on_with(tmp_path):
     trainer(tmp_path).run(replace(OFTEN, minutes=0))
     with pytest.raises(state.StateError, match="schedule steps 12, now it is 13"):
         trainer(tmp_path, steps=13)
-    with pytest.raises(state.StateError, match=r"begun with spread 2\.0, now it is 0"):
+    with pytest.raises(state.StateError, match=r"begun with spread 8\.0, now it is 0"):
         trainer(tmp_path, spread=0)
     (tmp_path / "demos.h5").unlink()
     with pytest.raises(state.StateError, match="begun with data"):
@@ -302,4 +302,4 @@ def test_a_journal_is_of_a_training(tmp_path):
 
 def test_settings_name_every_choice():
     assert OWN.settings()["schedule rate"] == 1e-3
-    assert OWN.settings()["augmentation shift"] == (0.03, 0.03)
+    assert OWN.settings()["augmentation shift"] == (0.01, 0.01)
