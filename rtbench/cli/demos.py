@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtbench.cli.argument import PolicyArguments, parse
-from rtbench.cli.options import Content, Jobs
+from rtbench.cli.options import Content, Jobs, MaxErrors
 from rtbench.errors import RtbenchError
 
 if TYPE_CHECKING:
@@ -71,10 +71,7 @@ def demos(  # noqa: PLR0913 - each is an option
     ] = None,
     content: Content = None,
     policy_arg: PolicyArguments = None,
-    max_errors: Annotated[
-        float,
-        typer.Option(min=0, max=1, metavar="SHARE", help="Stop when more episodes than this are errors."),
-    ] = 0.1,
+    max_errors: MaxErrors = 0.1,
 ) -> None:
     """Record demonstrations of the oracle to train a policy on, in robomimic's HDF5 layout.
 

@@ -33,6 +33,9 @@ Jobs = Annotated[
         show_default="cores, at most 8",
     ),
 ]
+MaxErrors = Annotated[
+    float, typer.Option(min=0, max=1, metavar="SHARE", help="Stop when more episodes than this are errors.")
+]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Partial = Annotated[

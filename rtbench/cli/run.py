@@ -13,7 +13,7 @@ import typer
 
 from rtbench.cli.argument import PolicyArguments, parse
 from rtbench.cli.control import Language, controlled, report
-from rtbench.cli.options import Content, Jobs, Out
+from rtbench.cli.options import Content, Jobs, MaxErrors, Out
 from rtbench.cli.versus import ALPHA, CompanyError, Filter, Until, Versus
 from rtbench.errors import Exit, UnknownNameError
 
@@ -114,10 +114,7 @@ def run(  # noqa: PLR0913 - each is an option
     ] = False,
     content: Content = None,
     policy_arg: PolicyArguments = None,
-    max_errors: Annotated[
-        float,
-        typer.Option(min=0, max=1, metavar="SHARE", help="Stop when more episodes than this are errors."),
-    ] = 0.1,
+    max_errors: MaxErrors = 0.1,
 ) -> None:
     """Play a suite with a policy: success rates, intervals and control rates.
 
