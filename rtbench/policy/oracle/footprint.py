@@ -19,43 +19,64 @@ LEVEL = 0.15
 
 @dataclass(frozen=True)
 class Footprint:
-    """A rectangle, or a disc, on the ground."""
+    """A rectangle, or a disc, on the ground; or many alike, each at its own place and heading."""
 
     center: Array
-    """float64[2] [m], world."""
+    """float64[..., 2] [m], world."""
     half: Array
     """Half sizes along its own axes float64[2] [m]; a disc has its radius twice."""
-    yaw: float
-    """Of its own axes [rad], world."""
+    yaw: Array | float
+    """Of its own axes [rad], world; float64[...], or one for all."""
     round: bool
 
-    def distance(self, point: Array) -> float:
-        """Of a point float64[2] from its edge [m]; negative within."""
-        d = point - self.center
+    def distance(self, point: Array) -> Array:
+        """Of points float64[..., 2] from its edge, float64[...] [m]; negative within."""
         if self.round:
-            return float(np.hypot(*d)) - float(self.half[0])
-        c, s = math.cos(self.yaw), math.sin(self.yaw)
-        over = np.abs([c * d[0] + s * d[1], c * d[1] - s * d[0]]) - self.half
-        return float(np.hypot(*np.maximum(over, 0.0))) + min(0.0, float(np.max(over)))
+            return _length(point - self.center) - self.radius
+        over = np.abs(self.local(point)) - self.half
+        distance: Array = _length(np.maximum(over, 0.0)) + np.minimum(0.0, over.max(axis=-1))
+        return distance
 
-    def gap(self, other: Footprint) -> float:
-        """Distance to another one's edge [m], at most what it is; negative where they overlap."""
+    def gap(self, other: Footprint) -> Array:
+        """Distance to another's edge, float64[...] [m], at most what it is; negative where they overlap."""
         if self.round:
-            return other.distance(self.center) - float(self.half[0])
+            return other.distance(self.center) - self.radius
         if other.round:
-            return self.distance(other.center) - float(other.half[0])
-        d = other.center - self.center
-        gaps = []
-        for axis in (*self.axes, *other.axes):
-            reach = sum(float(f.half @ np.abs(f.axes @ axis)) for f in (self, other))
-            gaps.append(abs(float(d @ axis)) - reach)
-        return max(gaps)
+            return self.distance(other.center) - other.radius
+        along = np.abs(self.local(other.center)) - self.half - other.reach(self.yaw)
+        across = np.abs(other.local(self.center)) - other.half - self.reach(other.yaw)
+        gap: Array = np.maximum(along, across).max(axis=-1)
+        return gap
+
+    def local(self, point: Array) -> Array:
+        """Points float64[..., 2] of the world from its middle, along its own axes [m]."""
+        local: Array = np.einsum("...ij,...j->...i", self.axes, point - self.center)
+        return local
+
+    def reach(self, yaw: Array | float) -> Array:
+        """How far it reaches from its middle along axes with that yaw [rad], float64[..., 2] [m]."""
+        if self.round:
+            return self.half
+        c, s = np.abs(np.cos(self.yaw - yaw)), np.abs(np.sin(self.yaw - yaw))
+        return np.stack([c * self.half[0] + s * self.half[1], s * self.half[0] + c * self.half[1]], axis=-1)
+
+    @property
+    def radius(self) -> float:
+        """Of a disc [m]."""
+        return float(self.half[0])
 
     @property
     def axes(self) -> Array:
-        """Its own axes in the world, unit rows float64[2, 2]."""
-        c, s = math.cos(self.yaw), math.sin(self.yaw)
-        return np.array([[c, s], [-s, c]])
+        """Its own axes in the world, unit rows float64[..., 2, 2]."""
+        c, s = np.cos(self.yaw), np.sin(self.yaw)
+        axes: Array = np.stack([c, s, -s, c], axis=-1).reshape(*np.shape(c), 2, 2)
+        return axes
+
+
+def _length(vector: Array) -> Array:
+    """Of vectors float64[..., 2]."""
+    length: Array = np.hypot(vector[..., 0], vector[..., 1])
+    return length
 
 
 def footprint(view: View, name: str) -> Footprint:

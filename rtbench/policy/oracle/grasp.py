@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,12 +104,17 @@ def best_grasp(view: View, name: str) -> Grasp:
     """The grasp with the most room for fingers and hand, nearest to how the hand is turned now."""
     candidates = _candidates(view, name)
     middle = view.world.pose(name).position[:2]
+    aside = [0.3 * float(np.linalg.norm(grasp.position[:2] - middle)) for grasp in candidates]
+    return easiest(view, name, candidates, aside)
 
-    def cost(grasp: Grasp) -> float:
-        aside = float(np.linalg.norm(grasp.position[:2] - middle))
-        return crowding(view, name, grasp) + 0.004 * abs(wrap(grasp.yaw - view.hand_yaw)) + 0.3 * aside
 
-    return min(candidates, key=cost)
+def easiest(view: View, name: str, grasps: Sequence[Grasp], also: Sequence[float]) -> Grasp:
+    """The grasp with the most room and the least turn; `also` adds to the cost of each. All are as high."""
+    places = np.array([grasp.position[:2] for grasp in grasps])
+    yaws = np.array([grasp.yaw for grasp in grasps])
+    turns = np.array([abs(wrap(grasp.yaw - view.hand_yaw)) for grasp in grasps])
+    crowded = crowding(view, name, places, float(grasps[0].position[2]), yaws)
+    return grasps[int(np.argmin(crowded + 0.004 * turns + np.array(also)))]
 
 
 def _candidates(view: View, name: str) -> list[Grasp]:
@@ -165,23 +171,29 @@ def _in_drawer(view: View, name: str) -> bool:
     return False
 
 
-def crowding(view: View, name: str, grasp: Grasp) -> float:
-    """How far open fingers and hand would stand in other things [m], 0 when all is free."""
-    heading = grasp.yaw + float(view.base[2])
-    palm = Footprint(grasp.position[:2], np.array(HAND_HALF), heading, round=False)
-    out = REST * np.array([-math.sin(heading), math.cos(heading)])
-    fingers = [
-        Footprint(grasp.position[:2] + s * out, np.array(FINGER), heading, round=False) for s in (1, -1)
-    ]
-    worst = -SLACK
+def crowding(view: View, name: str, places: Array, height: float, yaw: Array | float) -> Array:
+    """How far open fingers and hand would stand in other things, float64[...] [m], 0 where all is free.
+
+    Args:
+        view: What is so now.
+        name: The object that is not in the way.
+        places: Of the grip point float64[..., 2] [m], world.
+        height: Of the grip point [m].
+        yaw: Of the gripper's x axis in the base frame [rad], float64[...], or one for all.
+    """
+    heading = yaw + float(view.base[2])
+    palm = Footprint(places, np.array(HAND_HALF), heading, round=False)
+    out = REST * np.stack([-np.sin(heading), np.cos(heading)], axis=-1)
+    fingers = replace(palm, center=np.stack([places + out, places - out]), half=np.array(FINGER))
+    worst = np.full(np.broadcast(places[..., 0], heading).shape, -SLACK)
     for other in view.world.names():
         if other == name or view.world.scene.objects[other].cavity is not None:
             continue
         top = float(view.world.box(other)[1][2])
-        if top <= grasp.position[2] - FINGERTIP:
+        if top <= height - FINGERTIP:
             continue
         thing = footprint(view, other)
-        worst = max(worst, -min(thing.gap(f) for f in fingers))
-        if top > grasp.position[2] + PALM:
-            worst = max(worst, -thing.gap(palm))
+        worst = np.maximum(worst, -thing.gap(fingers).min(axis=0))
+        if top > height + PALM:
+            worst = np.maximum(worst, -thing.gap(palm))
     return worst + SLACK

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import rotate, wrap
-from rtbench.policy.oracle.grasp import Grasp, crowding
+from rtbench.policy.oracle.grasp import crowding
 from rtbench.policy.oracle.hand import FINGERTIP, MAX_OPENING, REACH, View, counter_of, move, stay, travel
 from rtbench.world import Pose
 
@@ -124,11 +124,10 @@ def _fall_cost(view: View, name: str, direction: Array) -> float:
         place = np.array([*(pose.position[:2] + ahead * direction), 1.0])
         local = view.world.to_base(Pose(place, pose.quaternion)).position
         cost += 10 * max(0.0, math.hypot(local[0] - ARM_AHEAD, local[1]) - most)
-    yaw = _push_yaw(view, direction)
-    for ahead in (-obj.half[0] - RUN_UP, length / 2):  # the hand itself, where the push begins and ends
-        place = pose.position[:2] + ahead * direction
-        height = float(pose.position[2] + obj.half[2]) - _below_top(view, name)
-        cost += 10 * crowding(view, name, Grasp(np.array([*place, height]), yaw, 0.0, height))
+    # The hand itself, where the push begins and ends.
+    places = pose.position[:2] + np.outer([-obj.half[0] - RUN_UP, length / 2], direction)
+    height = float(pose.position[2] + obj.half[2]) - _below_top(view, name)
+    cost += 10 * float(crowding(view, name, places, height, _push_yaw(view, direction)).sum())
     # What leans already is pushed on the same way; else the side that the hand is on is preferred.
     lean = rotate(pose.quaternion, [0.0, 0.0, 1.0])[:2]
     hand = view.hand.position[:2] - pose.position[:2]

@@ -13,7 +13,7 @@ from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import about_z, rotate, wrap
 from rtbench.policy.oracle.drawer import drawer_window
 from rtbench.policy.oracle.footprint import Footprint, footprint
-from rtbench.policy.oracle.grasp import Grasp, crowding
+from rtbench.policy.oracle.grasp import crowding
 from rtbench.policy.oracle.hand import HAND_HALF, PALM, REACH, View
 from rtbench.policy.oracle.imagined import would_hold
 from rtbench.task import Goal
@@ -67,33 +67,33 @@ def related_spot(view: View, name: str, relations: Goal, targets: Iterable[str])
     ground = float(view.world.surface(counter).center[2])
     near = tuple(targets)
     if not near:
-        ranked = _ranked(view, name, _grid(view, counter, BEYOND), view.hand_yaw, ground)
-        sure = (
-            place for margin in SURE for _, place in ranked if _holds(view, name, relations, place, margin)
-        )
-        return Spot(next(sure, ranked[0][1]), ground, yaw=view.hand_yaw)
-    best, least = Spot(view.world.pose(name).position[:2], ground, yaw=view.hand_yaw), math.inf
-    for yaw in (view.hand_yaw, *TURNS):
-        turn = wrap(yaw - view.hand_yaw)
-        for gap in GAPS:
-            extra = 0.02 * abs(turn) + 3 * (gap - GAPS[0])
-            for cost, place in _ranked(view, name, _ring(view, name, near[0], turn, gap), yaw, ground):
-                if cost + extra >= least:
-                    break
-                if len(relations.leaves()) == 1 or _holds(view, name, relations, place, SURE[0]):
-                    best, least = Spot(place, ground, yaw=yaw), cost + extra
-                    break
-    return best
+        places = _grid(view, counter, BEYOND)
+        ranked = places[np.argsort(_costs(view, name, places, ground), kind="stable")]
+        sure = (place for margin in SURE for place in ranked if _holds(view, name, relations, place, margin))
+        return Spot(next(sure, ranked[0]), ground, yaw=view.hand_yaw)
+    yaws = (view.hand_yaw, *TURNS)
+    turns = np.array([wrap(yaw - view.hand_yaw) for yaw in yaws])
+    places = np.array([_rings(view, name, near[0], turn) for turn in turns])
+    costs = _costs(view, name, places, ground, turns[:, None, None])
+    costs += 0.02 * np.abs(turns)[:, None, None] + 3 * (np.array(GAPS) - GAPS[0])[:, None]
+    for option in np.argsort(costs, axis=None, kind="stable"):
+        turned, gap, around = np.unravel_index(option, costs.shape)
+        place = places[turned, gap, around]
+        if len(relations.leaves()) == 1 or _holds(view, name, relations, place, SURE[0]):
+            return Spot(place, ground, yaw=yaws[turned])
+    return Spot(view.world.pose(name).position[:2], ground, yaw=view.hand_yaw)
 
 
-def _ring(view: View, name: str, target: str, turn: float, gap: float) -> list[Array]:
-    """Places round a target, with that gap to it [m], for an object turned by so much [rad]."""
+def _rings(view: View, name: str, target: str, turn: float) -> Array:
+    """Places float64[len(GAPS), 24, 2] round a target, at each gap, for an object turned by so much [rad]."""
     low, high = view.world.box(target)
     middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
     own = _turned_half(view, name, turn)
     angles = np.arange(24) * (2 * math.pi / 24)
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return [middle + (float(np.hypot(*(half * d)) + np.hypot(*(own * d))) + gap) * d for d in directions]
+    touching = np.hypot(*(half * directions).T) + np.hypot(*(own * directions).T)
+    rings: Array = middle + (touching + np.array(GAPS)[:, None])[..., None] * directions
+    return rings
 
 
 def _holds(view: View, name: str, relations: Goal, place: Array, margin: float) -> bool:
@@ -121,30 +121,29 @@ def _turned_half(view: View, name: str, turn: float) -> Array:
     return reach
 
 
-def free_spot(view: View, name: str, counter: str, also: Callable[[Array], float] | None = None) -> Spot:
-    """The best free spot on a counter; `also` adds to the cost of a place float64[2] [m]."""
+def free_spot(view: View, name: str, counter: str, also: Callable[[Array], Array] | None = None) -> Spot:
+    """The best free spot on a counter; `also` adds to the costs float64[n] of places float64[n, 2] [m]."""
     ground = float(view.world.surface(counter).center[2])
-    ranked = _ranked(view, name, _grid(view, counter), view.hand_yaw, ground)
-    if also is None:
-        return Spot(ranked[0][1], ground)
-    return Spot(min(ranked, key=lambda option: option[0] + also(option[1]))[1], ground)
+    places = _grid(view, counter)
+    costs = _costs(view, name, places, ground)
+    return Spot(places[np.argmin(costs if also is None else costs + also(places))], ground)
 
 
 def is_free(view: View, name: str, counter: str) -> bool:
     """Whether an object in the hand can be put down right where it is."""
     ground = float(view.world.surface(counter).center[2])
     low, high = view.world.box(name)
-    cost = _ranked(view, name, [(low[:2] + high[:2]) / 2], view.hand_yaw, ground)[0][0]
+    cost = float(_costs(view, name, (low[:2] + high[:2]) / 2, ground))
     return cost < CROWDED and float(low[2]) > ground - 0.01
 
 
-def _grid(view: View, counter: str, beyond: float = 0.0) -> list[Array]:
-    """Places all over the workspace, and that far to its sides [m]."""
+def _grid(view: View, counter: str, beyond: float = 0.0) -> Array:
+    """Places float64[n, 2] all over the workspace, and that far to its sides [m]."""
     workspace = view.world.scene.spec.workspace
     inset = 0.0 if beyond else 0.02
     xs = np.linspace(workspace.low[0] + inset, workspace.high[0] - inset, 6 if beyond else 4)
     ys = np.arange(workspace.low[1] + 0.02 - beyond, workspace.high[1] - 0.01 + beyond, 0.055)
-    return [view.world.scene.to_world(counter, x, y) for x in xs for y in ys]
+    return np.array([view.world.scene.to_world(counter, x, y) for x in xs for y in ys])
 
 
 def platform_spot(view: View, name: str, platform: str) -> Spot:
@@ -155,8 +154,8 @@ def platform_spot(view: View, name: str, platform: str) -> Spot:
     if any(view.world.box(o)[1][2] > ground + 0.01 and top.covers(view.world.pose(o).position)
            for o in view.world.names() if o not in (name, platform)):  # fmt: skip
         offsets += [np.array([x, y]) * top.half[:2] * 0.75 for x in (-1, 0, 1) for y in (-1, 0, 1)]
-    places = [top.center[:2] + _turned(offset, top.yaw) for offset in offsets]
-    return Spot(_ranked(view, name, places, view.hand_yaw, ground, ignore=platform)[0][1], ground)
+    places = np.array([top.center[:2] + _turned(offset, top.yaw) for offset in offsets])
+    return Spot(places[np.argmin(_costs(view, name, places, ground, ignore=platform))], ground)
 
 
 def bowl_spot(view: View, name: str, bowl: str) -> Spot:
@@ -185,7 +184,7 @@ def drawer_spot(view: View, name: str, drawer: str) -> Spot:
     best, most = Spot(middle, floor, yaw=wrap(cavity.yaw - float(view.base[2]))), -1.0
     for y in (0.0, -0.05, 0.05, -0.10, 0.10):
         place = middle + _turned(np.array([0.0, y]), cavity.yaw)
-        room = min((o.distance(place) - radius for o in others), default=1.0)
+        room = min((float(o.distance(place)) - radius for o in others), default=1.0)
         if min(room, ROOM) > most + 0.002:
             least = 0.0 if abs(y) + HAND_HALF[1] + WALL_ROOM < cavity.half[1] else rim - PALM + 0.010
             best, most = Spot(place, floor, least, best.yaw), min(room, ROOM)
@@ -199,14 +198,11 @@ def sink_spot(view: View, name: str, sink: str) -> Spot:
     yaw = wrap(cavity.yaw - float(view.base[2]))
     size = np.maximum(footprint(view, name).half.max(), HAND_HALF) + WALL_ROOM
     room = np.maximum(cavity.half[:2] - size, 0.0)
-    places = [
-        cavity.center[:2] + _turned(np.array([x, y]) * room, cavity.yaw)
-        for x in (-1.0, -0.5, 0.0, 0.5, 1.0)
-        for y in (-1.0, 0.0, 1.0)
-    ]
-    ranked = _ranked(view, name, places, yaw, floor)
+    sides = [np.array([x, y]) for x in (-1.0, -0.5, 0.0, 0.5, 1.0) for y in (-1.0, 0.0, 1.0)]
+    places = np.array([cavity.center[:2] + _turned(side * room, cavity.yaw) for side in sides])
+    best = places[np.argmin(_costs(view, name, places, floor, wrap(yaw - view.hand_yaw)))]
     fits = bool(np.all(cavity.half[:2] > size))
-    return Spot(ranked[0][1], floor, 0.0 if fits else rim - PALM + 0.010, yaw)
+    return Spot(best, floor, 0.0 if fits else rim - PALM + 0.010, yaw)
 
 
 def _inside(view: View, name: str, cavity: Region) -> list[str]:
@@ -226,55 +222,47 @@ def _turned(vector: Array, yaw: float) -> Array:
     return np.array([c * vector[0] - s * vector[1], s * vector[0] + c * vector[1]])
 
 
-def _ranked(
-    view: View, name: str, places: list[Array], yaw: float, ground: float, ignore: str = ""
-) -> list[tuple[float, Array]]:
-    """Cost and place of all places, best first, for a hand at that heading in the base frame [rad]."""
-    low, high = view.world.box(name)
-    here = (low[:2] + high[:2]) / 2
-    others = {o: footprint(view, o) for o in view.world.names() if o not in (name, ignore)}
-    place_cost = _PlaceCost(view, name, yaw, ground, footprint(view, name), others)
-    costs = [place_cost(place) + 0.15 * float(np.linalg.norm(place - here)) for place in places]
-    return [(costs[k], places[k]) for k in np.argsort(costs, kind="stable")]
+def _costs(
+    view: View, name: str, places: Array, ground: float, turn: Array | float = 0.0, ignore: str = ""
+) -> Array:
+    """How bad places are: metres by which an object there is out of reach, off the counter or in something.
 
+    Args:
+        view: What is so now.
+        name: The object.
+        places: For its middle float64[..., 2] [m], world.
+        ground: Height of what it is to stand on [m].
+        turn: Of the hand and the object from how they are turned now [rad], float64[...], or one for all.
+        ignore: Something else that is not in the way.
 
-@dataclass(frozen=True)
-class _PlaceCost:
-    """How bad a place is: metres by which it is out of reach, off the counter or in something."""
-
-    view: View
-    name: str
-    yaw: float
-    ground: float
-    own: Footprint
-    others: dict[str, Footprint]
-
-    def __call__(self, place: Array) -> float:
-        """The cost of a place float64[2] [m] for the object's middle."""
-        view, base = self.view, self.view.base
-        axis = base[:2] + ARM_AHEAD * np.array([math.cos(base[2]), math.sin(base[2])])
-        distance = float(np.linalg.norm(place - axis))
-        cost = 10 * max(0.0, REACH[0] - distance, distance - REACH[1])
-        turn = wrap(self.yaw - view.hand_yaw)
-        own = replace(self.own, center=place, yaw=self.own.yaw + turn)
-        regions = [view.world.surface(c) for c in view.world.scene.spec.counters]
-        cost += 10 * max(0.0, EDGE - max(_inside_by(r, own) for r in regions))
-        for other in self.others.values():
-            cost += 10 * max(0.0, ROOM - other.gap(own))
-        for hole in map(view.world.cavity, view.world.scene.spec.sinks):
-            if self.ground > hole.center[2]:
-                cost += 10 * max(0.0, ROOM - _as_footprint(hole).gap(own))
-        low = view.world.box(self.name)[0]
-        held = view.world.held(self.name)
-        grip = self.ground + (float(view.hand.position[2] - low[2]) if held else 0.05)
-        return cost + 10 * crowding(view, self.name, Grasp(np.array([*place, grip]), self.yaw, 0.06, grip))
+    Returns:
+        float64[...] [m], with something for the way there.
+    """
+    world, base = view.world, view.base
+    low, high = world.box(name)
+    way: Array = 0.15 * np.linalg.norm(places - (low[:2] + high[:2]) / 2, axis=-1)
+    axis = base[:2] + ARM_AHEAD * np.array([math.cos(base[2]), math.sin(base[2])])
+    distance = np.linalg.norm(places - axis, axis=-1)
+    cost: Array = 10 * np.maximum(0.0, np.maximum(REACH[0] - distance, distance - REACH[1]))
+    own = footprint(view, name)
+    own = replace(own, center=places, yaw=own.yaw + turn)
+    counters = [_as_footprint(world.surface(counter)) for counter in world.scene.spec.counters]
+    cost = cost + 10 * np.maximum(0.0, EDGE - np.max([_inside_by(c, own) for c in counters], axis=0))
+    things = [footprint(view, other) for other in world.names() if other not in (name, ignore)]
+    holes = map(world.cavity, world.scene.spec.sinks)
+    things += [_as_footprint(hole) for hole in holes if ground > hole.center[2]]
+    for thing in things:
+        cost = cost + 10 * np.maximum(0.0, ROOM - thing.gap(own))
+    grip = ground + (float(view.hand.position[2] - low[2]) if world.held(name) else 0.05)
+    cost = cost + 10 * crowding(view, name, places, grip, view.hand_yaw + turn)
+    return cost + way
 
 
 def _as_footprint(region: Region) -> Footprint:
     return Footprint(region.center[:2], region.half[:2], region.yaw, region.round)
 
 
-def _inside_by(region: Region, own: Footprint) -> float:
-    """How far a footprint is from the edge of a region, inside of it [m]; negative where it is not."""
-    reach = own.half @ np.abs(own.axes @ _as_footprint(region).axes.T) if not own.round else own.half
-    return float(np.min(region.half[:2] - np.abs(region.local(np.array([*own.center, 0.0]))[:2]) - reach))
+def _inside_by(area: Footprint, own: Footprint) -> Array:
+    """How far inside of a rectangle's edge a footprint is, float64[...] [m]; negative beyond it."""
+    inside: Array = np.min(area.half - np.abs(area.local(own.center)) - own.reach(area.yaw), axis=-1)
+    return inside

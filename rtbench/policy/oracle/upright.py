@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.geometry import about_z, difference, from_rotation_vector, multiply, rotate, wrap
 from rtbench.policy.oracle.footprint import Footprint, footprint
-from rtbench.policy.oracle.grasp import Grasp, crowding, reach_for
+from rtbench.policy.oracle.grasp import Grasp, crowding, easiest, reach_for
 from rtbench.policy.oracle.hand import (
     EASY_POSE,
     FINGERTIP,
@@ -133,12 +133,8 @@ def _grasp(view: View, name: str, axis: Array) -> Array | None:
         for shift in shifts
     ]
     easy = [o for o in options if view.leaning > 0.15 or view.turned_down(o[0].yaw) is not None] or options
-
-    def cost(option: tuple[Grasp, float]) -> float:
-        grasp, detour = option
-        return crowding(view, name, grasp) + detour + 0.004 * abs(wrap(grasp.yaw - view.hand_yaw))
-
-    return reach_for(view, name, min(easy, key=cost)[0])
+    grasps, detours = zip(*easy, strict=True)
+    return reach_for(view, name, easiest(view, name, grasps, detours))
 
 
 def _grasp_lying(view: View, name: str, axis: Array, turn: float, shift: float) -> Grasp:
@@ -161,9 +157,8 @@ def _elsewhere(view: View, name: str, axis: Array) -> Spot | None:
     grasp = _grasp_lying(view, name, axis, 0.0, _towards_top(view, name))
     ground = counter_height(view, name) + FINGERTIP + 0.004
 
-    def crowded(place: Array) -> float:
-        position = np.array([*(grasp.position[:2] + place - middle[:2]), ground])
-        return 10 * crowding(view, name, replace(grasp, position=position))
+    def crowded(places: Array) -> Array:
+        return 10 * crowding(view, name, grasp.position[:2] + places - middle[:2], ground, grasp.yaw)
 
     spot = free_spot(view, name, counter_of(view, name), crowded)
     return spot if np.linalg.norm(spot.place - middle[:2]) > NO_BETTER else None
@@ -179,16 +174,18 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
     current = multiply(difference_to_up(axis), view.hand.quaternion)
     heading = rotate(current, [0.0, 0.0, 1.0])
     now = math.atan2(heading[1], heading[0])
+    spots = _stand_spots(view, name)
+    offsets = np.radians(HEADINGS) * (1 if rotate(current, [1.0, 0.0, 0.0])[2] > 0 else -1)
+    wanted = float(view.base[2]) + np.array([_bearing(view, spot) for spot in spots])[:, None] + offsets
+    across = np.linalg.norm(spots - view.world.pose(name).position[:2], axis=1)
+    costs = 20 * _level_crowding(view, name, spots[:, None], wanted)
+    costs = costs + (10 * _blocking(view, name, spots) + 0.6 * across)[:, None]
     options = []
-    for spot in _stand_spots(view, name):
-        bearing, blocking = _bearing(view, spot), 10 * _blocking(view, name, spot)
-        for offset in HEADINGS * (1 if rotate(current, [1.0, 0.0, 0.0])[2] > 0 else -1):
-            wanted = float(view.base[2]) + bearing + math.radians(offset)
-            quaternion = multiply(about_z(wrap(wanted - now)), current)
+    for spot, headings, row in zip(spots, wanted, costs, strict=True):
+        for toward, cost in zip(headings, row, strict=True):
+            quaternion = multiply(about_z(wrap(toward - now)), current)
             turn = float(np.linalg.norm(difference(quaternion, view.hand.quaternion)))
-            cost = 20 * _level_crowding(view, name, spot, wanted) + 0.05 * turn
-            cost += blocking + 0.6 * float(np.linalg.norm(spot - view.world.pose(name).position[:2]))
-            options.append((cost, spot, quaternion))
+            options.append((float(cost) + 0.05 * turn, spot, quaternion))
     options.sort(key=lambda option: option[0])
     # Held over the floor it is where it was brought because nothing was found: then every place counts.
     lost = not view.world.surface(counter_of(view, name)).covers(view.world.pose(name).position)
@@ -198,7 +195,8 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
     return None
 
 
-def _stand_spots(view: View, name: str) -> list[Array]:
+def _stand_spots(view: View, name: str) -> Array:
+    """Places float64[n, 2] [m], world, at which an object may be stood up."""
     counter, scene = counter_of(view, name), view.world.scene
     low, high = scene.spec.workspace.low[1], scene.spec.workspace.high[1]
     places = [
@@ -208,33 +206,47 @@ def _stand_spots(view: View, name: str) -> list[Array]:
     ]
     holes = [view.world.cavity(sink) for sink in scene.spec.sinks]
     room = float(scene.objects[name].half[0]) + 0.01
-    return [p for p in places if not any(hole.covers(np.array([*p, 0.0]), -room) for hole in holes)]
+    free = [p for p in places if not any(hole.covers(np.array([*p, 0.0]), -room) for hole in holes)]
+    return np.array(free).reshape(-1, 2)
 
 
-def _level_crowding(view: View, name: str, spot: Array, heading: float) -> float:
-    """How far the level hand, the forearm and the object stand in other things [m]."""
-    back = -np.array([math.cos(heading), math.sin(heading)])
+def _level_crowding(view: View, name: str, spots: Array, heading: Array) -> Array:
+    """How far the level hand, the forearm and the object stand in other things, float64[...] [m].
+
+    Args:
+        view: What is so now.
+        name: The object.
+        spots: Where it stands, float64[..., 2] [m], world.
+        heading: Of the hand, float64[...] [rad], world.
+    """
+    back = -np.stack([np.cos(heading), np.sin(heading)], axis=-1)
     radius = float(view.world.scene.objects[name].half[0]) + 0.012
     ground = counter_height(view, name)
-    own = Footprint(spot, np.array([radius, radius]), 0.0, round=True)
-    hand = Footprint(spot + WRIST / 2 * back, np.array([WRIST / 2, LEVEL_HALF]), heading, round=False)
+    own = Footprint(spots, np.array([radius, radius]), 0.0, round=True)
+    hand = Footprint(spots + WRIST / 2 * back, np.array([WRIST / 2, LEVEL_HALF]), heading, round=False)
     middle, half = (WRIST + FOREARM) / 2, (FOREARM - WRIST) / 2
-    arm = Footprint(spot + middle * back, np.array([half, LEVEL_HALF]), heading, round=False)
-    worst = 0.0
+    arm = Footprint(spots + middle * back, np.array([half, LEVEL_HALF]), heading, round=False)
+    worst = np.zeros(heading.shape)
     for other in view.world.names():
         if other == name:
             continue
         thing, top = footprint(view, other), float(view.world.box(other)[1][2]) - ground
-        parts = [own, *([hand] if top > BELOW_HAND else []), *([arm] if top > BELOW_ARM else [])]
-        worst = max(worst, *(-thing.gap(part) for part in parts))
+        for part in (own, *([hand] if top > BELOW_HAND else []), *([arm] if top > BELOW_ARM else [])):
+            worst = np.maximum(worst, -thing.gap(part))
     return worst
 
 
-def _blocking(view: View, name: str, spot: Array) -> float:
-    """How much the standing object takes of the room that a hand needs beside low things [m]."""
+def _blocking(view: View, name: str, spots: Array) -> Array:
+    """How much the object takes of the room that a hand needs beside low things, float64[n] [m].
+
+    It would stand at spots float64[n, 2] [m], world.
+    """
     ground, radius = counter_height(view, name), float(view.world.scene.objects[name].half[0])
-    low = [o for o in view.world.names() if o != name and 0.01 < view.world.box(o)[1][2] - ground < LOW]
-    return sum(max(0.0, HAND_ROOM - (footprint(view, o).distance(spot) - radius)) for o in low)
+    taken = np.zeros(len(spots))
+    for other in view.world.names():
+        if other != name and 0.01 < view.world.box(other)[1][2] - ground < LOW:
+            taken += np.maximum(0.0, HAND_ROOM - (footprint(view, other).distance(spots) - radius))
+    return taken
 
 
 def difference_to_up(axis: Array) -> Array:
