@@ -55,7 +55,7 @@ class Contest:
             if isinstance(layer, torch.nn.Linear):
                 torch.nn.init.constant_(layer.bias, 0.01)
         self.policy = RT1Policy(network, Vectors(network.size.text))
-        self.plain = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.plain = folded(network)
         rng = generator("rt1 step", name)
         pixels = rng.integers(0, 256, (network.size.frames, 256, 320, 3), dtype=np.uint8)
         self.frames = prepare(list(pixels), network.size.image)

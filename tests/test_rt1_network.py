@@ -18,7 +18,7 @@ from rtbench.model.rt1.efficientnet import ConvNorm, EfficientNet
 from rtbench.model.rt1.film import FiLM
 from rtbench.model.rt1.fold import folded
 from rtbench.model.rt1.network import RT1
-from rtbench.model.rt1.size import BASE, PAPER, SIZES, SMALL, size
+from rtbench.model.rt1.size import BASE, PAPER, SIZES, SMALL, Size, size
 from rtbench.model.rt1.token_learner import TokenLearner
 from rtbench.model.rt1.transformer import attention_mask
 from tests.rt1_networks import TINY, normal, trained, uniform
@@ -170,7 +170,7 @@ def test_token_learner_sums_to_one_over_positions() -> None:
     learner = TokenLearner(16, 4)
     features = normal(3, 30, 16)
     with torch.inference_mode():
-        weights = learner.weights(features)
+        weights = learner.scores(features).softmax(1)
         tokens = learner(features)
         shuffled = learner(features[:, torch.randperm(30, generator=torch.Generator().manual_seed(1))])
     assert weights.shape == (3, 30, 4)
@@ -251,26 +251,46 @@ def test_modes_that_do_not_exist_are_masked(name: str) -> None:
     assert logits[:, :, [k for k in range(SIZE) if k != slot]].isfinite().all()
 
 
-def test_decide_is_the_newest_frame_of_forward(tiny: RT1) -> None:
-    images, text = uniform(3, 4, 3, *TINY.image), normal(3, TINY.text)
-    lengths = torch.tensor([1, 4, 2])
+PUBLISHED = replace(
+    TINY, name="published", image=(37, 45), text=8, coordinates=False, action_embedding=True, frames=3
+)
+"""As the published network where it differs from ours; sides that are odd in some layers."""
+
+
+@pytest.mark.parametrize("size", [TINY, PUBLISHED, SMALL], ids=lambda size: size.name)
+def test_folding_changes_nothing(size: Size) -> None:
+    """Windows of every length in one batch, each with its own text, and what is not there yet is noise."""
+    network = trained(size)
+    lean = folded(network)
+    count = size.frames
+    images, text = uniform(count, count, 3, *size.image), normal(count, size.text)
+    lengths = torch.arange(1, count + 1)
     with torch.inference_mode():
-        whole = tiny(images, text)
-        tokens = tiny.image_tokens(images.flatten(0, 1), text.repeat_interleave(4, 0)).unflatten(0, (3, 4))
-        for row, length in enumerate(lengths):
-            tokens[row, length:] = 99.0
-        logits = tiny.decide(tokens, lengths)
-    for row, length in enumerate(lengths):
-        torch.testing.assert_close(logits[row], whole[row, length - 1])
+        expected = torch.stack(
+            [network(images[k : k + 1, : k + 1], text[k : k + 1])[0, k] for k in range(count)]
+        )
+
+        def decide(condition: torch.Tensor) -> torch.Tensor:
+            tokens = lean.image_tokens(images.flatten(0, 1), condition.repeat_interleave(count, 0))
+            tokens = tokens.unflatten(0, (count, count))
+            tokens[torch.arange(count) >= lengths[:, None]] = 99.0
+            return lean.decide(tokens, lengths)
+
+        condition = lean.condition(text)
+        torch.testing.assert_close(decide(condition), expected, atol=1e-4, rtol=1e-4)
+        alone = lean(images[1:2, :2], text[1:2])
+        torch.testing.assert_close(alone, expected[1:2], atol=1e-4, rtol=1e-4)
+        mixed = decide(condition.roll(1, 0)) - expected
+    assert (mixed[expected.isfinite()].view(count, -1).abs().amax(1) > 1e-2).all()
 
 
-def test_folding_changes_nothing(tiny: RT1) -> None:
-    images, text = uniform(2, 3, 3, *TINY.image), normal(2, TINY.text)
+def test_folding_leaves_the_network_as_it_is(tiny: RT1) -> None:
+    before = {name: value.clone() for name, value in tiny.state_dict().items()}
     lean = folded(tiny)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in lean.modules())
-    assert any(isinstance(module, nn.BatchNorm2d) for module in tiny.modules())
     with torch.inference_mode():
-        torch.testing.assert_close(lean(images, text), tiny(images, text), atol=1e-4, rtol=1e-4)
+        lean(uniform(1, 2, 3, *TINY.image), normal(1, TINY.text))
+    assert all(torch.equal(value, before[name]) for name, value in tiny.state_dict().items())
+    assert all(parameter.requires_grad for parameter in tiny.parameters())
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
@@ -302,6 +322,9 @@ def test_dead_weight_is_dead(paper: RT1) -> None:
 def test_images_of_another_size_are_refused(tiny: RT1) -> None:
     with pytest.raises(ValueError, match=r"\(16, 40\), the network's \(32, 40\)"):
         tiny.image_tokens(uniform(1, 3, 16, 40), normal(1, TINY.text))
+    lean = folded(tiny)
+    with pytest.raises(ValueError, match=r"\(16, 40\), the network's \(32, 40\)"):
+        lean.image_tokens(uniform(1, 3, 16, 40), lean.condition(normal(1, TINY.text)))
 
 
 def test_sizes_by_name() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rtbench.errors import PolicyError
 from rtbench.model.rt1.checkpoint import Origin, save
+from rtbench.model.rt1.fold import Folded
 from rtbench.model.rt1.image import prepare
 from rtbench.model.rt1.network import RT1
 from rtbench.model.sentence import DEFAULT, DEFAULT_SHA256
@@ -46,12 +47,12 @@ def logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     """What each decision was made from, as it is made."""
     seen = []
 
-    def note(self: RT1, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def note(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         seen.append(decide(self, tokens, lengths))
         return seen[-1]
 
-    decide = RT1.decide
-    monkeypatch.setattr(RT1, "decide", note)
+    decide = Folded.decide
+    monkeypatch.setattr(Folded, "decide", note)
     return seen
 
 
@@ -93,6 +94,22 @@ def test_time_and_words_move_the_logits_by_more_than_the_tolerance(
     finite = whole.isfinite()
     assert (whole - alone)[finite].abs().max() > 1e-2
     assert (alone - other)[finite].abs().max() > 1e-2
+
+
+@pytest.mark.parametrize(("sure", "mode"), [(0.0, 2), (0.59, 2), (0.61, 1), (1.0, 1)])
+def test_it_ends_only_when_sure(
+    network: RT1, monkeypatch: pytest.MonkeyPatch, sure: float, mode: int
+) -> None:
+    def decide(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        chances = torch.full((1, 11, 256), 0.0)
+        chances[:, 10, :3] = torch.tensor([0.1, 0.3, 0.6])  # arm, base, end
+        chances[:, :10, 7] = 1.0
+        return chances.log()
+
+    monkeypatch.setattr(Folded, "decide", decide)
+    policy = RT1Policy(network, Words(), sure=sure)
+    policy.reset(0, "pick apple", 0)
+    assert policy.act([observation(0, 0)], [0]).tolist() == [[7] * 10 + [mode]]
 
 
 @given(

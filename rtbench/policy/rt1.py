@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rtbench.action import Mode
+from rtbench.action import convention as action_convention
 from rtbench.errors import PolicyError
 from rtbench.model.encoder import SentenceError
 from rtbench.model.rt1.checkpoint import Origin, load
@@ -47,8 +49,8 @@ class Encoder(Protocol):
 class _Slot:
     """What an episode has shown."""
 
-    text: Tensor
-    """float32[D]: its instruction."""
+    condition: Tensor
+    """float32[K]: what its instruction does to images."""
     tokens: Tensor
     """float32[T, tokens, features]: image tokens from the oldest on; zero where there are none yet."""
     length: int = 0
@@ -59,13 +61,20 @@ class RT1Policy:
     """Takes the likeliest value of each action token."""
 
     def __init__(
-        self, network: RT1, encoder: Encoder, *, threads: int | None = None, device: str = "cpu"
+        self,
+        network: RT1,
+        encoder: Encoder,
+        *,
+        sure: float = 0.0,
+        threads: int | None = None,
+        device: str = "cpu",
     ) -> None:
         """The policy of a network.
 
         Args:
             network: A copy of it is used, so that it may be trained on.
             encoder: Language encoder that it was trained with.
+            sure: Least probability at which it ends an episode. 0: whenever that is likeliest, as published.
             threads: CPU threads, for the whole process; None: as many as PyTorch uses already.
             device: Where to compute: 'cpu' or 'cuda'.
 
@@ -73,10 +82,9 @@ class RT1Policy:
             PolicyError: a device that is not here.
         """
         self._device = _device(device)
-        self._network = folded(network).to(self._device)
-        for convolution in (self._network.backbone, self._network.projection):
-            convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
-        self._encoder = encoder
+        self._network = folded(network, self._device)
+        self._encoder, self._sure = encoder, sure
+        self._end = action_convention(network.convention).modes.index(Mode.TERMINATE)
         self._slots: dict[int, _Slot] = {}
         self.needs = Needs(cameras=(CAMERA,), history=network.size.frames, convention=network.convention)
         if threads is not None:
@@ -84,6 +92,7 @@ class RT1Policy:
         self.threads = torch.get_num_threads()
         """CPU threads that it computes with."""
 
+    @torch.inference_mode()
     def reset(self, slot: int, instruction: str, seed: int) -> None:  # noqa: ARG002 - nothing is drawn
         """Begin an episode: no frames, a new instruction."""
         size = self._network.size
@@ -94,7 +103,7 @@ class RT1Policy:
                 f"the network takes {size.text}."
             )
         self._slots[slot] = _Slot(
-            torch.from_numpy(vector).to(self._device),
+            self._network.condition(torch.from_numpy(vector[None]).to(self._device))[0],
             torch.zeros(size.frames, size.tokens, size.features, device=self._device),
         )
 
@@ -103,12 +112,14 @@ class RT1Policy:
         """The likeliest tokens int64[len(slots), 11]."""
         windows = [self._slots[slot] for slot in slots]
         images = prepare([seen.images[CAMERA] for seen in observations], self._network.size.image)
-        text = torch.stack([window.text for window in windows])
-        tokens = self._network.image_tokens(images.to(self._device), text)
+        condition = torch.stack([window.condition for window in windows])
+        tokens = self._network.image_tokens(images.to(self._device), condition)
         for window, token in zip(windows, tokens, strict=True):
             _append(window, token)
         lengths = torch.tensor([window.length for window in windows], device=self._device)
         logits = self._network.decide(torch.stack([window.tokens for window in windows]), lengths)
+        modes = logits[:, self._network.mode_slot]
+        modes[modes.softmax(-1)[:, self._end] < self._sure, self._end] = -torch.inf
         chosen: NDArray[np.int64] = logits.argmax(-1).cpu().numpy()
         return chosen
 
@@ -118,6 +129,7 @@ def from_weights(
     *,
     encoder: str | None = None,
     convention: str | None = None,
+    sure: float = 0.0,
     threads: int = THREADS,
     device: str = "cpu",
 ) -> RT1Policy:
@@ -127,6 +139,8 @@ def from_weights(
         weights: File that `rtbench train rt1` or `rtbench import rt1` made.
         encoder: Language encoder, for `SentenceEncoder`; None: the one that the weights name.
         convention: Action convention that the weights must have; None: theirs.
+        sure: Least probability at which it ends an episode. Who ends too early has failed; who ends late has
+            lost a step. 0: whenever that is likeliest, as published.
         threads: CPU threads, for the whole process.
         device: Where to compute: 'cpu' or 'cuda'.
 
@@ -142,7 +156,7 @@ def from_weights(
     path = Path(weights)
     checkpoint = load(path, convention=convention)
     language = _encoder(path, encoder, checkpoint.origin)
-    return RT1Policy(checkpoint.network, language, threads=threads, device=device)
+    return RT1Policy(checkpoint.network, language, sure=sure, threads=threads, device=device)
 
 
 def _encoder(path: Path, source: str | None, origin: Origin) -> SentenceEncoder:

@@ -47,7 +47,7 @@ class ConvNorm(nn.Module):
             if depthwise
             else nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
         )
-        self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=BATCH_NORM_EPS, momentum=momentum)
+        self.norm = nn.BatchNorm2d(outputs, eps=BATCH_NORM_EPS, momentum=momentum)
 
     def forward(self, x: Tensor) -> Tensor:
         """float32[N, inputs, H, W] to float32[N, outputs, H / stride, W / stride], halves rounded down."""

@@ -64,7 +64,7 @@ class RT1(nn.Module):
 
     def logits(self, tokens: Tensor, count: int) -> Tensor:
         """Logits as of `forward`, from the image tokens float32[B * count, tokens, features] of windows."""
-        return self._mask(self.transformer(tokens.view(-1, count, *tokens.shape[1:])))
+        return self.mask(self.transformer(tokens.view(-1, count, *tokens.shape[1:])))
 
     def tokens(self, features: Tensor) -> Tensor:
         """Image tokens float32[N, tokens, features] of feature maps float32[N, features, H', W']."""
@@ -95,20 +95,8 @@ class RT1(nn.Module):
             raise ValueError(f"images are {tuple(images.shape[-2:])}, the network's {self.size.image}")
         return self.tokens(self.feature_map(images, text))
 
-    def decide(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Logits for the newest frame of each window.
-
-        Args:
-            tokens: float32[B, T, tokens, features]: frames from the oldest on, T at most `size.frames`.
-            lengths: int64[B]: frames that are there, from 1; what stands after them has no effect.
-
-        Returns:
-            float32[B, 11, 256], masked as those of `forward`.
-        """
-        logits = self._mask(self.transformer(tokens[:, : int(lengths.max())]))
-        return logits[torch.arange(len(tokens), device=logits.device), lengths - 1]
-
-    def _mask(self, logits: Tensor) -> Tensor:
+    def mask(self, logits: Tensor) -> Tensor:
+        """Logits float[..., 11, 256] with minus infinity for the modes that do not exist."""
         impossible = torch.zeros(logits.shape[-2:], dtype=torch.bool, device=logits.device)
         impossible[self.mode_slot, len(Mode) :] = True
         return logits.masked_fill(impossible, -math.inf)

@@ -25,19 +25,22 @@ class TokenLearner(nn.Module):
         self.hidden = nn.Linear(features, HIDDEN)
         self.output = nn.Linear(HIDDEN, tokens)
 
-    def weights(self, features: Tensor) -> Tensor:
-        """Where each token looks.
+    def scores(self, features: Tensor) -> Tensor:
+        """Where each token looks, before the softmax over positions.
 
         Args:
             features: float32[N, P, features], one row a position of the map.
 
         Returns:
-            float32[N, P, tokens]; each token's weights sum to 1 over the P positions.
+            float32[N, P, tokens].
         """
-        hidden = F.gelu(self.hidden(self.norm(features)), approximate="tanh")
-        chosen: Tensor = self.output(hidden).softmax(dim=1)
+        chosen: Tensor = self.output(F.gelu(self.hidden(self.norm(features)), approximate="tanh"))
         return chosen
 
+    def sums(self, scores: Tensor, features: Tensor) -> Tensor:
+        """Tokens float32[N, tokens, features]: sums of un-normalised features, weighted by their scores."""
+        return scores.softmax(dim=1).transpose(1, 2) @ features
+
     def forward(self, features: Tensor) -> Tensor:
-        """Tokens float32[N, tokens, features] of float32[N, P, features]: sums of un-normalised features."""
-        return self.weights(features).transpose(1, 2) @ features
+        """Tokens float32[N, tokens, features] of float32[N, P, features]."""
+        return self.sums(self.scores(features), features)
