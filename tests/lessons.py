@@ -12,6 +12,7 @@ from rtbench.seeding import generator
 from rtbench.spec import Episode
 from rtbench.train.dataset import load
 from rtbench.train.demonstration import Demonstration, Header
+from rtbench.train.pointing import POINTS
 from rtbench.train.recipe import OWN
 from rtbench.train.trainer import Lessons, Trainer
 from rtbench.train.writer import Writer
@@ -34,7 +35,7 @@ def demonstration(number, size=(128, 160), *, steps=None, convention_mode=10):
     skill = SKILLS[number % len(SKILLS)]
     images = np.full((steps, *size, 3), 40, np.uint8)
     labels = np.full((steps, 11), 128, np.uint8)
-    points = np.full((steps, 3, 2), np.nan, np.float32)
+    points = np.full((steps, POINTS, 2), np.nan, np.float32)
     side = size[0] // 3
     for step in range(steps):
         row, column = random.integers(0, 3, 2)

@@ -118,6 +118,9 @@ def test_a_dataset_has_what_the_files_have(tmp_path):
     assert [episode.key for episode in data.episodes] == [demo.episode.key for demo in demos]
     assert (data.frames.numpy() == np.concatenate([demo.images for demo in demos])).all()
     assert (data.labels.numpy() == np.concatenate([demo.labels for demo in demos])).all()
+    points = np.concatenate([demo.points for demo in demos])
+    assert np.isfinite(points).any()
+    assert np.array_equal(data.points.numpy(), points, equal_nan=True)
     assert data.convention == "rtbench"
     assert sorted(data.instructions) == ["knock the square", "pick the square"]
 
@@ -129,6 +132,16 @@ def test_pixels_that_do_not_fit_are_mapped_and_leave_no_file(tmp_path, monkeypat
     mapped = load([file], tmp_path)
     assert torch.equal(inside.frames, mapped.frames)
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_processes_of_one_launcher_fill_one_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "MEMORY", 0)
+    with dataset._room((2, 3), tmp_path, 2) as first, dataset._room((2, 3), tmp_path, 2) as second:
+        assert len(list(tmp_path.iterdir())) == 1
+        first[0], second[1] = 1, 2
+        assert first.tolist() == second.tolist() == [[1, 1, 1], [2, 2, 2]]
+    assert not list(tmp_path.iterdir())
+    assert first[1, 0] == 2  # it lasts without its name
 
 
 def test_a_window_beyond_the_end_repeats_the_last_frame_without_weight(tmp_path):

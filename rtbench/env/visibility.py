@@ -30,13 +30,33 @@ def visible_share(model: mujoco.MjModel, data: mujoco.MjData, obj: ObjectSpec, c
     eye = data.cam_xpos[number]
     hit = np.zeros(1, dtype=np.int32)
     points = data.xpos[body] + _inner_points(obj) @ data.xmat[body].reshape(3, 3).T
-    framed = _in_picture(points - eye, data.cam_xmat[number].reshape(3, 3), model.cam_fovy[number])
+    shown = in_picture(points, eye, data.cam_xmat[number].reshape(3, 3), float(model.cam_fovy[number]))
     seen = 0
-    for point in points[framed]:
+    for point in points[np.isfinite(shown).all(axis=1)]:
         mujoco.mj_ray(model, data, eye, point - eye, _ONLY_SOLID, 1, -1, hit)
         # A ray that meets nothing passed through a gap in the object's own collision shapes.
         seen += hit[0] < 0 or model.geom_bodyid[hit[0]] == body
     return seen / len(points)
+
+
+def in_picture(points: Array, eye: Array, axes: Array, fovy: float) -> Array:
+    """Where points show in a camera's picture, float64[n, 2]: x and y from 0 to 1 from the upper left.
+
+    Args:
+        points: float64[n, 3] [m], world; NaN for none.
+        eye: The camera, float64[3] [m], world.
+        axes: Its axes as columns, float64[3, 3]; it looks along its -z.
+        fovy: Height of the picture [degrees].
+
+    Returns:
+        NaN for what is none, behind the camera or outside.
+    """
+    x, y, z = ((points - eye) @ axes).T
+    tall = 2 * math.tan(math.radians(fovy) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.stack([0.5 - x / z / tall * IMAGE_HEIGHT / IMAGE_WIDTH, 0.5 + y / z / tall], axis=1)
+        inside = (z < 0) & ((found >= 0) & (found <= 1)).all(axis=1)
+    return np.where(inside[:, None], found, np.nan)
 
 
 @dataclass(frozen=True)
@@ -94,21 +114,6 @@ def share_behind(eye: Array, points: Array, column: Cylinder) -> float:
     # Ways go down, so the lowest point within the circle is where they leave it.
     lowest = eye[2] + np.minimum(leave, 1.0) * ways[:, 2]
     return float(np.mean((root > 0) & (enter > 0) & (enter < 1) & (lowest < column.top)))
-
-
-def _in_picture(ways: Array, axes: Array, fovy: float) -> NDArray[np.bool_]:
-    """Which ways from a camera, float64[n, 3], run through its picture, bool[n].
-
-    Args:
-        ways: From the camera [m], world.
-        axes: The camera's axes as columns, float64[3, 3]; it looks along its -z.
-        fovy: Height of the picture [degrees].
-    """
-    x, y, z = (ways @ axes).T
-    tall = math.tan(math.radians(fovy) / 2)
-    wide = tall * IMAGE_WIDTH / IMAGE_HEIGHT
-    inside: NDArray[np.bool_] = (z < 0) & (np.abs(x) <= -z * wide) & (np.abs(y) <= -z * tall)
-    return inside
 
 
 def _inner_points(obj: ObjectSpec) -> Array:

@@ -7,6 +7,7 @@ validation follows from the episodes' keys, so that more data moves nothing from
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -42,7 +43,7 @@ class Batch:
     labels: Tensor
     """int64[B, T, 11]."""
     points: Tensor
-    """float32[B, T, 3, 2]: see `Demonstration.points`; NaN where there is none."""
+    """float32[B, T, 4, 2]: see `Demonstration.points`; NaN where there is none."""
     hand: Tensor
     """float32[B, T, 4]: position [m] in the base frame, and opening [m] of the gripper."""
     valid: Tensor
@@ -66,7 +67,7 @@ class Dataset:
     labels: Tensor
     """uint8[N, 11], in token order."""
     points: Tensor
-    """float32[N, 3, 2]; NaN where there is none."""
+    """float32[N, 4, 2]; NaN where there is none."""
     hand: Tensor
     """float32[N, 4]: position [m] in the base frame, and opening [m] of the gripper."""
     convention: str
@@ -144,7 +145,7 @@ def load(paths: Sequence[Path], spill: Path, *, skip: bool = False, sharers: int
         paths: Files that `rtbench demos` wrote; one that is given twice counts once.
         spill: Folder for a file of pixels, where they do not fit into memory. It is gone when the process is.
         skip: Leave out files that cannot be used, instead of refusing.
-        sharers: Processes that share the memory.
+        sharers: Processes of one launcher that load the same; they share the file of pixels.
 
     Raises:
         DatasetError: a file that is damaged (says where), or of another action convention or image size than
@@ -172,10 +173,11 @@ def load(paths: Sequence[Path], spill: Path, *, skip: bool = False, sharers: int
     if not room:
         raise DatasetError(_nothing(unique, skipped))
     header = found[0][1]
-    store = _Store(_room((room, *header.size, 3), spill, sharers))
-    for path, _ in found:
-        with tolerant():
-            store.read(path)
+    with _room((room, *header.size, 3), spill, sharers) as frames:
+        store = _Store(frames)
+        for path, _ in found:
+            with tolerant():
+                store.read(path)
     if store.is_empty:
         raise DatasetError(_nothing(unique, skipped))
     return store.dataset(header.convention, tuple(skipped))
@@ -232,18 +234,26 @@ class _Store:
         )
 
 
-def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> NDArray[np.uint8]:
-    """Empty uint8 of that shape, in memory or in a file."""
-    if np.prod(shape, dtype=np.int64) * sharers < MEMORY * psutil.virtual_memory().available:
-        return np.empty(shape, np.uint8)
-    path = spill / f"frames.{psutil.Process().pid}.u8"
+@contextmanager
+def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> Iterator[NDArray[np.uint8]]:
+    """Room for uint8 of that shape, in memory or in a file; the file has a name only while it is filled."""
+    size = int(np.prod(shape, dtype=np.int64))
+    if size * sharers < MEMORY * psutil.virtual_memory().available:
+        yield np.empty(shape, np.uint8)
+        return
+    # Sharers have one parent, and fill one file with the same bytes: two copies of 10 GB were too many.
+    path = spill / f"frames.{os.getppid() if sharers > 1 else os.getpid()}.u8"
     try:
-        mapped = np.memmap(path, np.uint8, "w+", shape=shape)
-        # Without a name the file lasts as long as the mapping: a killed process leaves no gigabytes behind.
-        path.unlink()
+        with path.open("ab"):
+            os.truncate(path, size)
+        mapped = np.memmap(path, np.uint8, "r+", shape=shape)
     except OSError as error:
-        raise DatasetError(f"{path}: no room for {np.prod(shape) / 1e9:.1f} GB: {error.strerror}.") from None
-    return np.asarray(mapped)
+        raise DatasetError(f"{path}: no room for {size / 1e9:.1f} GB: {error.strerror}.") from None
+    try:
+        yield np.asarray(mapped)
+    finally:
+        # Without a name it lasts as long as the mapping: a process that is killed later leaves no gigabytes.
+        path.unlink(missing_ok=True)
 
 
 def _nothing(paths: Sequence[Path], skipped: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ fields), and
 - ``actions`` float32[T, 11]: what was acted, in SI units and the order of `rtbench.action.DIMENSIONS`;
 - ``tokens`` uint8[T, 11]: the same in the file's convention; ``modes`` uint8[T]: their `Mode`;
 - ``labels`` uint8[T, 11]: what the closed-loop oracle would have done in the same state;
-- ``points`` float32[T, 3, 2]: where in the picture the task's first object, second object and drawer are,
-  x and y from 0 to 1; NaN where there is none. Files of earlier versions have no points;
+- ``points`` float32[T, 4, 2]: where in the picture the task's first object, second object, drawer and the
+  gripper are, x and y from 0 to 1; NaN where there is none. Files of earlier versions have no points;
 - ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
 - ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
 - ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
@@ -71,7 +71,7 @@ class Demonstration:
     hashes: NDArray[np.bytes_]
     """S8[T]: hash of the state after each step."""
     points: NDArray[np.float32] | None = None
-    """float32[T, 3, 2]: where the task's objects are in the picture; see `rtbench.train.pointing`."""
+    """float32[T, 4, 2]: where in the picture the task's objects and the hand are."""
 
     def __len__(self) -> int:
         """T."""

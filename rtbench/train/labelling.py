@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from rtbench.action import SIZE
 from rtbench.env.kitchen import Kitchen
+from rtbench.env.visibility import in_picture
 from rtbench.messages import EnvSettings
 from rtbench.policy.oracle import oracle_action
 from rtbench.spec import Observation
-from rtbench.train.pointing import POINTS, picture_points
+from rtbench.train.pointing import POINTS
 from rtbench.train.recorder import CAMERA, Labelled
 
 
 class LabellingKitchen(Kitchen):
-    """A kitchen whose observations carry the oracle's closed-loop answer, and where the objects are."""
+    """A kitchen whose observations carry the oracle's closed-loop answer, and where objects and hand are."""
 
     def observe(self) -> Labelled:
         """What the policy sees now, and what the oracle would do."""
@@ -31,14 +32,16 @@ class LabellingKitchen(Kitchen):
 
     def _points(self) -> NDArray[np.float32]:
         places = np.full((POINTS, 3), np.nan)
-        for number, name in enumerate(self.task.objects[: POINTS - 1]):
+        for number, name in enumerate(self.task.objects[: POINTS - 2]):
             places[number] = self.world.pose(name).position
         if drawers := self._drawers():
-            places[-1] = self.world.pose(drawers[0]).position
+            places[-2] = self.world.pose(drawers[0]).position
+        places[-1] = self.world.gripper().position
         stage = self._current()
         camera, model = stage.data.camera(CAMERA), stage.scene.model
         axes = camera.xmat.reshape(3, 3)
-        return picture_points(places, camera.xpos, axes, float(model.camera(CAMERA).fovy[0]))
+        found = in_picture(places, camera.xpos, axes, float(model.camera(CAMERA).fovy[0]))
+        return found.astype(np.float32)
 
     def _drawers(self) -> list[str]:
         """Drawers that the task is about, or in which its objects begin."""

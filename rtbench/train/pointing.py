@@ -1,24 +1,20 @@
 """Where a task's objects and the hand are: a second lesson beside the actions, for training only.
 
-Actions say little about which of ten things was meant, and how high the hand is above it: a step is at most
-8 cm long, and most are alike. A point in the feature map, and the hand's position, say it in one frame. The
-heads that are taught it are no part of the network that is kept.
+Actions say little about which of ten things was meant, and how far the hand is from it: a step is at most
+8 cm long, and most are alike. Points in the picture, and the hand's position, say it in one frame. The first
+of TokenLearner's tokens are taught to look at the points, so that what they carry is what is there, and, by
+the map's coordinates, where that is. The head that tells the hand's position is no part of what is kept.
 """
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rtbench.model.rt1.network import RT1
-from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH
 
-POINTS = 3
-"""The task's first object, its second, and its drawer."""
+POINTS = 4
+"""The task's first object, its second, its drawer, and the gripper."""
 HAND = [7, 8, 9, 14]
 """Of proprioception: the gripper's position in the base frame and its opening [m]."""
 MIDDLE, UNIT = (0.7, -0.1, 1.0, 0.04), (0.1, 0.1, 0.1, 0.04)
@@ -29,35 +25,35 @@ cell aside changes it by a third, so that the head learns where within a cell a 
 
 
 class Pointer(nn.Module):
-    """A network with heads that point, for training."""
+    """A network that says where it looks, and has a head for where the hand is; for training."""
 
     def __init__(self, network: RT1) -> None:
-        """The network itself, not a copy, and heads that know nothing."""
+        """The network itself, not a copy, and a head that knows nothing."""
         super().__init__()
         self.network = network
-        self.point = nn.Conv2d(network.size.features, POINTS, 1)
         self.hand = nn.Linear(network.size.tokens * network.size.features, len(HAND))
-        for head in (self.point, self.hand):
-            for weight in head.parameters():
-                nn.init.zeros_(weight)
+        for weight in self.hand.parameters():
+            nn.init.zeros_(weight)
 
     def forward(self, images: Tensor, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the network says, and its heads.
+        """What the network says, where its first tokens look, and where the hand is.
 
         Args:
             images: float32[B, T, 3, H, W], and text float32[B, text], as of `RT1.forward`.
             text: See there.
 
         Returns:
-            Action logits as of `RT1.forward`; logits of each cell, float32[B, T, POINTS, H', W']; the hand,
+            Action logits as of `RT1.forward`; scores of each cell, float32[B, T, POINTS, H', W']; the hand,
             float32[B, T, 4] in `UNIT` from `MIDDLE`.
         """
-        count = images.shape[1]
-        features = self.network.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
-        tokens = self.network.tokens(features)
-        cells, hand = self.point(features), self.hand(tokens.flatten(1))
-        logits = self.network.logits(tokens, count)
-        return logits, cells.view(-1, count, *cells.shape[1:]), hand.view(-1, count, len(HAND))
+        network, count = self.network, images.shape[1]
+        features = network.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
+        rows = features.flatten(2).transpose(1, 2)
+        scores = network.token_learner.scores(rows)
+        tokens = network.token_learner.sums(scores, rows)
+        cells = scores[..., :POINTS].transpose(1, 2).reshape(-1, count, POINTS, *features.shape[2:])
+        hand = self.hand(tokens.flatten(1)).view(-1, count, len(HAND))
+        return network.logits(tokens, count), cells, hand
 
 
 def pointing_loss(cells: Tensor, points: Tensor, valid: Tensor) -> Tensor:
@@ -89,29 +85,6 @@ def hand_loss(said: Tensor, hand: Tensor, valid: Tensor) -> Tensor:
     middle, unit = hand.new_tensor(MIDDLE), hand.new_tensor(UNIT)
     each = (said.float() - (hand - middle) / unit).abs().mean(-1)
     return (each * valid).sum() / valid.sum().clamp(min=1)
-
-
-def picture_points(
-    places: NDArray[np.float64], eye: NDArray[np.float64], axes: NDArray[np.float64], fovy: float
-) -> NDArray[np.float32]:
-    """Where places show in a camera's picture, float32[n, 2]: x and y from 0 to 1 from the upper left.
-
-    Args:
-        places: float64[n, 3] [m], world; NaN for none.
-        eye: The camera, float64[3] [m], world.
-        axes: Its axes as columns, float64[3, 3]; it looks along its -z.
-        fovy: Height of the picture [degrees].
-
-    Returns:
-        NaN for what is none, behind the camera or outside.
-    """
-    x, y, z = ((places - eye) @ axes).T
-    tall = 2 * math.tan(math.radians(fovy) / 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.stack([0.5 - x / z / tall * IMAGE_HEIGHT / IMAGE_WIDTH, 0.5 + y / z / tall], axis=1)
-        inside = (z < 0) & ((found >= 0) & (found <= 1)).all(axis=1)
-    points: NDArray[np.float32] = np.where(inside[:, None], found, np.nan).astype(np.float32)
-    return points
 
 
 def _gaussian(place: Tensor, cells: int) -> Tensor:

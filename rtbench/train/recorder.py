@@ -35,7 +35,7 @@ class Labelled(Observation):
     label: NDArray[np.int64]
     """int64[11], in the convention of the environment; zeros once the episode is over."""
     points: NDArray[np.float32]
-    """float32[3, 2]: where the task's objects are in the head camera's picture."""
+    """float32[4, 2]: where the task's objects and the hand are in the head camera's picture."""
 
 
 @dataclass(frozen=True)
