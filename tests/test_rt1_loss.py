@@ -56,14 +56,48 @@ def test_frames_that_fill_up_do_not_count(flags: list[bool]) -> None:
         assert loss.item() == pytest.approx(float(expected), rel=1e-5)
 
 
-@pytest.mark.parametrize("spread", [0.0, 2.0])
-def test_gradients_are_finite_though_modes_are_masked(spread: float) -> None:
+@pytest.mark.parametrize(("spread", "distance"), [(0.0, 0.0), (2.0, 0.0), (0.0, 0.1), (2.0, 0.1)])
+def test_gradients_are_finite_though_modes_are_masked(spread: float, distance: float) -> None:
     network = trained()
     images, text = uniform(2, 3, 3, *TINY.image), normal(2, TINY.text)
-    token_loss(network.train()(images, text), batch()[1], spread=spread).backward()
+    logits = network.train()(images, text)
+    token_loss(logits, batch()[1], spread=spread, distance=distance).backward()
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     assert all(gradient.isfinite().all() for gradient in gradients)
     assert len(gradients) == len(list(network.parameters()))
+
+
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_distance_costs_a_sure_guess_the_bins_between(guess: int, token: int) -> None:
+    logits = torch.full((1, 1, 11, 256), -40.0)
+    logits[..., guess] = 0
+    tokens = torch.full((1, 1, 11), token)
+    extra = token_loss(logits, tokens, distance=0.5) - token_loss(logits, tokens)
+    assert extra.item() == pytest.approx(0.5 * abs(guess - token), abs=1e-3)
+
+
+@given(st.integers(0, 1000))
+def test_distance_is_least_for_the_true_chances(seed: int) -> None:
+    """It is a strictly proper score: who expects what happens pays least on average."""
+    true, said = (torch.rand(2, 6, generator=torch_numbers("chances", seed)) + 0.01).log().log_softmax(-1)
+    logits = torch.full((2, 6, 11, 256), -40.0)
+    logits[..., :6] = torch.stack([true, said])[:, None, None]
+    right = torch.arange(6).view(1, 6, 1).expand(-1, -1, 11)
+
+    def score(chances: torch.Tensor, token: int) -> float:
+        frame, tokens = chances[None, [token]], right[:, [token]]
+        return float(token_loss(frame, tokens, distance=1) - token_loss(frame, tokens))
+
+    mean = [sum(float(true[k].exp()) * score(chances, k) for k in range(6)) for chances in logits]
+    assert mean[0] <= mean[1] + 1e-4
+
+
+def test_distance_leaves_modes_alone() -> None:
+    logits, tokens = batch()
+    changed = logits.clone()
+    changed[:, :, 10, :3] = changed[:, :, 10, :3].flip(-1)
+    extra = [token_loss(x, tokens, distance=1) - token_loss(x, tokens) for x in (logits, changed)]
+    assert extra[0].item() == pytest.approx(extra[1].item(), rel=1e-4)
 
 
 def test_spread_forgives_neighbours_but_never_a_mode() -> None:

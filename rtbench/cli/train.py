@@ -71,6 +71,15 @@ def rt1(  # noqa: PLR0913 - each is an option
             min=0, metavar="BINS", help="Smooth targets by a Gaussian.", show_default="8; reference 0"
         ),
     ] = None,
+    distance: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="WEIGHT",
+            help="Of how many bins off a token is, beside cross-entropy.",
+            show_default="0.03; reference 0",
+        ),
+    ] = None,
     shift: Annotated[
         float | None,
         typer.Option(
@@ -153,7 +162,7 @@ def rt1(  # noqa: PLR0913 - each is an option
     schedule = replace(
         chosen.schedule, steps=steps, clip=clip, rate=chosen.schedule.rate if rate is None else rate
     )
-    own = {"spread": spread, "pointing": pointing, "average": average}
+    own = {"spread": spread, "distance": distance, "pointing": pointing, "average": average}
     given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
     if shift is not None:
         given["augmentation"] = replace(chosen.augmentation, shift=(shift, shift))

@@ -25,6 +25,9 @@ class Recipe:
     """Standard deviation [bins] of the Gaussian that the loss takes for its target; 0 for the token alone.
     Half a centimetre: where the network is less sure than that, many bins share what it expects, and the
     likeliest single one would be a bound or zero, which stand for many cases each."""
+    distance: float = 0.03
+    """Weight [1 / bin] of the ranked probability score, beside cross-entropy: half a nat for a bin that is a
+    centimetre beside the right one."""
     pointing: float = 1.0
     """Weight of the loss of pointing at the task's objects and the hand, beside the actions'; 0 for none."""
     average: float = 0.999
@@ -53,6 +56,7 @@ REFERENCE = Recipe(
     schedule=Schedule(kind="adam", rate=1e-4),
     augmentation=Augmentation(REFERENCE_SHIFT, brightness=0, contrast=0, saturation=0),
     spread=0,
+    distance=0,
     pointing=0,
     average=0,
 )

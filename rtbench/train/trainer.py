@@ -241,9 +241,10 @@ class Trainer:
         self._model.train()
         answer = self._model(self._resized(augment(images, drawn)), self._texts[batch.texts])
         logits, *pointed = answer if recipe.pointing else (answer,)
-        loss = token_loss(logits, labels, valid, spread=recipe.spread)
+        loss = token_loss(logits, labels, valid, spread=recipe.spread, distance=recipe.distance)
         # Smoothed targets have a loss of their own; what is reported is the same everywhere.
-        told = token_loss(logits.detach(), labels, valid) if recipe.spread else loss
+        graded = recipe.spread or recipe.distance
+        told = token_loss(logits.detach(), labels, valid) if graded else loss
         self._meter.add(told, logits, labels, valid)
         if pointed:
             points, hand = map(self._on_device, (batch.points, batch.hand))
