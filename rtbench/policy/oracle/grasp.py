@@ -16,8 +16,8 @@ from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, MAX_OPENING, PALM, 
 Array = NDArray[np.float64]
 
 ALIGNED = (0.016, 0.02, 0.3)
-"""Errors at which the fingers close: across [m], in height [m], in yaw [rad]. Twice as strict, it was no better
-(95 of 100 disturbed episodes either way) and a poor teacher: a pixel of a policy's image is a centimetre."""
+"""Errors at which the fingers close: across [m], in height [m], in yaw [rad]. Twice as strict, it was no
+better (95 of 100 disturbed episodes either way) and a poor teacher: a policy sees a centimetre a pixel."""
 OVER = (0.022, 0.35)
 """Errors across [m] and in yaw [rad] at which the fingers begin to go down: half is mended on the way."""
 ROUND = 0.024
