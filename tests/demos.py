@@ -12,6 +12,7 @@ from rtbench.action import MODE, RTBENCH, Mode, convention, idle
 from rtbench.policy.base import Needs
 from rtbench.spec import Episode, Observation
 from rtbench.train.demonstration import HASH_TYPE, Demonstration
+from rtbench.train.pointing import POINTS
 from rtbench.train.recorder import Labelled
 from tests import fake_env
 
@@ -55,7 +56,7 @@ class LabellingCart(fake_env.FakeEnv):
         action[0], action[MODE] = (0.0, Mode.TERMINATE) if over else (self.speed_m, Mode.ARM)
         label = self.convention.encode(action)
         values = {f.name: getattr(seen, f.name) for f in fields(Observation)}
-        points = np.full((3, 2), np.nan, np.float32)
+        points = np.full((POINTS, 2), np.nan, np.float32)
         points[0] = seen.step / 100
         return Labelled(**values, label=label, points=points)
 
