@@ -236,7 +236,7 @@ class _Store:
 
 @contextmanager
 def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> Iterator[NDArray[np.uint8]]:
-    """Room for uint8 of that shape, in memory or in a file; the file has a name only while it is filled."""
+    """Room for uint8 of that shape, in memory or in a file; a shared one has a name while it is filled."""
     size = int(np.prod(shape, dtype=np.int64))
     if size * sharers < MEMORY * psutil.virtual_memory().available:
         yield np.empty(shape, np.uint8)
@@ -247,12 +247,14 @@ def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> Iterator[NDArray
         with path.open("ab"):
             os.truncate(path, size)
         mapped = np.memmap(path, np.uint8, "r+", shape=shape)
+        if sharers == 1:
+            path.unlink()
     except OSError as error:
         raise DatasetError(f"{path}: no room for {size / 1e9:.1f} GB: {error.strerror}.") from None
     try:
         yield np.asarray(mapped)
     finally:
-        # Without a name it lasts as long as the mapping: a process that is killed later leaves no gigabytes.
+        # Without a name it lasts as long as the mapping: a killed process leaves no gigabytes behind.
         path.unlink(missing_ok=True)
 
 

@@ -66,11 +66,6 @@ class RT1(nn.Module):
         """Logits as of `forward`, from the image tokens float32[B * count, tokens, features] of windows."""
         return self.mask(self.transformer(tokens.view(-1, count, *tokens.shape[1:])))
 
-    def tokens(self, features: Tensor) -> Tensor:
-        """Image tokens float32[N, tokens, features] of feature maps float32[N, features, H', W']."""
-        learnt: Tensor = self.token_learner(features.flatten(2).transpose(1, 2))
-        return learnt
-
     def feature_map(self, images: Tensor, text: Tensor) -> Tensor:
         """The projected map float32[N, features, H', W'], with H', W' of `Size.map`.
 
@@ -93,7 +88,9 @@ class RT1(nn.Module):
         """
         if images.shape[-2:] != self.size.image:
             raise ValueError(f"images are {tuple(images.shape[-2:])}, the network's {self.size.image}")
-        return self.tokens(self.feature_map(images, text))
+        rows = self.feature_map(images, text).flatten(2).transpose(1, 2)
+        learnt: Tensor = self.token_learner(rows)
+        return learnt
 
     def mask(self, logits: Tensor) -> Tensor:
         """Logits float[..., 11, 256] with minus infinity for the modes that do not exist."""
