@@ -61,8 +61,8 @@ def write(path, numbers, size=(128, 160), *, convention="rtbench"):
 
 
 TINY = replace(
-    SMALL, image=(32, 40), frames=3, text=8, film=8, stem=8, top=32, features=16, width=16, layers=1, heads=2,
-    key_dim=8, stages=(Stage(3, 2, 2, 8, 1), Stage(3, 2, 2, 16, 1)),
+    SMALL, image=(32, 40), frames=3, text=8, film=8, stem=8, top=32, features=16, mixed=16,
+    width=16, layers=1, heads=2, key_dim=8, stages=(Stage(3, 2, 2, 8, 1), Stage(3, 2, 2, 16, 1)),
 )  # fmt: skip
 """A network that learns these lessons in seconds."""
 
@@ -71,12 +71,16 @@ def texts(instructions, length=8):
     return np.stack([generator("text", text).normal(size=length) for text in instructions]).astype(np.float32)
 
 
-def trainer(folder, *, steps=12, demos=12, recipe=OWN, **changes):
-    """A trainer of the tiny network in a folder, with data that are made there."""
+def trainer(folder, *, steps=12, demos=12, recipe=OWN, given=None, **changes):
+    """A trainer in a folder, of lessons and a network that are given, or the tiny one and data made there."""
+    lessons, network = given or (_lessons(folder, demos), RT1(TINY))
+    chosen = replace(recipe, schedule=replace(recipe.schedule, steps=steps, warmup=2), batch=4, held_back=0.2)
+    return Trainer(folder, lessons, network, replace(chosen, **changes), {"size": "tiny"})
+
+
+def _lessons(folder, demos):
     file = folder / "demos.h5"
     if not file.exists():
         write(file, range(demos), TINY.image)
     data = load([file], folder)
-    chosen = replace(recipe, schedule=replace(recipe.schedule, steps=steps, warmup=2), batch=4, held_back=0.2)
-    lessons = Lessons(data, texts(data.instructions))
-    return Trainer(folder, lessons, RT1(TINY), replace(chosen, **changes), {"size": "tiny"})
+    return Lessons(data, texts(data.instructions))

@@ -17,7 +17,7 @@ from rtbench.spec import Observation
 TINY = replace(
     SMALL, name="tiny", image=(32, 40), frames=6, text=12, film=8, stem=8,
     stages=(Stage(3, 1, 1, 8, 1), Stage(3, 2, 2, 12, 2), Stage(5, 2, 2, 16, 1)),
-    top=24, features=16, tokens=4, width=24, layers=2, heads=2, key_dim=8, dropout=0.0,
+    top=24, features=16, tokens=4, mixed=10, width=24, layers=2, heads=2, key_dim=8, dropout=0.0,
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from rtbench.seeding import generator
 from rtbench.suite import episodes
 from rtbench.train.augment import Augmentation, augment, draw, moved
 from rtbench.train.labelling import LabellingKitchen
-from rtbench.train.pointing import POINTS, Pointer, hand_loss, pointing_loss
+from rtbench.train.pointing import POINTS, Pointer, place_loss, pointing_loss
 from rtbench.train.recipe import OWN
 from rtbench.train.trainer import Watch
 from tests import lessons
@@ -110,20 +110,26 @@ def test_the_pointer_is_the_network_and_a_head_beside_it():
     network = RT1(TINY).eval()
     pupil = Pointer(network).eval()
     images, text = torch.rand(2, 3, 3, *TINY.image), torch.randn(2, TINY.text)
-    logits, cells, hand = pupil(images, text)
+    logits, cells, places = pupil(images, text)
     assert torch.equal(logits, network(images, text))
     assert cells.shape == (2, 3, POINTS, *TINY.map)
-    assert hand.shape == (2, 3, 4)
+    assert places.shape == (2, 3, 4 + 2 * POINTS)
 
 
-def test_the_hand_is_learnt_in_metres():
-    where = torch.tensor([0.8, -0.3, 1.05, 0.0]).expand(2, 3, 4)
+def test_places_are_learnt_in_metres_and_shares_of_the_picture():
+    hand = torch.tensor([0.8, -0.3, 1.05, 0.0]).expand(2, 3, 4)
+    points = torch.full((2, 3, POINTS, 2), math.nan)
+    points[:, :, 1] = torch.tensor([0.7, 0.45])
     valid = torch.tensor([[True, True, True], [True, False, False]])
-    said = torch.tensor([1.0, -2.0, 0.5, -1.0]).expand(2, 3, 4).clone()
+    said = torch.full((2, 3, 4 + 2 * POINTS), 9.0)  # of things that are not there it may say anything
+    said[:, :, :4] = torch.tensor([1.0, -2.0, 0.5, -1.0])
+    said[:, :, 6:8] = torch.tensor([2.0, -0.5])
     said[1, 1:] = 9.0  # frames that fill up
-    assert hand_loss(said, where, valid).item() == pytest.approx(0, abs=1e-5)
-    said[0, 0, 0] += 0.8  # 8 cm in one of four numbers of one of four frames
-    assert hand_loss(said, where, valid).item() == pytest.approx(0.8 / 4 / 4, abs=1e-5)
+    assert place_loss(said, hand, points, valid).item() == pytest.approx(0, abs=1e-5)
+    said[0, 0, 0] += 0.8  # 8 cm in one of the six numbers of one of four frames
+    assert place_loss(said, hand, points, valid).item() == pytest.approx(0.8 / 6 / 4, abs=1e-5)
+    said[0, 2, 7] -= 0.5  # and a twentieth of the picture's height
+    assert place_loss(said, hand, points, valid).item() == pytest.approx(1.3 / 6 / 4, abs=1e-5)
 
 
 def test_it_learns_to_point_and_leaves_no_trace_in_the_weights(tmp_path):

@@ -100,8 +100,8 @@ def test_our_sizes_have_stride_16(name: str) -> None:
 
 
 def test_small_is_small() -> None:
-    assert 1e6 <= count(RT1(SMALL)) <= 2e6
-    assert count(RT1(BASE)) < 8e6
+    assert 4e6 <= count(RT1(SMALL)) <= 5e6
+    assert count(RT1(BASE)) < 12e6
 
 
 @given(st.tuples(st.integers(32, 90), st.integers(32, 90)))
@@ -257,7 +257,7 @@ PUBLISHED = replace(
 """As the published network where it differs from ours; sides that are odd in some layers."""
 
 
-@pytest.mark.parametrize("size", [TINY, PUBLISHED, SMALL], ids=lambda size: size.name)
+@pytest.mark.parametrize("size", [TINY, PUBLISHED, replace(SMALL, frames=4)], ids=lambda size: size.name)
 def test_folding_changes_nothing(size: Size) -> None:
     """Windows of every length in one batch, each with its own text, and what is not there yet is noise."""
     network = trained(size)
@@ -278,8 +278,8 @@ def test_folding_changes_nothing(size: Size) -> None:
 
         condition = lean.condition(text)
         torch.testing.assert_close(decide(condition), expected, atol=1e-4, rtol=1e-4)
-        alone = lean(images[1:2, :2], text[1:2])
-        torch.testing.assert_close(alone, expected[1:2], atol=1e-4, rtol=1e-4)
+        alone = lean(images[-1:], text[-1:])
+        torch.testing.assert_close(alone, expected[-1:], atol=1e-4, rtol=1e-4)
         mixed = decide(condition.roll(1, 0)) - expected
     assert (mixed[expected.isfinite()].view(count, -1).abs().amax(1) > 1e-2).all()
 

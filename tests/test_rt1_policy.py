@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +111,51 @@ def test_it_ends_only_when_sure(
     policy = RT1Policy(network, Words(), sure=sure)
     policy.reset(0, "pick apple", 0)
     assert policy.act([observation(0, 0)], [0]).tolist() == [[7] * 10 + [mode]]
+
+
+def chances_of(*, here: float, there: float) -> Callable[..., torch.Tensor]:
+    """A network that gives all values but the mode these chances to be 7 and 9, and ends at 0.6."""
+
+    def decide(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        chances = torch.zeros(len(tokens), 11, 256)
+        chances[:, :10, 7], chances[:, :10, 9] = here, there
+        chances[:, 10, :3] = torch.tensor([0.1, 0.3, 0.6])
+        return chances.log()
+
+    return decide
+
+
+def played(policy: RT1Policy, slots: list[int], seed: int, steps: int) -> np.ndarray:
+    """Tokens int64[steps, len(slots), 11]; each slot's episode has a seed of its own."""
+    for slot in slots:
+        policy.reset(slot, "pick apple", seed + slot)
+    return np.stack([policy.act([observation(0, 0)] * len(slots), slots) for _ in range(steps)])
+
+
+@pytest.mark.parametrize(
+    ("temperature", "share"),
+    [(0.0, 1.0), (1.0, 0.6), (0.5, 0.6**2 / (0.6**2 + 0.4**2)), (0.1, 0.6**10 / (0.6**10 + 0.4**10))],
+)
+def test_values_are_drawn_by_their_chances_and_the_mode_is_not(
+    network: RT1, monkeypatch: pytest.MonkeyPatch, temperature: float, share: float
+) -> None:
+    monkeypatch.setattr(Folded, "decide", chances_of(here=0.6, there=0.4))
+    policy = RT1Policy(network, Words(), temperature=temperature)
+    tokens = played(policy, [0], seed=1, steps=300)[:, 0]
+    assert set(tokens[:, :10].flatten()) <= {7, 9}
+    error = 4 * math.sqrt(share * (1 - share) / 3000)  # four standard deviations
+    assert (tokens[:, :10] == 7).mean() == pytest.approx(share, abs=error)
+    assert (tokens[:, 10] == 2).all()
+
+
+def test_draws_follow_from_the_seed_alone(network: RT1, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Folded, "decide", chances_of(here=0.5, there=0.5))
+    policy = RT1Policy(network, Words(), temperature=1.0)
+    together = played(policy, [0, 1, 2], seed=5, steps=4)
+    np.testing.assert_array_equal(together, played(policy, [0, 1, 2], seed=5, steps=4))
+    np.testing.assert_array_equal(together[:, 2:], played(policy, [2], seed=5, steps=4))
+    assert (together[:, 0] != together[:, 1]).any()
+    assert (together[0] != together[1]).any()
 
 
 @given(

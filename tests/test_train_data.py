@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import islice
 
 import numpy as np
@@ -142,6 +145,19 @@ def test_processes_of_one_launcher_fill_one_file(tmp_path, monkeypatch):
         assert first.tolist() == second.tolist() == [[1, 1, 1], [2, 2, 2]]
     assert not list(tmp_path.iterdir())
     assert first[1, 0] == 2  # it lasts without its name
+
+
+def test_what_killed_processes_left_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "MEMORY", 0)
+    child = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    gone, there = (tmp_path / f"frames.{pid}.u8" for pid in (child.stdout.strip(), os.getpid()))
+    for path in (gone, there):
+        path.write_bytes(bytes(8))
+    with dataset._room((2, 3), tmp_path, 2):
+        pass
+    assert list(tmp_path.iterdir()) == [there]
 
 
 def test_a_window_beyond_the_end_repeats_the_last_frame_without_weight(tmp_path):

@@ -108,6 +108,20 @@ def test_it_begins_with_weights_that_are_given(tmp_path, demos):
     assert torch.equal(first[name], second[name])
 
 
+def test_what_sees_can_stay_frozen(tmp_path, demos):
+    _train(demos, tmp_path / "first")
+    start = tmp_path / "first/policies/first.safetensors"
+    _train(demos, tmp_path / "second", "--init", start, "--frozen")
+    end = tmp_path / "second/policies/second.safetensors"
+    first, second = (load(path).network.state_dict() for path in (start, end))
+    changed = {name.split(".")[0] for name in first if not torch.equal(first[name], second[name])}
+    assert changed == {"mixers", "transformer"}
+    other = lessons.write(tmp_path / "other.h5", range(4), (48, 60))
+    refused = _train(other, tmp_path / "third", "--init", start, "--frozen")
+    assert refused.code == 2
+    assert "32 x 40; the demonstrations have 48 x 60" in refused.err
+
+
 def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
     _train(demos, tmp_path / "first")
     start = tmp_path / "first/policies/first.safetensors"
@@ -155,6 +169,7 @@ def test_a_bad_file_is_told_in_a_sentence(tmp_path, demos, kind):
         (("--init", "nothing.safetensors"), "nothing.safetensors"),
         (("--imagenet", "nothing.pth"), "nothing.pth"),
         (("--imagenet", "a.pth", "--init", "b.safetensors"), "give --init or --imagenet, not both"),
+        (("--frozen",), "give its --init"),
         (("--size", "huge"), "huge"),
         (("--batch", 0), "--batch"),
     ],

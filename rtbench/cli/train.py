@@ -110,6 +110,10 @@ def rt1(  # noqa: PLR0913 - each is an option
         ),
     ] = None,
     clip: Annotated[float, typer.Option(min=0, metavar="X", help="Largest gradient norm; 0 for any.")] = 0,
+    frozen: Annotated[
+        bool,
+        typer.Option("--frozen", help="Train only what follows the image tokens of --init: far faster."),
+    ] = False,
     balance: Annotated[bool, typer.Option("--balance", help="Let all skills come equally often.")] = False,
     bf16: Annotated[
         bool,
@@ -171,6 +175,7 @@ def rt1(  # noqa: PLR0913 - each is an option
         schedule=schedule,
         batch=batch,
         balance=balance,
+        frozen=frozen,
         bf16=bf16,
         held_back=held_back,
         seed=seed,

@@ -26,6 +26,7 @@ from rtbench.model.rt1.image import prepare
 from rtbench.model.rt1.network import RT1
 from rtbench.model.sentence import SentenceEncoder
 from rtbench.policy.base import Needs
+from rtbench.seeding import generator
 from rtbench.spec import Observation
 
 CAMERA = "head"
@@ -51,6 +52,8 @@ class _Slot:
 
     condition: Tensor
     """float32[K]: what its instruction does to images."""
+    random: np.random.Generator
+    """Of its actions, where they are drawn."""
     tokens: Tensor
     """float32[T, tokens, features]: image tokens from the oldest on; zero where there are none yet."""
     length: int = 0
@@ -58,7 +61,7 @@ class _Slot:
 
 
 class RT1Policy:
-    """Takes the likeliest value of each action token."""
+    """Takes the likeliest value of each action token, or draws it."""
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class RT1Policy:
         encoder: Encoder,
         *,
         sure: float = 0.0,
+        temperature: float = 0.0,
         threads: int | None = None,
         device: str = "cpu",
     ) -> None:
@@ -75,6 +79,8 @@ class RT1Policy:
             network: A copy of it is used, so that it may be trained on.
             encoder: Language encoder that it was trained with.
             sure: Least probability at which it ends an episode. 0: whenever that is likeliest, as published.
+            temperature: Values are drawn with probabilities to the power of 1 / temperature; the mode never
+                is. 0: the likeliest, as published.
             threads: CPU threads, for the whole process; None: as many as PyTorch uses already.
             device: Where to compute: 'cpu' or 'cuda'.
 
@@ -83,7 +89,7 @@ class RT1Policy:
         """
         self._device = _device(device)
         self._network = folded(network, self._device)
-        self._encoder, self._sure = encoder, sure
+        self._encoder, self._sure, self._temperature = encoder, sure, temperature
         self._end = action_convention(network.convention).modes.index(Mode.TERMINATE)
         self._slots: dict[int, _Slot] = {}
         self.needs = Needs(cameras=(CAMERA,), history=network.size.frames, convention=network.convention)
@@ -93,7 +99,7 @@ class RT1Policy:
         """CPU threads that it computes with."""
 
     @torch.inference_mode()
-    def reset(self, slot: int, instruction: str, seed: int) -> None:  # noqa: ARG002 - nothing is drawn
+    def reset(self, slot: int, instruction: str, seed: int) -> None:
         """Begin an episode: no frames, a new instruction."""
         size = self._network.size
         vector = self._encoder([instruction])[0]
@@ -104,12 +110,13 @@ class RT1Policy:
             )
         self._slots[slot] = _Slot(
             self._network.condition(torch.from_numpy(vector[None]).to(self._device))[0],
+            generator("rt1 actions", seed),
             torch.zeros(size.frames, size.tokens, size.features, device=self._device),
         )
 
     @torch.inference_mode()
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
-        """The likeliest tokens int64[len(slots), 11]."""
+        """Tokens int64[len(slots), 11]."""
         windows = [self._slots[slot] for slot in slots]
         images = prepare([seen.images[CAMERA] for seen in observations], self._network.size.image)
         condition = torch.stack([window.condition for window in windows])
@@ -120,16 +127,26 @@ class RT1Policy:
         logits = self._network.decide(torch.stack([window.tokens for window in windows]), lengths)
         modes = logits[:, self._network.mode_slot]
         modes[modes.softmax(-1)[:, self._end] < self._sure, self._end] = -torch.inf
+        if self._temperature:
+            logits = self._drawn(logits, windows)
         chosen: NDArray[np.int64] = logits.argmax(-1).cpu().numpy()
         return chosen
 
+    def _drawn(self, logits: Tensor, windows: Sequence[_Slot]) -> Tensor:
+        """Logits whose largest is a draw: with noise that each slot draws for itself, whatever its batch."""
+        gumbel = np.stack([window.random.gumbel(size=logits.shape[1:]) for window in windows])
+        noise = torch.from_numpy(self._temperature * gumbel).to(logits)
+        noise[:, self._network.mode_slot] = 0
+        return logits + noise
 
-def from_weights(
+
+def from_weights(  # noqa: PLR0913 - each is an argument of a card
     weights: str | Path | None = None,
     *,
     encoder: str | None = None,
     convention: str | None = None,
     sure: float = 0.0,
+    temperature: float = 0.0,
     threads: int = THREADS,
     device: str = "cpu",
 ) -> RT1Policy:
@@ -141,6 +158,9 @@ def from_weights(
         convention: Action convention that the weights must have; None: theirs.
         sure: Least probability at which it ends an episode. Who ends too early has failed; who ends late has
             lost a step. 0: whenever that is likeliest, as published.
+        temperature: Action values are drawn with probabilities to the power of 1 / temperature, from the
+            episode's seed. Who does what is likeliest repeats for ever what has not helped. 0: the
+            likeliest, as published. The mode is never drawn.
         threads: CPU threads, for the whole process.
         device: Where to compute: 'cpu' or 'cuda'.
 
@@ -156,7 +176,9 @@ def from_weights(
     path = Path(weights)
     checkpoint = load(path, convention=convention)
     language = _encoder(path, encoder, checkpoint.origin)
-    return RT1Policy(checkpoint.network, language, sure=sure, threads=threads, device=device)
+    return RT1Policy(
+        checkpoint.network, language, sure=sure, temperature=temperature, threads=threads, device=device
+    )
 
 
 def _encoder(path: Path, source: str | None, origin: Origin) -> SentenceEncoder:

@@ -241,6 +241,7 @@ def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> Iterator[NDArray
     if size * sharers < MEMORY * psutil.virtual_memory().available:
         yield np.empty(shape, np.uint8)
         return
+    _sweep(spill)
     # Sharers have one parent, and fill one file with the same bytes: two copies of 10 GB were too many.
     path = spill / f"frames.{os.getppid() if sharers > 1 else os.getpid()}.u8"
     try:
@@ -256,6 +257,14 @@ def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> Iterator[NDArray
     finally:
         # Without a name it lasts as long as the mapping: a killed process leaves no gigabytes behind.
         path.unlink(missing_ok=True)
+
+
+def _sweep(spill: Path) -> None:
+    """Remove files of pixels whose process was killed while several filled them."""
+    for path in spill.glob("frames.*.u8"):
+        process = path.name.split(".")[1]
+        if not (process.isdecimal() and psutil.pid_exists(int(process))):
+            path.unlink(missing_ok=True)
 
 
 def _nothing(paths: Sequence[Path], skipped: Sequence[str]) -> str:

@@ -2,8 +2,9 @@
 
 Actions say little about which of ten things was meant, and how far the hand is from it: a step is at most
 8 cm long, and most are alike. Points in the picture, and the hand's position, say it in one frame. The first
-of TokenLearner's tokens are taught to look at the points, so that what they carry is what is there, and, by
-the map's coordinates, where that is. The head that tells the hand's position is no part of what is kept.
+of TokenLearner's tokens are taught to look at the points, so that what they carry is what is there, and a
+head has to read from the tokens where it is: a cell of the map is 16 cm wide, and what tells places within
+one apart is in the features alone. The head is no part of what is kept.
 """
 
 from __future__ import annotations
@@ -17,34 +18,34 @@ POINTS = 4
 """The task's first object, its second, its drawer, and the gripper."""
 HAND = [7, 8, 9, 14]
 """Of proprioception: the gripper's position in the base frame and its opening [m]."""
-MIDDLE, UNIT = (0.7, -0.1, 1.0, 0.04), (0.1, 0.1, 0.1, 0.04)
-"""Of the hand's values [m], so that what the head has to say is near 1."""
+MIDDLE, UNIT = (0.7, -0.1, 1.0, 0.04, *[0.5] * 2 * POINTS), (0.1, 0.1, 0.1, 0.04, *[0.1] * 2 * POINTS)
+"""Of the hand's values [m] and of points, so that what the head has to say is near 1."""
 SPREAD = 0.6
 """Standard deviation [cells of the feature map] of the Gaussian around a point that is the target: half a
 cell aside changes it by a third, so that the head learns where within a cell a point lies."""
 
 
 class Pointer(nn.Module):
-    """A network that says where it looks, and has a head for where the hand is; for training."""
+    """A network that says where it looks, and has a head for where things are; for training."""
 
     def __init__(self, network: RT1) -> None:
         """The network itself, not a copy, and a head that knows nothing."""
         super().__init__()
         self.network = network
-        self.hand = nn.Linear(network.size.tokens * network.size.features, len(HAND))
-        for weight in self.hand.parameters():
+        self.places = nn.Linear(network.size.tokens * network.size.features, len(HAND) + 2 * POINTS)
+        for weight in self.places.parameters():
             nn.init.zeros_(weight)
 
     def forward(self, images: Tensor, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the network says, where its first tokens look, and where the hand is.
+        """What the network says, where its first tokens look, and where things are.
 
         Args:
             images: float32[B, T, 3, H, W], and text float32[B, text], as of `RT1.forward`.
             text: See there.
 
         Returns:
-            Action logits as of `RT1.forward`; scores of each cell, float32[B, T, POINTS, H', W']; the hand,
-            float32[B, T, 4] in `UNIT` from `MIDDLE`.
+            Action logits as of `RT1.forward`; scores of each cell, float32[B, T, POINTS, H', W']; the hand
+            and the points, float32[B, T, 4 + 2 * POINTS] in `UNIT` from `MIDDLE`.
         """
         network, count = self.network, images.shape[1]
         features = network.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
@@ -52,8 +53,8 @@ class Pointer(nn.Module):
         scores = network.token_learner.scores(rows)
         tokens = network.token_learner.sums(scores, rows)
         cells = scores[..., :POINTS].transpose(1, 2).reshape(-1, count, POINTS, *features.shape[2:])
-        hand = self.hand(tokens.flatten(1)).view(-1, count, len(HAND))
-        return network.logits(tokens, count), cells, hand
+        places = self.places(tokens.flatten(1)).view(-1, count, self.places.out_features)
+        return network.logits(tokens, count), cells, places
 
 
 def pointing_loss(cells: Tensor, points: Tensor, valid: Tensor) -> Tensor:
@@ -74,17 +75,19 @@ def pointing_loss(cells: Tensor, points: Tensor, valid: Tensor) -> Tensor:
     return (each * seen).sum() / seen.sum().clamp(min=1)
 
 
-def hand_loss(said: Tensor, hand: Tensor, valid: Tensor) -> Tensor:
-    """Mean distance of what is said of the hand from where it is, a scalar without unit.
+def place_loss(said: Tensor, hand: Tensor, points: Tensor, valid: Tensor) -> Tensor:
+    """Mean distance of what is said of places from where they are, a scalar without unit.
 
     Args:
-        said: float[B, T, 4], from `Pointer`.
+        said: float[B, T, 4 + 2 * POINTS], from `Pointer`.
         hand: float32[B, T, 4] [m].
+        points: float32[B, T, POINTS, 2], as of `pointing_loss`.
         valid: bool[B, T], False for frames that only fill up a window.
     """
-    middle, unit = hand.new_tensor(MIDDLE), hand.new_tensor(UNIT)
-    each = (said.float() - (hand - middle) / unit).abs().mean(-1)
-    return (each * valid).sum() / valid.sum().clamp(min=1)
+    there = (torch.cat([hand, points.flatten(2)], -1) - hand.new_tensor(MIDDLE)) / hand.new_tensor(UNIT)
+    known = (there.isfinite() & valid[..., None]).float()
+    each = (said.float() - there.nan_to_num()).abs()
+    return (each * known).sum() / known.sum().clamp(min=1)
 
 
 def _gaussian(place: Tensor, cells: int) -> Tensor:

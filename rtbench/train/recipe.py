@@ -30,6 +30,9 @@ class Recipe:
     centimetre beside the right one."""
     pointing: float = 1.0
     """Weight of the loss of pointing at the task's objects and the hand, beside the actions'; 0 for none."""
+    frozen: bool = False
+    """Whether only what follows the image tokens is trained (`rtbench.train.frozen`); images are not altered
+    then, and nobody points."""
     average: float = 0.999
     """Decay of the exponential moving average of the weights, which is what is kept; 0 for the last ones."""
     bf16: bool = False

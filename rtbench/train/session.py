@@ -20,12 +20,13 @@ from rtbench.model.rt1 import checkpoint
 from rtbench.model.rt1.checkpoint import Origin
 from rtbench.model.rt1.imagenet import load_imagenet
 from rtbench.model.rt1.network import RT1
-from rtbench.model.rt1.size import size
+from rtbench.model.rt1.size import Size, size
 from rtbench.model.sentence import DEFAULT, SentenceEncoder
 from rtbench.policy.card import FOLDER, file_hash
 from rtbench.train import curve, journal
 from rtbench.train.card import Label, publish, together, trained_on
 from rtbench.train.dataset import Dataset, load
+from rtbench.train.frozen import seen
 from rtbench.train.recipe import OWN, Recipe
 from rtbench.train.trainer import Ending, Lessons, Trainer, Watch
 
@@ -109,7 +110,8 @@ def _train(files: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str],
         "init": plan.init and file_hash(plan.init),
         "imagenet": plan.imagenet and file_hash(plan.imagenet),
     }
-    trainer = Trainer(folder, Lessons(data, texts), network, plan.recipe, about)
+    shown = seen(data, network, texts, say) if plan.recipe.frozen else data
+    trainer = Trainer(folder, Lessons(shown, texts), network, plan.recipe, about)
     main = trainer.accelerator.is_main_process
     tell: Callable[[str], None] = say if main else (lambda _: None)
     for reason in data.skipped:
@@ -163,6 +165,8 @@ def policy_name(folder: Path) -> str:
 def _network(plan: Plan, data: Dataset, text: int) -> tuple[RT1, Origin | None]:
     """The network to begin with, and where its weights come from; None for fresh ones."""
     named = size(plan.size, text=text)
+    if plan.recipe.frozen:
+        _check_frozen(plan, data, named)
     if plan.init is not None:
         if plan.imagenet is not None:
             raise SessionError(f"{plan.init} has a backbone already; give --init or --imagenet, not both.")
@@ -172,6 +176,17 @@ def _network(plan: Plan, data: Dataset, text: int) -> tuple[RT1, Origin | None]:
     if plan.imagenet is not None:
         load_imagenet(network, plan.imagenet)
     return network, None
+
+
+def _check_frozen(plan: Plan, data: Dataset, size: Size) -> None:
+    if plan.init is None:
+        raise SessionError("--frozen trains what follows the image tokens of a network; give its --init.")
+    height, width = data.frames.shape[1:3]
+    if (height, width) != size.image:
+        raise SessionError(
+            f"--frozen needs images of the network's size, {size.image[0]} x {size.image[1]}; "
+            f"the demonstrations have {height} x {width}. Train without it."
+        )
 
 
 def _player(

@@ -27,10 +27,11 @@ from rtbench.seeding import entropy, generator
 from rtbench.train import state
 from rtbench.train.augment import augment, draw, moved, plain
 from rtbench.train.dataset import Batch, Dataset, Sampler
+from rtbench.train.frozen import Decider
 from rtbench.train.interruption import Interruption
 from rtbench.train.journal import Journal, Measurement
 from rtbench.train.metric import Meter, Score, guess, majority
-from rtbench.train.pointing import Pointer, hand_loss, pointing_loss
+from rtbench.train.pointing import Pointer, place_loss, pointing_loss
 from rtbench.train.recipe import Recipe
 from rtbench.train.schedule import clean_gradients, make_optimizer, set_rate
 from rtbench.train.window import Order, Windows, batches, cut
@@ -84,7 +85,7 @@ class Lessons:
     """What is trained on."""
 
     data: Dataset
-    """Demonstrations."""
+    """Demonstrations; with image tokens in place of pixels where the recipe is frozen."""
     texts: NDArray[np.float32]
     """float32[n, D]: the vector of each of the data's instructions."""
 
@@ -125,7 +126,7 @@ class Trainer:
         # On a CPU convolutions take up to a quarter less time so.
         self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self._network, multi_avg_fn=_averaging(recipe.average), use_buffers=True)
-        pupil: nn.Module = Pointer(self._network).to(device) if recipe.pointing else self._network
+        pupil = _pupil(self._network, recipe).to(device)
         optimizer = make_optimizer(recipe.schedule, pupil)
         self._model, self._optimizer = self.accelerator.prepare(pupil, optimizer)
         self._meter = Meter(device)
@@ -191,9 +192,11 @@ class Trainer:
             for start in range(0, len(mine), self._recipe.batch):
                 batch = self._sampler.batch(mine[start : start + self._recipe.batch])
                 labels, valid = self._on_device(batch.labels), self._on_device(batch.valid)
-                logits = network(
-                    self._resized(plain(self._on_device(batch.images))), self._texts[batch.texts]
-                )
+                shown = self._on_device(batch.images)
+                if self._recipe.frozen:
+                    logits = network.logits(shown.flatten(0, 1).float(), shown.shape[1])
+                else:
+                    logits = network(self._resized(plain(shown)), self._texts[batch.texts])
                 meter.add(token_loss(logits, labels, valid), logits, labels, valid)
         return meter.score(self.accelerator.reduce(meter.sums))
 
@@ -227,30 +230,39 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> Tensor:
         """What is learnt from a batch, a scalar; its tokens are metered."""
-        recipe, where = self._recipe, (self.step, self.accelerator.process_index)
-        images, labels, valid = map(self._on_device, (batch.images, batch.labels, batch.valid))
-        _, _, height, width, _ = images.shape
-        drawn = draw(
-            recipe.augmentation,
-            len(images),
-            height,
-            width,
-            generator("augmentation", recipe.seed, *where),
-        )
-        torch.manual_seed(entropy("dropout", recipe.seed, *where) >> 65)
+        recipe = self._recipe
+        labels, valid = self._on_device(batch.labels), self._on_device(batch.valid)
+        torch.manual_seed(entropy("dropout", recipe.seed, *self._where) >> 65)
         self._model.train()
-        answer = self._model(self._resized(augment(images, drawn)), self._texts[batch.texts])
-        logits, *pointed = answer if recipe.pointing else (answer,)
+        logits, beside = self._answer(batch)
         loss = token_loss(logits, labels, valid, spread=recipe.spread, distance=recipe.distance)
         # Smoothed targets have a loss of their own; what is reported is the same everywhere.
         graded = recipe.spread or recipe.distance
         told = token_loss(logits.detach(), labels, valid) if graded else loss
         self._meter.add(told, logits, labels, valid)
-        if pointed:
-            points, hand = map(self._on_device, (batch.points, batch.hand))
-            there = pointing_loss(pointed[0], moved(points, drawn, height, width), valid)
-            loss = loss + recipe.pointing * (there + hand_loss(pointed[1], hand, valid))
-        return loss
+        return loss + beside
+
+    def _answer(self, batch: Batch) -> tuple[Tensor, Tensor | float]:
+        """Logits for a batch, and the loss of what is learnt beside actions."""
+        recipe, images = self._recipe, self._on_device(batch.images)
+        if recipe.frozen:
+            return self._model(images.float()), 0.0
+        _, _, height, width, _ = images.shape
+        random = generator("augmentation", recipe.seed, *self._where)
+        drawn = draw(recipe.augmentation, len(images), height, width, random)
+        answer = self._model(self._resized(augment(images, drawn)), self._texts[batch.texts])
+        if not recipe.pointing:
+            return answer, 0.0
+        points, hand, valid = map(self._on_device, (batch.points, batch.hand, batch.valid))
+        logits, cells, said = answer
+        points = moved(points, drawn, height, width)
+        there = pointing_loss(cells, points, valid) + place_loss(said, hand, points, valid)
+        return logits, recipe.pointing * there
+
+    @property
+    def _where(self) -> tuple[int, int]:
+        """What the step's random numbers depend on besides the seed."""
+        return self.step, self.accelerator.process_index
 
     def _on_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.accelerator.device, non_blocking=True)
@@ -336,6 +348,13 @@ class Trainer:
         if self.step % _AGREE:
             return False
         return bool(self.accelerator.reduce(torch.tensor(float(over), device=self.accelerator.device)) > 0)
+
+
+def _pupil(network: RT1, recipe: Recipe) -> nn.Module:
+    """What is trained: the network, or a module around it."""
+    if recipe.frozen:
+        return Decider(network)
+    return Pointer(network) if recipe.pointing else network
 
 
 def _placed(data: Dataset, device: torch.device) -> Dataset:

@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from rtbench.action import SIZE
 from rtbench.model.rt1.efficientnet import ConvNorm, EfficientNet, MBConv
 from rtbench.model.rt1.film import FiLM
+from rtbench.model.rt1.mixer import Mixer
 from rtbench.model.rt1.network import RT1
 from rtbench.model.rt1.token_learner import TokenLearner
 from rtbench.model.rt1.transformer import Layer, Transformer
@@ -49,6 +50,7 @@ class Folded:
         self._films.append(_Film(network.film))
         self._widths = [film.channels for film in self._films for _ in range(2)]
         self._token_learner = _TokenLearner(network.token_learner)
+        self._mixers = [_Mixer(mixer) for mixer in network.mixers if isinstance(mixer, Mixer)]
         bias = network.transformer.output.bias.expand(SIZE, -1)
         self._decider = _Decider(network.transformer, network.mask(bias))
 
@@ -96,7 +98,11 @@ class Folded:
         Returns:
             float32[B, 11, 256]; mode tokens that do not exist have minus infinity.
         """
-        return self._decider(tokens[:, : int(lengths.max())], lengths - 1)
+        there = tokens[:, : int(lengths.max())]
+        mixed = there.flatten(0, 1)
+        for mixer in self._mixers:
+            mixed = mixer(mixed)
+        return self._decider(mixed.view(there.shape), lengths - 1)
 
 
 class _Product:
@@ -193,6 +199,19 @@ class _TokenLearner:
         """Tokens float32[N, tokens, features] of float32[N, P, features]."""
         scores = self._output(F.gelu(self._hidden(self._norm(features)), approximate="tanh"))
         return scores.view(*features.shape[:2], -1).softmax(dim=1).transpose(1, 2).bmm(features)
+
+
+class _Mixer:
+    """`Mixer`."""
+
+    def __init__(self, mixer: Mixer) -> None:
+        self._norm = _Norm(mixer.norm)
+        self._hidden, self._output = _product(mixer.hidden), _product(mixer.output)
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """float32[N, tokens, features], likewise."""
+        inner = F.gelu(self._hidden(self._norm(tokens.flatten(1)[:, None])), approximate="tanh")
+        return self._output(inner).view(tokens.shape).add_(tokens)
 
 
 class _Decider:

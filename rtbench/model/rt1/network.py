@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from rtbench.action import MODE, Mode, convention
 from rtbench.model.rt1.efficientnet import EfficientNet
 from rtbench.model.rt1.film import FiLM
+from rtbench.model.rt1.mixer import Mixer
 from rtbench.model.rt1.size import Size
 from rtbench.model.rt1.token_learner import TokenLearner
 from rtbench.model.rt1.transformer import Transformer
@@ -42,6 +43,8 @@ class RT1(nn.Module):
         self.projection = nn.Conv2d(inputs, size.features, 1, bias=False)
         self.film = FiLM(size.film, size.features)
         self.token_learner = TokenLearner(size.features, size.tokens)
+        mixers = (Mixer(size.tokens, size.features, size.mixed) for _ in range(size.mixers))
+        self.mixers = nn.Sequential(*mixers)
         self.transformer = Transformer(size)
         self.register_buffer("position", _positions(*size.map), persistent=False)
         self._initialise(torch.Generator().manual_seed(entropy("rt1 weights", seed) >> 65))
@@ -64,7 +67,8 @@ class RT1(nn.Module):
 
     def logits(self, tokens: Tensor, count: int) -> Tensor:
         """Logits as of `forward`, from the image tokens float32[B * count, tokens, features] of windows."""
-        return self.mask(self.transformer(tokens.view(-1, count, *tokens.shape[1:])))
+        mixed = self.mixers(tokens)
+        return self.mask(self.transformer(mixed.view(-1, count, *mixed.shape[1:])))
 
     def feature_map(self, images: Tensor, text: Tensor) -> Tensor:
         """The projected map float32[N, features, H', W'], with H', W' of `Size.map`.

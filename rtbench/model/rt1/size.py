@@ -57,6 +57,10 @@ class Size:
     """Channels of the projected feature map and of an image token."""
     tokens: int
     """Image tokens of a frame."""
+    mixers: int
+    """Layers before the transformer that see all of a frame's tokens at once. Published: none."""
+    mixed: int
+    """Hidden width of these."""
     width: int
     """Transformer: length of a position's vector."""
     layers: int
@@ -125,6 +129,8 @@ PAPER = Size(
     coordinates=False,
     features=512,
     tokens=8,
+    mixers=0,
+    mixed=0,
     width=512,
     layers=8,
     heads=8,
@@ -148,6 +154,8 @@ BASE = Size(
     coordinates=True,
     features=256,
     tokens=8,
+    mixers=2,
+    mixed=512,
     width=256,
     layers=6,
     heads=8,
@@ -162,7 +170,7 @@ BASE = Size(
 SMALL = Size(
     name="small",
     image=(128, 160),
-    frames=4,
+    frames=1,
     text=384,
     film=128,
     stem=16,
@@ -171,8 +179,10 @@ SMALL = Size(
     coordinates=True,
     features=192,
     tokens=8,
+    mixers=2,
+    mixed=512,
     width=192,
-    layers=4,
+    layers=2,
     heads=4,
     key_dim=32,
     dropout=0.1,
