@@ -27,7 +27,7 @@ def dead(pid):
     return state == "Z"
 
 
-def script(tmp_path, body, variant="slow:0.01"):
+def script(tmp_path, body, variant="slow:0.03"):
     """A program that runs 16 episodes with two workers; without a guard, as users write them."""
     path = tmp_path / "run.py"
     path.write_text(
@@ -91,7 +91,7 @@ def test_a_worker_in_a_hung_simulator_does_not_outlive_the_run(tmp_path):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    return essence(play(tmp_path_factory.mktemp("whole"), episodes(16, variant="slow:0.01"), workers=2))
+    return essence(play(tmp_path_factory.mktemp("whole"), episodes(16, variant="slow:0.03"), workers=2))
 
 
 @pytest.mark.parametrize("lines", [0, 5])
