@@ -27,15 +27,18 @@ def dead(pid):
     return state == "Z"
 
 
-def script(tmp_path, body, variant="slow:0.03"):
+def script(tmp_path, body, variant="slow:0.01"):
     """A program that runs 16 episodes with two workers; without a guard, as users write them."""
     path = tmp_path / "run.py"
     path.write_text(
         textwrap.dedent(f"""
+        import signal
         import sys
         from rtbench.evaluate import Options, evaluate
         from rtbench.load import load_object
         from rtbench.runner import Limits, RunError
+        # What a shell starts in the background ignores Ctrl-C, and so would the tests that it runs.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         chosen = load_object({f"{FAKE}:episodes"!r})(16, variant={variant!r})
         options = Options(factory={FACTORY!r}, limits=Limits(error_share=1.0))
         def go():
@@ -91,7 +94,7 @@ def test_a_worker_in_a_hung_simulator_does_not_outlive_the_run(tmp_path):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    return essence(play(tmp_path_factory.mktemp("whole"), episodes(16, variant="slow:0.03"), workers=2))
+    return essence(play(tmp_path_factory.mktemp("whole"), episodes(16, variant="slow:0.01"), workers=2))
 
 
 @pytest.mark.parametrize("lines", [0, 5])
