@@ -36,7 +36,7 @@ class Decider(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits as of `RT1.forward`, from image tokens float32[B, T, tokens, features]."""
-        return self.network.logits(tokens.flatten(0, 1), tokens.shape[1])
+        return self.network.logits(tokens)
 
 
 @torch.inference_mode()

@@ -32,7 +32,7 @@ class Pointer(nn.Module):
         """The network itself, not a copy, and a head that knows nothing."""
         super().__init__()
         self.network = network
-        self.places = nn.Linear(network.size.tokens * network.size.features, len(HAND) + 2 * POINTS)
+        self.places = nn.Linear(network.size.tokens * network.size.features, len(MIDDLE))
         for weight in self.places.parameters():
             nn.init.zeros_(weight)
 
@@ -54,7 +54,7 @@ class Pointer(nn.Module):
         tokens = network.token_learner.sums(scores, rows)
         cells = scores[..., :POINTS].transpose(1, 2).reshape(-1, count, POINTS, *features.shape[2:])
         places = self.places(tokens.flatten(1)).view(-1, count, self.places.out_features)
-        return network.logits(tokens, count), cells, places
+        return network.logits(tokens.view(-1, count, *tokens.shape[1:])), cells, places
 
 
 def pointing_loss(cells: Tensor, points: Tensor, valid: Tensor) -> Tensor:

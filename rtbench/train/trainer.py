@@ -194,7 +194,7 @@ class Trainer:
                 labels, valid = self._on_device(batch.labels), self._on_device(batch.valid)
                 shown = self._on_device(batch.images)
                 if self._recipe.frozen:
-                    logits = network.logits(shown.flatten(0, 1).float(), shown.shape[1])
+                    logits = network.logits(shown.float())
                 else:
                     logits = network(self._resized(plain(shown)), self._texts[batch.texts])
                 meter.add(token_loss(logits, labels, valid), logits, labels, valid)

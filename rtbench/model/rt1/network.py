@@ -63,12 +63,12 @@ class RT1(nn.Module):
         """
         count = images.shape[1]
         tokens = self.image_tokens(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
-        return self.logits(tokens, count)
+        return self.logits(tokens.view(-1, count, *tokens.shape[1:]))
 
-    def logits(self, tokens: Tensor, count: int) -> Tensor:
-        """Logits as of `forward`, from the image tokens float32[B * count, tokens, features] of windows."""
-        mixed = self.mixers(tokens)
-        return self.mask(self.transformer(mixed.view(-1, count, *mixed.shape[1:])))
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Logits as of `forward`, from the image tokens float32[B, T, tokens, features] of windows."""
+        mixed = self.mixers(tokens.flatten(0, 1))
+        return self.mask(self.transformer(mixed.view(tokens.shape)))
 
     def feature_map(self, images: Tensor, text: Tensor) -> Tensor:
         """The projected map float32[N, features, H', W'], with H', W' of `Size.map`.
