@@ -12,7 +12,7 @@ from rtbench.action import MODE, RTBENCH, Mode, convention, idle
 from rtbench.policy.base import Needs
 from rtbench.spec import Episode, Observation
 from rtbench.train.demonstration import HASH_TYPE, Demonstration
-from rtbench.train.pointing import POINTS
+from rtbench.train.pointing import GRIP, POINTS
 from rtbench.train.recorder import Labelled
 from tests import fake_env
 
@@ -58,7 +58,7 @@ class LabellingCart(fake_env.FakeEnv):
         values = {f.name: getattr(seen, f.name) for f in fields(Observation)}
         points = np.full((POINTS, 2), np.nan, np.float32)
         points[0] = seen.step / 100
-        return Labelled(**values, label=label, points=points)
+        return Labelled(**values, label=label, points=points, grip=np.full(GRIP, seen.step, np.float32))
 
 
 def make(settings) -> LabellingCart:

@@ -12,7 +12,7 @@ from rtbench.seeding import generator
 from rtbench.spec import Episode
 from rtbench.train.dataset import load
 from rtbench.train.demonstration import Demonstration, Header
-from rtbench.train.pointing import POINTS
+from rtbench.train.pointing import GRIP, POINTS
 from rtbench.train.recipe import OWN
 from rtbench.train.trainer import Lessons, Trainer
 from rtbench.train.writer import Writer
@@ -49,6 +49,7 @@ def demonstration(number, size=(128, 160), *, steps=None, convention_mode=10):
         episode=episode(number, skill), policy="oracle", success=True, fingerprint="0" * 16,
         tokens=labels.copy(), labels=labels, images=images, proprio=np.zeros((steps, 15), np.float32),
         hashes=np.array([b"0" * 8] * steps, dtype="S8"), points=points,
+        grips=np.linspace(0, 1, steps * GRIP, dtype=np.float32).reshape(steps, GRIP),
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from rtbench.action import RTBENCH
 from rtbench.catalogue import load_suite
 from rtbench.policy.base import Policy, Privileged
 from rtbench.policy.oracle import OraclePolicy, oracle_action
-from rtbench.policy.oracle.hand import View
+from rtbench.policy.oracle.grasp import BESIDE, OVER
+from rtbench.policy.oracle.hand import FINGERTIP, View
 from rtbench.policy.oracle.plan import next_step
 from rtbench.seeding import generator
 from rtbench.suite import episodes
@@ -100,6 +101,27 @@ def test_its_actions_are_within_what_a_step_can_do(kitchen):
             kitchen.advance(RTBENCH.encode(action))
             if kitchen.terminated:
                 break
+
+
+def test_near_an_object_it_goes_sideways_as_far_as_there_is_to_go(kitchen):
+    # What a policy can learn: a step that follows from where hand and object are, not from what stands around.
+    checked = 0
+    for played in of("pick"):
+        kitchen.begin(played)
+        name, random = kitchen.task.objects[0], generator("aside", played.seed)
+        for _ in range(played.horizon):
+            action = oracle_action(kitchen)
+            hand, pose = kitchen.world.gripper(), kitchen.world.pose(name)
+            offset = kitchen.world.to_base(pose).position - kitchen.world.to_base(hand).position
+            over = hand.position[2] - FINGERTIP > kitchen.world.box(name)[1][2]
+            if over and OVER[0] < np.linalg.norm(offset[:2]) < BESIDE and not kitchen.world.held(name):
+                checked += 1
+                assert action[:2] == pytest.approx(offset[:2], abs=0.03 if "bag" in name else 0.005)
+            action[:2] += random.uniform(-0.05, 0.05, 2)
+            kitchen.advance(RTBENCH.encode(action))
+            if kitchen.terminated:
+                break
+    assert checked > 5
 
 
 def lift(kitchen, name):

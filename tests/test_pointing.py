@@ -11,12 +11,14 @@ import torch
 
 from rtbench.catalogue import load_suite
 from rtbench.env.visibility import in_picture
+from rtbench.geometry import rotate
 from rtbench.model.rt1.network import RT1
+from rtbench.policy.oracle.hand import TURN, View
 from rtbench.seeding import generator
 from rtbench.suite import episodes
 from rtbench.train.augment import Augmentation, augment, draw, moved
 from rtbench.train.labelling import LabellingKitchen
-from rtbench.train.pointing import POINTS, Pointer, place_loss, pointing_loss
+from rtbench.train.pointing import FINE, HAND, POINTS, Pointer, hand_pose, place_loss, pointing_loss
 from rtbench.train.recipe import OWN
 from rtbench.train.trainer import Watch
 from tests import lessons
@@ -113,23 +115,47 @@ def test_the_pointer_is_the_network_and_a_head_beside_it():
     logits, cells, places = pupil(images, text)
     assert torch.equal(logits, network(images, text))
     assert cells.shape == (2, 3, POINTS, *TINY.map)
-    assert places.shape == (2, 3, 4 + 2 * POINTS)
+    assert places.shape == (2, 3, HAND + 2 * POINTS)
+
+
+def test_the_oracle_turns_to_the_heading_that_is_recorded():
+    kitchen, turns, free = LabellingKitchen(cameras=()), 0, 0
+    for episode in episodes(load_suite("seen"), limit=150, skills=["pick"], seed=5):
+        seen = kitchen.begin(episode)
+        (row,) = hand_pose(seen.proprio[None], seen.grip[None])
+        heading = View(kitchen).hand_yaw
+        assert row[4:6] == pytest.approx([math.cos(heading), math.sin(heading)], abs=1e-5)
+        thing = kitchen.world.scene.objects[name := kitchen.task.objects[0]]
+        stands = abs(rotate(kitchen.world.pose(name).quaternion, [0, 0, 1])[2]) > 0.9
+        assert math.isnan(seen.grip[3]) == (thing.round and (stands or not thing.rest_lying))
+        assert np.isfinite(row[6:10]).all() == math.isfinite(seen.grip[3])
+        free += math.isnan(seen.grip[3])
+        offset = kitchen.world.pose(name).position - kitchen.world.gripper().position
+        assert np.linalg.norm(FINE * np.sinh(row[10:])) == pytest.approx(np.linalg.norm(offset), abs=1e-5)
+        turn = math.atan2(row[9], row[8]) / 2
+        if 0.1 < abs(turn) < 1.4 and "drawer" not in episode.task:
+            turns += 1
+            asked = kitchen.convention.decode(seen.label)[5]
+            assert asked == pytest.approx(math.copysign(min(abs(turn), TURN), turn), abs=0.02)
+    assert turns > 2
+    assert free > 5
+    kitchen.close()
 
 
 def test_places_are_learnt_in_metres_and_shares_of_the_picture():
-    hand = torch.tensor([0.8, -0.3, 1.05, 0.0]).expand(2, 3, 4)
+    hand = torch.tensor([0.8, -0.3, 1.05, 0.0, 0.0, -1.0, *[math.nan] * 7]).expand(2, 3, HAND)
     points = torch.full((2, 3, POINTS, 2), math.nan)
     points[:, :, 1] = torch.tensor([0.7, 0.45])
     valid = torch.tensor([[True, True, True], [True, False, False]])
-    said = torch.full((2, 3, 4 + 2 * POINTS), 9.0)  # of things that are not there it may say anything
-    said[:, :, :4] = torch.tensor([1.0, -2.0, 0.5, -1.0])
-    said[:, :, 6:8] = torch.tensor([2.0, -0.5])
+    said = torch.full((2, 3, HAND + 2 * POINTS), 9.0)  # of things that are not there it may say anything
+    said[:, :, :6] = torch.tensor([1.0, -2.0, 0.5, -1.0, 0.0, -2.0])
+    said[:, :, HAND + 2 : HAND + 4] = torch.tensor([2.0, -0.5])
     said[1, 1:] = 9.0  # frames that fill up
     assert place_loss(said, hand, points, valid).item() == pytest.approx(0, abs=1e-5)
-    said[0, 0, 0] += 0.8  # 8 cm in one of the six numbers of one of four frames
-    assert place_loss(said, hand, points, valid).item() == pytest.approx(0.8 / 6 / 4, abs=1e-5)
-    said[0, 2, 7] -= 0.5  # and a twentieth of the picture's height
-    assert place_loss(said, hand, points, valid).item() == pytest.approx(1.3 / 6 / 4, abs=1e-5)
+    said[0, 0, 0] += 0.8  # 8 cm in one of the eight numbers of one of four frames
+    assert place_loss(said, hand, points, valid).item() == pytest.approx(0.8 / 8 / 4, abs=1e-5)
+    said[0, 2, HAND + 3] -= 0.5  # and a twentieth of the picture's height
+    assert place_loss(said, hand, points, valid).item() == pytest.approx(1.3 / 8 / 4, abs=1e-5)
 
 
 def test_it_learns_to_point_and_leaves_no_trace_in_the_weights(tmp_path):

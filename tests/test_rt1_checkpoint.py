@@ -65,6 +65,16 @@ def test_it_comes_back_as_it_went(network: RT1, path: Path) -> None:
         assert torch.equal(read.network(images, text), network(images, text))
 
 
+def test_half_precision_is_half_as_large_and_comes_back_in_float32(tmp_path: Path) -> None:
+    network, path = RT1(SMALL), tmp_path / "half.safetensors"
+    save(path, network, ORIGIN, half=True)
+    assert path.stat().st_size < 2.2 * sum(weights.numel() for weights in network.parameters())
+    read = load(path).network.state_dict()
+    for name, tensor in network.state_dict().items():
+        assert read[name].dtype == tensor.dtype
+        assert torch.allclose(read[name].float(), tensor.float(), rtol=1e-3, atol=1e-6)
+
+
 def test_metadata_says_all_that_is_needed(path: Path) -> None:
     metadata = said(path)
     assert json.loads(metadata["token_order"])[:4] == ["mode", "x", "y", "z"]

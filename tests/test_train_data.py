@@ -17,6 +17,7 @@ from rtbench.seeding import generator
 from rtbench.train import dataset
 from rtbench.train.augment import Augmentation, augment, draw, plain
 from rtbench.train.dataset import DatasetError, Sampler, load
+from rtbench.train.pointing import hand_pose
 from rtbench.train.window import Order, batches, cut
 from tests.lessons import demonstration, write
 
@@ -124,6 +125,8 @@ def test_a_dataset_has_what_the_files_have(tmp_path):
     points = np.concatenate([demo.points for demo in demos])
     assert np.isfinite(points).any()
     assert np.array_equal(data.points.numpy(), points, equal_nan=True)
+    hands = [hand_pose(demo.proprio, demo.grips) for demo in demos]
+    assert (data.hand.numpy() == np.concatenate(hands)).all()
     assert data.convention == "rtbench"
     assert sorted(data.instructions) == ["knock the square", "pick the square"]
 

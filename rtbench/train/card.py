@@ -98,7 +98,7 @@ def publish(folder: Path, label: Label, network: RT1, origin: Origin) -> Path:
     place = folder / FOLDER
     place.mkdir(parents=True, exist_ok=True)
     weights = place / f"{label.name}.safetensors"
-    save(weights, network, origin)
+    save(weights, network, origin, half=True)
     entry = {
         "factory": FACTORY,
         "summary": label.summary,

@@ -22,10 +22,11 @@ from torch import Tensor
 from rtbench.errors import RtbenchError
 from rtbench.spec import Episode
 from rtbench.train.demonstration import Demonstrations, Header, check_alike
-from rtbench.train.pointing import HAND, POINTS
+from rtbench.train.pointing import GRIP, POINTS, hand_pose
 from rtbench.train.window import Windows
 
 _NOWHERE = np.full((1, POINTS, 2), np.nan, np.float32)
+_UNKNOWN = np.full((1, GRIP), np.nan, np.float32)
 MEMORY = 0.6
 """Share of the free memory that pixels may take; beyond it they are mapped from a file."""
 
@@ -45,7 +46,7 @@ class Batch:
     points: Tensor
     """float32[B, T, 4, 2]: see `Demonstration.points`; NaN where there is none."""
     hand: Tensor
-    """float32[B, T, 4]: position [m] in the base frame, and opening [m] of the gripper."""
+    """float32[B, T, 13]: see `hand_pose`; NaN where there is nothing to be known."""
     valid: Tensor
     """bool[B, T]: False for frames that only fill up a window longer than its demonstration."""
     texts: NDArray[np.int64]
@@ -69,7 +70,7 @@ class Dataset:
     points: Tensor
     """float32[N, 4, 2]; NaN where there is none."""
     hand: Tensor
-    """float32[N, 4]: position [m] in the base frame, and opening [m] of the gripper."""
+    """float32[N, 13]: see `hand_pose`; NaN where there is nothing to be known."""
     convention: str
     """Action convention of the labels."""
     skipped: tuple[str, ...] = ()
@@ -211,7 +212,8 @@ class _Store:
                 episodes.append(demo.episode)
                 policies.append(demo.policy)
                 labels.append(demo.labels)
-                hand.append(demo.proprio[:, HAND])
+                grips = _UNKNOWN.repeat(len(demo), 0) if demo.grips is None else demo.grips
+                hand.append(hand_pose(demo.proprio, grips))
                 points.append(_NOWHERE.repeat(len(demo), 0) if demo.points is None else demo.points)
         self._filled = position
         self._episodes += episodes

@@ -11,6 +11,9 @@ fields), and
 - ``labels`` uint8[T, 11]: what the closed-loop oracle would have done in the same state;
 - ``points`` float32[T, 4, 2]: where in the picture the task's first object, second object, drawer and the
   gripper are, x and y from 0 to 1; NaN where there is none. Files of earlier versions have no points;
+- ``grips`` float32[T, 4], in the base frame: where the first object is from the hand, x, y, z [m], and at
+  which heading of its x axis, modulo half a turn, the gripper grips it [rad]; NaN where there is none, or
+  any heading will do. Earlier files have none either;
 - ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
 - ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
 - ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
@@ -37,7 +40,7 @@ from numpy.typing import NDArray
 from rtbench.action import SIZE, Convention, convention
 from rtbench.errors import RtbenchError
 from rtbench.spec import Episode
-from rtbench.train.pointing import POINTS
+from rtbench.train.pointing import GRIP, POINTS
 
 FORMAT, SCHEMA = "rtbench-demonstrations", 1
 HASH_TYPE, KEY_TYPE = "S8", "S16"
@@ -72,6 +75,9 @@ class Demonstration:
     """S8[T]: hash of the state after each step."""
     points: NDArray[np.float32] | None = None
     """float32[T, 4, 2]: where in the picture the task's objects and the hand are."""
+    grips: NDArray[np.float32] | None = None
+    """float32[T, 4], base frame: the task's first object from the hand [m]; heading of the hand at which it
+    grips it, modulo half a turn [rad]."""
 
     def __len__(self) -> int:
         """T."""
@@ -185,6 +191,7 @@ class Demonstrations:
                 proprio=group["obs/proprio"][:],
                 hashes=group["states_hash"][:],
                 points=group["points"][:] if "points" in group else None,
+                grips=group["grips"][:] if "grips" in group else None,
             )
         except (KeyError, OSError, RuntimeError) as error:
             raise self._damaged(f"demo_{number}", error) from None
@@ -244,6 +251,7 @@ def check(demo: Demonstration, header: Header, steps: int) -> None:
         ("proprio", (steps, PROPRIO), np.float32),
         ("hashes", (steps,), HASH_TYPE),
         ("points", (steps, POINTS, 2), np.float32),
+        ("grips", (steps, GRIP), np.float32),
     ):
         array = getattr(demo, name)
         if array is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from rtbench.env.kitchen import Kitchen
 from rtbench.env.visibility import in_picture
 from rtbench.messages import EnvSettings
 from rtbench.policy.oracle import oracle_action
+from rtbench.policy.oracle.grasp import gripped_along
+from rtbench.policy.oracle.hand import View
 from rtbench.spec import Observation
-from rtbench.train.pointing import POINTS
+from rtbench.train.pointing import GRIP, POINTS
 from rtbench.train.recorder import CAMERA, Labelled
 
 
@@ -28,7 +31,7 @@ class LabellingKitchen(Kitchen):
         over = np.zeros(SIZE, dtype=np.int64)
         label = over if self.terminated else self.convention.encode(oracle_action(self))
         values = {field.name: getattr(seen, field.name) for field in fields(Observation)}
-        return Labelled(**values, label=label, points=self._points())
+        return Labelled(**values, label=label, points=self._points(), grip=self._grip())
 
     def _points(self) -> NDArray[np.float32]:
         places = np.full((POINTS, 3), np.nan)
@@ -42,6 +45,14 @@ class LabellingKitchen(Kitchen):
         axes = camera.xmat.reshape(3, 3)
         found = in_picture(places, camera.xpos, axes, float(model.camera(CAMERA).fovy[0]))
         return found.astype(np.float32)
+
+    def _grip(self) -> NDArray[np.float32]:
+        if not self.task.objects:
+            return np.full(GRIP, np.nan, np.float32)
+        name, world = self.task.objects[0], self.world
+        offset = world.to_base(world.pose(name)).position - world.to_base(world.gripper()).position
+        heading = gripped_along(View(self), name)
+        return np.array([*offset, math.nan if heading is None else heading], np.float32)
 
     def _drawers(self) -> list[str]:
         """Drawers that the task is about, or in which its objects begin."""

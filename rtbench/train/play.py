@@ -46,7 +46,7 @@ class Player:
         place = self.folder / PLACE
         place.mkdir(exist_ok=True)
         weights = place / f"step-{step}.safetensors"
-        save(weights, network, self.origin)
+        save(weights, network, self.origin, half=True)  # as they are published
         card = Card(weights.stem, FACTORY, "", self.arguments, weights=str(weights.resolve()))
         threads = torch.get_num_threads()
         try:

@@ -36,6 +36,8 @@ class Labelled(Observation):
     """int64[11], in the convention of the environment; zeros once the episode is over."""
     points: NDArray[np.float32]
     """float32[4, 2]: where the task's objects and the hand are in the head camera's picture."""
+    grip: NDArray[np.float32]
+    """float32[4]: where the first of them is from the hand, and how gripped; see `Demonstration.grips`."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class _Tape:
     tokens: list[NDArray[np.int64]] = field(default_factory=list)
     labels: list[NDArray[np.int64]] = field(default_factory=list)
     points: list[NDArray[np.float32]] = field(default_factory=list)
+    grips: list[NDArray[np.float32]] = field(default_factory=list)
 
 
 class Recorder:
@@ -118,6 +121,7 @@ class Recorder:
             proprio=np.array(tape.proprio, dtype=np.float32),
             hashes=np.array(record.step_hashes, dtype=HASH_TYPE),
             points=np.array(tape.points, dtype=np.float32),
+            grips=np.array(tape.grips, dtype=np.float32),
         )
 
     def _note(self, tape: _Tape, seen: Labelled, row: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -132,6 +136,7 @@ class Recorder:
         tape.tokens.append(row)
         tape.labels.append(seen.label)
         tape.points.append(seen.points)
+        tape.grips.append(seen.grip)
         return row
 
     def _ends(self, row: NDArray[np.int64]) -> bool:

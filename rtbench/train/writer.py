@@ -155,6 +155,7 @@ def _write(group: Any, demo: Demonstration, spec: Convention) -> None:
         "dones": last.astype(np.uint8),
         "states_hash": demo.hashes,
         **({} if demo.points is None else {"points": demo.points}),
+        **({} if demo.grips is None else {"grips": demo.grips}),
         "obs/proprio": demo.proprio,
     }.items():
         group.create_dataset(name, data=values)

@@ -58,13 +58,21 @@ class Checkpoint:
     origin: Origin
 
 
-def save(path: Path, network: RT1, origin: Origin) -> None:
+def save(path: Path, network: RT1, origin: Origin, *, half: bool = False) -> None:
     """Write a network's weights; the file is whole or not there.
+
+    Args:
+        path: The file.
+        network: The weights.
+        origin: Where they come from.
+        half: Matrices and kernels in half precision: half as large. `load` gives float32 either way.
 
     Raises:
         CheckpointError: a tensor that is not finite, or a file that cannot be written.
     """
     tensors = {name: tensor.contiguous() for name, tensor in _kept(network.state_dict()).items()}
+    if half:
+        tensors = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in tensors.items()}
     _check_finite(path, tensors)
     metadata = {
         "format": FORMAT,

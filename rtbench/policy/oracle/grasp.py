@@ -9,9 +9,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.env.object import ObjectSpec
 from rtbench.geometry import rotate, wrap
 from rtbench.policy.oracle.footprint import Footprint, footprint
-from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, MAX_OPENING, PALM, View, move, stay, travel
+from rtbench.policy.oracle.hand import (
+    FINGERTIP,
+    HAND_HALF,
+    MAX_OPENING,
+    PALM,
+    View,
+    move,
+    settle,
+    stay,
+    travel,
+)
 
 Array = NDArray[np.float64]
 
@@ -22,10 +33,20 @@ OVER = (0.022, 0.35)
 """Errors across [m] and in yaw [rad] at which the fingers begin to go down: half is mended on the way."""
 ROUND = 0.024
 """Error across at which they go on down round the object [m]."""
+DEEP = 0.015
+"""Fingers that are this far below an object's top leave it straight upwards [m]."""
+BESIDE = 0.06
+"""Nearer than this across, the hand goes straight to where it hovers, whatever stands around [m]."""
 HOVER = 0.045
 """Fingertips wait this far above the object's top [m]."""
+TURNING = 0.008
+"""What turning costs [m / rad], in crowding: 45 degrees as much as the least air that is wished for."""
 YAW_RANGE = math.radians(115)
 """The wrist turns this far to each side of straight ahead."""
+UPRIGHT, LEANING = 0.8, 0.6
+"""Least height of the axis of a thing that stands, and of one that is no more about level; both of 1."""
+STRAIGHT = 0.15
+"""A hand that leans less points down [rad]."""
 SLACK = 0.006
 """Least air on each side of the object between open fingers [m]."""
 YAWS = 24
@@ -66,7 +87,7 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     above = float(view.hand.position[2] - grasp.position[2])
     turned = abs(wrap(grasp.yaw - view.hand_yaw))
     wide = view.opening > grasp.width + 0.003
-    straight = view.leaning < 0.15
+    straight = view.leaning < STRAIGHT
     quaternion = view.turned_down(grasp.yaw) if straight else None
     quaternion = view.straightened(grasp.yaw) if quaternion is None else quaternion
     deep = abs(above) < ALIGNED[1] or (0 < above < BLOCKED and view.pressing)
@@ -76,12 +97,20 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     landed = below_top and above > ALIGNED[1] and name in view.world.touched()
     near = across < (ROUND if below_top else OVER[0]) and turned < OVER[1]
     if near and straight and wide and above > -ALIGNED[1] and not landed:
-        return move(view, grasp.position, quaternion, MAX_OPENING)
+        return settle(view, grasp.position, quaternion, MAX_OPENING)
+    return _hover(view, name, grasp, quaternion)
+
+
+def _hover(view: View, name: str, grasp: Grasp, quaternion: Array) -> Array:
+    """One step towards where the hand waits over a grasp, turned as it will grip, open."""
+    across = float(np.linalg.norm(grasp.position[:2] - view.hand.position[:2]))
     hover = np.array([*grasp.position[:2], grasp.top + HOVER + FINGERTIP])
-    if view.hand.position[2] - FINGERTIP < grasp.top + 0.01 and across < 0.10:
-        # Fingers beside or round the object, but not as they should be: straight up first, open.
+    if view.hand.position[2] - FINGERTIP < grasp.top - DEEP and across < 0.10:
+        # Fingers beside or round the object, but not as they should be: straight up first.
         up = np.array([*view.hand.position[:2], hover[2]])
-        return move(view, up, view.hand.quaternion if not straight else quaternion, MAX_OPENING)
+        return move(view, up, view.hand.quaternion if view.leaning > STRAIGHT else quaternion, MAX_OPENING)
+    if across < BESIDE:
+        return settle(view, hover, quaternion, MAX_OPENING)
     return travel(view, hover, quaternion, MAX_OPENING, ignore=(name,))
 
 
@@ -117,31 +146,37 @@ def easiest(view: View, name: str, grasps: Sequence[Grasp], also: Sequence[float
     yaws = np.array([grasp.yaw for grasp in grasps])
     turns = np.array([abs(wrap(grasp.yaw - view.hand_yaw)) for grasp in grasps])
     crowded = crowding(view, name, places, float(grasps[0].position[2]), yaws)
-    return grasps[int(np.argmin(crowded + 0.004 * turns + np.array(also)))]
+    return grasps[int(np.argmin(crowded + TURNING * turns + np.array(also)))]
+
+
+def gripped_along(view: View, name: str) -> float | None:
+    """Heading of the gripper's x axis in the base frame [rad], or half a turn more, at which it grips.
+
+    None where any will do: for round things that do not lie.
+    """
+    obj, axis = view.world.scene.objects[name], rotate(view.world.pose(name).quaternion, [0, 0, 1])
+    if obj.round and _any_side(obj, axis):
+        return None
+    if obj.round:  # lying on its side: across its axis
+        return wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]))
+    _, across = _level(view, name)[0]
+    return wrap(math.atan2(across[1], across[0]) + math.pi / 2 - float(view.base[2]))
 
 
 def _candidates(view: View, name: str) -> list[Grasp]:
     obj, pose = view.world.scene.objects[name], view.world.pose(name)
     low, high = view.world.box(name)
     height = grip_height(float(low[2]), float(high[2]))
-    axis = rotate(pose.quaternion, [0, 0, 1])
-    upright = abs(axis[2]) > 0.8
     position = np.array([*pose.position[:2], height])
-    if obj.round and (upright or not obj.rest_lying):
-        width = obj.width_at(float(height - pose.position[2])) or obj.grasp_width
-        yaws = [0.0] if _in_drawer(view, name) else _yaws(view, None)
-        return [Grasp(position, wrap(y), width, float(high[2])) for y in yaws]
-    if obj.round:  # lying on its side: across its axis
-        along = math.atan2(axis[1], axis[0])
-        return [Grasp(position, y, obj.grasp_width, float(high[2])) for y in _yaws(view, along)]
-    # Boxes and bags: across the narrower of the two horizontal extents.
-    x_axis, y_axis = rotate(pose.quaternion, [1, 0, 0]), rotate(pose.quaternion, [0, 1, 0])
-    level = sorted(
-        ((float(h), a) for h, a in zip(obj.half, (x_axis, y_axis, axis), strict=True) if abs(a[2]) < 0.6),
-        key=lambda pair: pair[0],
-    )
-    half, across = level[0]
-    yaws = _yaws(view, math.atan2(across[1], across[0]) + math.pi / 2)
+    yaws = _yaws(view, gripped_along(view, name))
+    if obj.round:
+        width = obj.grasp_width
+        if _any_side(obj, rotate(pose.quaternion, [0, 0, 1])):
+            width = obj.width_at(float(height - pose.position[2])) or width
+            yaws = [0.0] if _in_drawer(view, name) else yaws
+        return [Grasp(position, y, width, float(high[2])) for y in yaws]
+    level = _level(view, name)
+    half = level[0][0]
     if _in_drawer(view, name):  # with the wrist on the robot's side, away from the handles above
         yaws = [min(yaws, key=abs)]
     # Long soft or even things may be gripped beside their middle where something tall stands next to it.
@@ -157,14 +192,24 @@ def grip_height(low: float, high: float) -> float:
     return max((low + high) / 2, high - PALM + 0.005, low + FINGERTIP + 0.004)
 
 
-def _yaws(view: View, along: float | None) -> list[float]:
-    """Headings [rad], base frame, with the gripper's x axis along a world direction.
+def _any_side(obj: ObjectSpec, axis: Array) -> bool:
+    """Whether a round object with that axis, float64[3], world, is gripped from any side."""
+    return abs(axis[2]) > UPRIGHT or not obj.rest_lying
 
-    None: as it is now, or all round.
-    """
+
+def _level(view: View, name: str) -> list[tuple[float, Array]]:
+    """Half extents [m] and axes, float64[3], world, of a box or bag that are about level, narrowest first."""
+    obj, quaternion = view.world.scene.objects[name], view.world.pose(name).quaternion
+    axes = [rotate(quaternion, axis) for axis in np.eye(3)]
+    level = [(float(half), axis) for half, axis in zip(obj.half, axes, strict=True) if abs(axis[2]) < LEANING]
+    return sorted(level, key=lambda pair: pair[0])
+
+
+def _yaws(view: View, along: float | None) -> list[float]:
+    """Headings [rad], base frame, with the gripper's x axis along one; None: as it is now, or all round."""
     if along is None:
         return [view.hand_yaw, *(wrap(k * math.pi / YAWS * 2 - math.pi / 2) for k in range(YAWS // 2 + 1))]
-    both = [wrap(along - float(view.base[2])), wrap(along + math.pi - float(view.base[2]))]
+    both = [along, wrap(along + math.pi)]
     return [y for y in both if abs(y) < YAW_RANGE] or [min(both, key=abs)]
 
 

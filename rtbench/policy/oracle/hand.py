@@ -156,6 +156,14 @@ def move(view: View, position: Array, quaternion: Array, opening: float) -> Arra
     return action
 
 
+def settle(view: View, position: Array, quaternion: Array, opening: float) -> Array:
+    """Like `move`, but each axis goes as far as it may by itself: what is aside is mended first."""
+    action = move(view, position, quaternion, opening)
+    offset = _to_base(view, position - view.hand.position)
+    action[:3] = np.clip(offset, -REACH_HIGH[0], REACH_HIGH[0])
+    return action
+
+
 def stay(view: View, opening: float) -> Array:
     """One step in which only the fingers move."""
     return move(view, view.hand.position, view.hand.quaternion, opening)
