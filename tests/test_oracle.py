@@ -104,7 +104,7 @@ def test_its_actions_are_within_what_a_step_can_do(kitchen):
 
 
 def test_near_an_object_it_goes_sideways_as_far_as_there_is_to_go(kitchen):
-    # What a policy can learn: a step that follows from where hand and object are, not from what stands around.
+    # What a policy can learn: a step that follows from hand and object alone, not from what stands around.
     checked = 0
     for played in of("pick"):
         kitchen.begin(played)

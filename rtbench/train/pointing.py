@@ -26,9 +26,9 @@ FINE = 0.02
 """Offsets of the hand are told the finer the smaller they are, from about here on [m]."""
 MIDDLE = (0.7, -0.1, 1.0, 0.04, *[0.0] * 9, *[0.5] * 2 * POINTS)
 UNIT = (0.1, 0.1, 0.1, 0.04, *[0.5] * 2, *[0.125] * 4, *[1.0] * 3, *[0.1] * 2 * POINTS)
-"""Of the hand's numbers and of points, so that what the head has to say is near 1. Headings at which a thing is
-gripped count four times: at the weight of the others their sign was right in 54 % of the frames that need a
-turn, after 280,000 images, though a person sees them in the picture."""
+"""Of the hand's numbers and of points, so that what the head has to say is near 1. Headings at which a thing
+is gripped count four times: at the weight of the others their sign was right in 54 % of the frames that need
+a turn, after 280,000 images, though a person sees them in the picture."""
 SPREAD = 0.6
 """Standard deviation [cells of the feature map] of the Gaussian around a point that is the target: half a
 cell aside changes it by a third, so that the head learns where within a cell a point lies."""
