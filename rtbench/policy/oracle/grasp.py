@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.env.object import ObjectSpec
 from rtbench.geometry import rotate, wrap
 from rtbench.policy.oracle.footprint import Footprint, footprint
 from rtbench.policy.oracle.hand import (
@@ -155,7 +154,7 @@ def gripped_along(view: View, name: str) -> float | None:
     None where any will do: for round things that do not lie.
     """
     obj, axis = view.world.scene.objects[name], rotate(view.world.pose(name).quaternion, [0, 0, 1])
-    if obj.round and _any_side(obj, axis):
+    if obj.round and (abs(axis[2]) > UPRIGHT or not obj.rest_lying):
         return None
     if obj.round:  # lying on its side: across its axis
         return wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]))
@@ -168,10 +167,11 @@ def _candidates(view: View, name: str) -> list[Grasp]:
     low, high = view.world.box(name)
     height = grip_height(float(low[2]), float(high[2]))
     position = np.array([*pose.position[:2], height])
-    yaws = _yaws(view, gripped_along(view, name))
+    along = gripped_along(view, name)
+    yaws = _yaws(view, along)
     if obj.round:
         width = obj.grasp_width
-        if _any_side(obj, rotate(pose.quaternion, [0, 0, 1])):
+        if along is None:
             width = obj.width_at(float(height - pose.position[2])) or width
             yaws = [0.0] if _in_drawer(view, name) else yaws
         return [Grasp(position, y, width, float(high[2])) for y in yaws]
@@ -190,11 +190,6 @@ def _candidates(view: View, name: str) -> list[Grasp]:
 def grip_height(low: float, high: float) -> float:
     """Height of the grip point [m] for an object between two heights: low, but with the palm clear of it."""
     return max((low + high) / 2, high - PALM + 0.005, low + FINGERTIP + 0.004)
-
-
-def _any_side(obj: ObjectSpec, axis: Array) -> bool:
-    """Whether a round object with that axis, float64[3], world, is gripped from any side."""
-    return abs(axis[2]) > UPRIGHT or not obj.rest_lying
 
 
 def _level(view: View, name: str) -> list[tuple[float, Array]]:
