@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rtbench.model.encoder import SentenceError
-from rtbench.model.sentence import DEFAULT, DEFAULT_SHA256, SentenceEncoder
+from rtbench.model.sentence import DEFAULT, DEFAULT_SHA256, ORDERED, SentenceEncoder
 
 # Made with sentence-transformers 6.2 from the same package: the first five numbers of each vector.
 KNOWN = {
@@ -38,6 +38,23 @@ def test_other_words_for_a_task_are_nearer_than_another_task(encoder):
     task, words, other = encoder(["pick coke can", "grab the can of coke", "open top drawer"])
     assert task @ words > 0.7
     assert task @ other < 0.4
+
+
+def test_the_order_of_words_stands_beside_what_they_mean(tmp_path, encoder):
+    texts = ["move apple near sponge", "move sponge near apple", ""]
+    plain, ordered = encoder(texts), SentenceEncoder(ORDERED, cache=tmp_path)(texts)
+    assert ordered.shape == (3, 768)
+    assert np.array_equal(ordered[:, :384], plain)
+    assert np.abs(np.linalg.norm(ordered[:, 384:], axis=1) - 1).max() < 1e-6
+    assert plain[0] @ plain[1] > 0.95
+    assert ordered[0, 384:] @ ordered[1, 384:] < 0.7
+
+
+def test_encoders_in_the_box_do_not_share_vectors(tmp_path):
+    plain, ordered = SentenceEncoder(cache=tmp_path), SentenceEncoder(ORDERED, cache=tmp_path)
+    assert (plain.sha256, plain(["pick apple"]).shape) == (DEFAULT_SHA256, (1, 384))
+    assert ordered.sha256 != plain.sha256
+    assert (ordered.size, ordered(["pick apple"]).shape) == (768, (1, 768))
 
 
 def test_a_text_has_one_vector_whatever_stands_beside_it(tmp_path, encoder):

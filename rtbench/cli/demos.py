@@ -55,6 +55,9 @@ def demos(  # noqa: PLR0913 - each is an option
     noise: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Steps disturbed, to show the way back.")
     ] = 0.0,
+    glimpses: Annotated[
+        bool, typer.Option("--glimpses", help="Four steps of each episode, from somewhere on its way.")
+    ] = False,
     policy: Annotated[
         str, typer.Option(metavar="NAME", help="Who acts, while the oracle says what it would do.")
     ] = ORACLE,
@@ -67,7 +70,7 @@ def demos(  # noqa: PLR0913 - each is an option
     ] = 0.0,
     keep: Annotated[
         Keep | None,
-        typer.Option(help="Which episodes to keep.", show_default="success; all of another policy's"),
+        typer.Option(help="Which episodes to keep.", show_default="success; all of glimpses and policies"),
     ] = None,
     content: Content = None,
     policy_arg: PolicyArguments = None,
@@ -78,6 +81,7 @@ def demos(  # noqa: PLR0913 - each is an option
     The same command goes on where one was stopped or killed, and appends for a greater N. No episode has a
     seed of an evaluation, and none holds a pair, object or background that is held out. With --policy NAME
     --relabel oracle, that policy acts and the oracle says of each step what it would have done (DAgger).
+    With --glimpses the oracle first goes some way unseen: ten times as many scenes in the same time.
     """
     from rtbench.cli.console import console
     from rtbench.progress import Display
@@ -93,6 +97,7 @@ def demos(  # noqa: PLR0913 - each is an option
         seed=seed,
         size=_size(size),
         noise=noise,
+        glimpses=glimpses,
         policy=policy,
         beta=beta,
         keep_failures=None if keep is None else keep is Keep.ALL,

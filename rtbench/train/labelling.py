@@ -61,11 +61,11 @@ class LabellingKitchen(Kitchen):
         return [name for name in named if name in self.world.scene.spec.drawers]
 
 
-def make_env(settings: EnvSettings) -> LabellingKitchen:
+def make_env(settings: EnvSettings, kind: type[LabellingKitchen] = LabellingKitchen) -> LabellingKitchen:
     """The environment of a worker."""
     # As in `make_worker_env`: no MUJOCO_LOG.TXT in the user's folder.
     mujoco.set_mju_user_warning(lambda _: None)
-    return LabellingKitchen(
+    return kind(
         cameras=settings.cameras,
         profile="lean",
         convention_name=settings.convention,

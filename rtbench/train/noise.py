@@ -14,7 +14,12 @@ BASE_SPREAD = np.array([0.05, 0.05, 0.12])
 
 
 def perturb(
-    tokens: NDArray[np.int64], spec: Convention, share: float, random: np.random.Generator
+    tokens: NDArray[np.int64],
+    spec: Convention,
+    share: float,
+    random: np.random.Generator,
+    *,
+    wider: float = 1.0,
 ) -> NDArray[np.int64]:
     """The tokens int64[11], or in a share of all calls those of an action that was disturbed.
 
@@ -25,11 +30,12 @@ def perturb(
         spec: Their convention.
         share: Of the calls that disturb, 0 to 1.
         random: The episode's own stream.
+        wider: Factor of the spreads.
     """
     action = spec.decode(tokens)
     mode = Mode(int(action[MODE]))
     if random.random() >= share or mode is Mode.TERMINATE:
         return tokens
     part, spread = (BASE_SLICE, BASE_SPREAD) if mode is Mode.BASE else (ARM_SLICE, ARM_SPREAD)
-    action[part] += random.normal(0.0, spread)
+    action[part] += random.normal(0.0, wider * spread)
     return spec.encode(action)

@@ -21,7 +21,7 @@ from rtbench.model.rt1.checkpoint import Origin
 from rtbench.model.rt1.imagenet import load_imagenet
 from rtbench.model.rt1.network import RT1
 from rtbench.model.rt1.size import Size, size
-from rtbench.model.sentence import DEFAULT, SentenceEncoder
+from rtbench.model.sentence import BUILT_IN, ORDERED, SentenceEncoder
 from rtbench.policy.card import FOLDER, file_hash
 from rtbench.train import curve, journal
 from rtbench.train.card import Label, publish, together, trained_on
@@ -50,7 +50,7 @@ class Plan:
     """Of the network, by name."""
     recipe: Recipe = OWN
     """What decides the weights."""
-    encoder: str = DEFAULT
+    encoder: str = ORDERED
     """Language encoder: see `SentenceEncoder`."""
     init: Path | None = None
     """Weights to begin with."""
@@ -200,7 +200,7 @@ def _player(
 
 def _arguments(plan: Plan) -> dict[str, str]:
     """Of the policy: weights name their encoder, but not the folder of one that is the user's own."""
-    return {} if plan.encoder == DEFAULT else {"encoder": str(Path(plan.encoder).resolve())}
+    return {} if plan.encoder in BUILT_IN else {"encoder": str(Path(plan.encoder).resolve())}
 
 
 def _told(data: Dataset, network: RT1, trainer: Trainer) -> str:
