@@ -20,7 +20,7 @@ help:
 	@echo "make run    set up, and let RT-1 and the oracle play a sample of the suite 'novel'"
 	@echo "make test   set up, and run the tests"
 	@echo "make check  lint, types, layers and tests"
-	@echo "make results  play the reference runs anew, a quarter of an hour, and make their tables"
+	@echo "make results  play the reference runs anew, half an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
 	@echo "make clean  remove the environment and all caches of tools"
 
@@ -48,7 +48,7 @@ check: $(VENV)/.installed-dev
 # can say that they come from a commit without changes.
 results: $(VENV)/.installed
 	rm -rf runs/reference
-	for policy in noop random oracle; do \
+	for policy in noop random oracle rt1; do \
 	for suite in seen:20 novel:3 emergent:2; do \
 	$(BIN)/rtbench run --policy $$policy --suite $${suite%:*} --rounds $${suite#*:} --out runs/reference; \
 	done; done
@@ -58,10 +58,8 @@ results: $(VENV)/.installed
 
 tables: $(VENV)/.installed
 	mkdir -p results/tables
-	for by in split skill axis; do \
-	$(BIN)/rtbench table results/reference --by $$by --output results/tables/$$by.md; done
-	$(BIN)/rtbench table results/reference --by split --output results/tables/split.tex
-	$(BIN)/rtbench table results/reference --by axis --output results/tables/axis.csv
+	for table in split.md split.tex skill.md axis.md axis.csv; do \
+	$(BIN)/rtbench table results/reference --by $${table%.*} --published --output results/tables/$$table; done
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

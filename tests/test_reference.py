@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE, TABLES = ROOT / "results/reference", ROOT / "results/tables"
 RUNS = {"/".join(path.parent.parts[-3:-1]): path.parent for path in sorted(REFERENCE.glob("*/*/*/run.json"))}
 EVERY = sorted(
-    f"{policy}/{suite}" for policy in ("oracle", "random", "noop") for suite in ("seen", "novel", "emergent")
+    f"{policy}/{suite}"
+    for policy in ("oracle", "random", "noop", "rt1")
+    for suite in ("seen", "novel", "emergent")
 )
 SAMPLE = 4
 
@@ -54,7 +56,7 @@ def test_a_sample_comes_out_again(name):
 def test_the_tables_are_those_of_the_runs(name, tmp_path):
     """If the runs are new: `make tables`."""
     file = tmp_path / name
-    assert rtbench("table", REFERENCE, "--by", file.stem, "--output", file).code == Exit.OK
+    assert rtbench("table", REFERENCE, "--by", file.stem, "--published", "--output", file).code == Exit.OK
     assert (TABLES / name).read_text() == file.read_text()
 
 
