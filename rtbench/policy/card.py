@@ -104,9 +104,10 @@ def exposure(card: Card, extra: Sequence[Path] = ()) -> Exposure | None:
 
 
 def describe(card: Card) -> dict[str, Any]:
-    """The card as plain values, for JSON."""
+    """The card as plain values, for JSON; of its weights the name, for where they lie is the machine's."""
     trained = card.trained_on and card.trained_on.model_dump(mode="json")
-    return {**asdict(replace(card, trained_on=None)), "trained_on": trained}
+    weights = card.weights and Path(card.weights).name
+    return {**asdict(replace(card, trained_on=None, weights=weights)), "trained_on": trained}
 
 
 def check_shape(policy: Any, name: str) -> Policy:
