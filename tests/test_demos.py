@@ -25,7 +25,6 @@ from rtbench.policy.base import Card
 from rtbench.runner import Limits, TooManyErrorsError
 from rtbench.seeding import generator
 from rtbench.shrink import shrink
-from rtbench.train import glimpse
 from rtbench.train.demonstration import DemonstrationError, Demonstrations
 from rtbench.train.demos import Recording, check_seen, collect, draw
 from rtbench.train.noise import perturb
@@ -341,22 +340,6 @@ def test_a_recorded_episode_can_be_played_again(recorded, kitchen):
         kitchen.advance(tokens.astype(int))
         assert kitchen.state_hash()[:8] == after.decode()
     assert kitchen.success()
-
-
-def test_glimpses_are_short_stretches_from_anywhere_of_all_episodes(tmp_path):
-    options = ("--glimpses", "-n", 12, "--skill", "pick", "--skill", "open_drawer", "--noise", "0.3")
-    for workers in (1, 2):
-        said = run("demos", *options, "-j", workers, "--output", tmp_path / f"{workers}.h5")
-        assert said.code == 0, said.err
-    one, two = read(tmp_path / "1.h5"), read(tmp_path / "2.h5")
-    assert len(one) == 12
-    assert all(1 <= len(demo) <= glimpse.STEPS for demo in one)
-    heights = [float(demo.proprio[0, 9]) for demo in one]
-    assert max(heights) - min(heights) > 0.1, "they all begin where the arm begins"
-    for demo, same in zip(one, two, strict=True):
-        assert (demo.tokens == same.tokens).all()
-        assert (demo.images == same.images).all()
-        assert (demo.hashes == same.hashes).all()
 
 
 def test_the_command_says_what_is_in_the_file(recorded):

@@ -94,7 +94,7 @@ def test_300_pixels_give_9_by_9(paper: RT1) -> None:
 def test_our_sizes_have_stride_16(name: str) -> None:
     network = RT1(size(name)).eval()
     with torch.inference_mode():
-        features = network.feature_map(uniform(1, 3, 128, 160), normal(1, 384))
+        features = network.feature_map(uniform(1, 3, 128, 160), normal(1, network.size.text))
     assert features.shape == (1, network.size.features, 8, 10)
     assert network.size.map == (8, 10)
 

@@ -172,8 +172,9 @@ def robbins(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
 
     if n == 0:
         return 0.0, 1.0
-    low = float(brentq(inside, 1e-300, k / n)) if k else 0.0
-    return low, float(brentq(inside, k / n, 1 - 1e-16)) if k < n else 1.0
+    # Near 0 a rate that is off by 1e-12, as SciPy's own tolerance allows, is off by a millionth of itself.
+    low = float(brentq(inside, 1e-300, k / n, xtol=1e-16)) if k else 0.0
+    return low, float(brentq(inside, k / n, 1 - 1e-16, xtol=1e-16)) if k < n else 1.0
 
 
 def _end(n: int, wins: int, losses: int, alpha: float) -> float:
