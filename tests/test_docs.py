@@ -237,7 +237,7 @@ def test_commands_of_the_readme_that_look_at_content_run(tmp_path, monkeypatch):
     for words in quick:
         said = rtbench(*words[1:])
         assert said.code == 0, said.err
-    assert (tmp_path / "first.png").stat().st_size > 10_000
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
 
 
 # Recipes --------------------------------------------------------------------------------------------------
