@@ -81,7 +81,7 @@ def demos(  # noqa: PLR0913 - each is an option
     The same command goes on where one was stopped or killed, and appends for a greater N. No episode has a
     seed of an evaluation, and none holds a pair, object or background that is held out. With --policy NAME
     --relabel oracle, that policy acts and the oracle says of each step what it would have done (DAgger).
-    With --glimpses the oracle first goes some way unseen: ten times as many scenes in the same time.
+    With --glimpses the oracle first goes some way unseen: twice as many scenes in the same time.
     """
     from rtbench.cli.console import console
     from rtbench.progress import Display
