@@ -20,7 +20,7 @@ import numpy as np
 from measure import report
 from numpy.typing import NDArray
 
-from rtbench.seeding import generator
+from rtbench.core.seeding import generator
 from rtbench.stats import (
     Pairs,
     exact,

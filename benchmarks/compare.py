@@ -20,7 +20,7 @@ from measure import Samples, ms, report
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests import synthetic  # noqa: E402 - found by the line above
+from tests.helpers import synthetic_runs as synthetic  # noqa: E402 - found by the line above
 
 TARGET_S, TARGET_MB = 5.0, 1000.0
 STEPS = 20

@@ -21,8 +21,8 @@ import numpy as np
 from measure import Samples, report
 from numpy.typing import NDArray
 
-from rtbench.train.demonstration import Demonstrations
-from rtbench.train.demos import Recording, collect
+from rtbench.data.collect import Recording, collect
+from rtbench.data.demonstration import Demonstrations
 
 Images = list[NDArray[np.uint8]]
 Chunk = Callable[[tuple[int, ...]], tuple[int, ...]]
@@ -47,7 +47,7 @@ LAYOUTS: dict[str, tuple[Chunk, dict[str, Any]]] = {
     "4 rows of all, gzip 9": (strip(4), {"compression": "gzip", "compression_opts": 9}),
     "16 rows of all, gzip 4": (strip(16), {"compression": "gzip", "compression_opts": 4}),
 }
-"""Chunks and filters by name; the second gzip 4 is what `rtbench.train.writer` uses."""
+"""Chunks and filters by name; the second gzip 4 is what `rtbench.data.hdf5_writer` uses."""
 
 
 def record(count: int, workers: int, path: Path) -> tuple[float, Images]:

@@ -14,17 +14,17 @@ import dataclasses
 import time
 from pathlib import Path
 
-from rtbench import gl
+from rtbench.env import gl
 
 gl.prepare()
 
 from measure import Samples, motions, ms, ratios, report  # noqa: E402
 
-from rtbench.catalogue import load_suite, load_task, load_things  # noqa: E402
+from rtbench.core.episode import Episode  # noqa: E402
+from rtbench.core.seeding import generator  # noqa: E402
 from rtbench.env.kitchen import Kitchen  # noqa: E402
-from rtbench.seeding import generator  # noqa: E402
-from rtbench.spec import Episode  # noqa: E402
-from rtbench.suite import draw  # noqa: E402
+from rtbench.task.library import load_suite, load_task, load_things  # noqa: E402
+from rtbench.task.suite import draw  # noqa: E402
 
 TASK = "pick/coke_can-v0"
 TARGET = 1.5

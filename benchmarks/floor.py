@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rtbench import gl
+from rtbench.env import gl
 
 gl.prepare()
 

@@ -18,9 +18,9 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import product
 
-from rtbench.comparison.gate import decide
-from rtbench.comparison.judgement import PASS, REGRESSION
-from rtbench.seeding import generator
+from rtbench.analysis.gate import decide
+from rtbench.analysis.verdict import PASS, REGRESSION
+from rtbench.core.seeding import generator
 from rtbench.stats import Pairs, inferiority, inferiority_independent
 
 ALPHA = 0.05

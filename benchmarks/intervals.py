@@ -15,7 +15,7 @@ import numpy as np
 from measure import report
 from numpy.typing import NDArray
 
-from rtbench.seeding import generator
+from rtbench.core.seeding import generator
 from rtbench.stats import clopper_pearson, clustered, newcombe, newcombe_paired_many, wilson
 from rtbench.stats.exact import binomial
 

@@ -16,9 +16,9 @@ from measure import Samples, ms, report
 TARGET = 3.0
 """[s]."""
 CODE = (
-    "from rtbench import catalogue, suite\n"
-    "names = catalogue.load_suite_entries()\n"
-    "print(sum(len(suite.episodes(catalogue.load_suite(name))) for name in names))\n"
+    "from rtbench.task import library, suite\n"
+    "names = library.load_suite_entries()\n"
+    "print(sum(len(suite.episodes(library.load_suite(name))) for name in names))\n"
 )
 
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from rtbench import gl
-from rtbench.action import RTBENCH, idle
-from rtbench.catalogue import load_suite
-from rtbench.spec import Episode
-from rtbench.suite import episodes
+from rtbench.core.action import RTBENCH, idle
+from rtbench.core.episode import Episode
+from rtbench.env import gl
+from rtbench.task.library import load_suite
+from rtbench.task.suite import episodes
 
 
 @dataclass

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from measure import Samples, ms, report
 
-from rtbench.report import frame, page
-from rtbench.report.request import Frames, Request
-from rtbench.result import load_run
+from rtbench.report.html import first_frames, page
+from rtbench.report.html.options import Frames, Request
+from rtbench.result.run import load_run
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.synthetic import episodes, rated, write
+from tests.helpers.synthetic_runs import episodes, rated, write
 
 MOST_MS, MOST_MB = 2000, 10
 """Targets of opening [ms] and of weight [MB]."""
@@ -72,8 +72,8 @@ def written(folder: Path, count: int) -> tuple[Path, float]:
     """The report of a run with a first frame for each episode, and how long it took [s]."""
     run = load_run(write(folder, rated(episodes(count), 0.6)))
     noise = np.random.default_rng(0).normal(128, 30, (256, 320, 3)).clip(0, 255).astype(np.uint8)
-    picture = frame.Frame(frame.webp(noise), 0.5)
-    frame.keep(run, dict.fromkeys((record.key for record in run.records), picture))
+    picture = first_frames.Frame(first_frames.webp(noise), 0.5)
+    first_frames.keep(run, dict.fromkeys((record.key for record in run.records), picture))
     start = time.perf_counter()
     made = page.write_report([run], folder / "report.html", Request(Frames.ALL))
     return made.path, time.perf_counter() - start

@@ -20,11 +20,11 @@ from measure import report
 from numpy.typing import NDArray
 
 import rtbench
-from rtbench.catalogue import load_suite
+from rtbench.core.episode import Observation
 from rtbench.policy import card as cards
 from rtbench.policy.base import Policy
-from rtbench.spec import Observation
-from rtbench.suite import episodes
+from rtbench.task.library import load_suite
+from rtbench.task.suite import episodes
 
 
 @dataclass

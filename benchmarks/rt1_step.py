@@ -20,13 +20,13 @@ import torch
 from measure import Samples, ms, ratios, report
 from numpy.typing import NDArray
 
-from rtbench.model.rt1.fold import folded
-from rtbench.model.rt1.image import prepare
-from rtbench.model.rt1.network import RT1
-from rtbench.model.rt1.size import SIZES, size
-from rtbench.policy.rt1 import RT1Policy
-from rtbench.seeding import generator
-from rtbench.spec import Observation
+from rtbench.core.episode import Observation
+from rtbench.core.seeding import generator
+from rtbench.policy.rt1.config import SIZES, size
+from rtbench.policy.rt1.image import prepare
+from rtbench.policy.rt1.inference_network import folded
+from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.policy import RT1Policy
 
 MANY = 4
 

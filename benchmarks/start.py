@@ -15,14 +15,14 @@ from pathlib import Path
 
 from measure import Samples, ms, report
 
-from rtbench import gl
+from rtbench.env import gl
 
 FIRST = """
-from rtbench import gl
+from rtbench.env import gl
 gl.prepare()
-from rtbench.catalogue import load_suite
+from rtbench.task.library import load_suite
 from rtbench.env.kitchen import Kitchen
-from rtbench.suite import episodes
+from rtbench.task.suite import episodes
 observation = Kitchen(cameras=("head",)).begin(episodes(load_suite("seen"), limit=1)[0])
 assert observation.images["head"].std() > 5
 """

@@ -23,7 +23,7 @@ from typing import Any
 
 import platformdirs
 
-from rtbench import gl
+from rtbench.env import gl
 
 gl.prepare()
 

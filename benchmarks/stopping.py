@@ -17,7 +17,7 @@ import numpy as np
 from measure import report
 from numpy.typing import NDArray
 
-from rtbench.seeding import generator
+from rtbench.core.seeding import generator
 from rtbench.stats.sequential import log_above, log_worse
 
 MARGIN, ALPHA, PAIRS = 0.05, 0.05, 500

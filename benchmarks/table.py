@@ -16,10 +16,10 @@ from pathlib import Path
 
 from measure import Samples, ms, report
 
-from rtbench.seeding import generator
+from rtbench.core.seeding import generator
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-import synthetic
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.helpers import synthetic_runs as synthetic
 
 TARGET = 10.0
 """[s]."""

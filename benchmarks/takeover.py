@@ -12,12 +12,12 @@ from collections import defaultdict
 
 from measure import report, some_episodes
 
-from rtbench.action import BINS, MODE, RTBENCH, Mode
+from rtbench.core.action import BINS, MODE, RTBENCH, Mode
+from rtbench.core.episode import Episode
+from rtbench.core.seeding import generator
 from rtbench.env.kitchen import Kitchen
+from rtbench.evaluation.rollout import HOLD_STEPS
 from rtbench.policy.oracle import oracle_action
-from rtbench.rollout import HOLD_STEPS
-from rtbench.seeding import generator
-from rtbench.spec import Episode
 from rtbench.stats import wilson
 
 TARGET = 0.95

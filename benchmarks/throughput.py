@@ -19,8 +19,8 @@ from typing import Any, Self
 import psutil
 from measure import report, some_episodes
 
-from rtbench import gl
-from rtbench.evaluate import Options, evaluate
+from rtbench.env import gl
+from rtbench.evaluation.evaluate import Options, evaluate
 
 TARGET = {"images": 120.0, "no images": 60.0, "reset ms": 60.0, "worker MB": 600.0}
 

@@ -21,15 +21,15 @@ import numpy as np
 from measure import report
 from numpy.typing import NDArray
 
-from rtbench import gl
-from rtbench.action import RTBENCH
-from rtbench.catalogue import load_suite
+from rtbench.core.action import RTBENCH
+from rtbench.core.episode import Episode
+from rtbench.env import gl
 from rtbench.env.camera import Renderer
 from rtbench.env.kitchen import Kitchen
 from rtbench.env.object import VISUAL_GROUP
 from rtbench.policy.oracle import oracle_action
-from rtbench.spec import Episode
-from rtbench.suite import episodes
+from rtbench.task.library import load_suite
+from rtbench.task.suite import episodes
 
 CAMERA = "head"
 FINGERS = ("leftfinger", "rightfinger")

@@ -8,48 +8,59 @@
     env = rtbench.make("pick/coke_can-v0")         # a gymnasium environment
 
 Names are imported when they are first used, so that `import rtbench` costs next to nothing. It also makes the
-tasks known to gymnasium; see `rtbench.registration`.
+tasks known to gymnasium; see `rtbench.env.registration`.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from rtbench import registration
+from rtbench.env import registration
 
 if TYPE_CHECKING:
-    from rtbench.comparison.contrast import Comparison, compare
-    from rtbench.evaluate import Options, evaluate
-    from rtbench.registration import make
-    from rtbench.result import Run, load_run
-    from rtbench.spec import Episode
+    from rtbench.analysis.compare import Comparison, compare
+    from rtbench.core.episode import Episode, Observation
+    from rtbench.env.registration import make
+    from rtbench.evaluation.evaluate import Options, evaluate
+    from rtbench.policy.base import Needs, Policy
+    from rtbench.result.run import Run, load_run
+    from rtbench.task.library import load_suite
+    from rtbench.task.suite import episodes
 
     __version__: str
 
 __all__ = [
     "Comparison",
     "Episode",
+    "Needs",
+    "Observation",
     "Options",
+    "Policy",
     "Run",
     "__version__",
     "compare",
+    "episodes",
     "evaluate",
     "load_run",
+    "load_suite",
     "make",
 ]
 
 _HOMES = {
-    "Comparison": "rtbench.comparison.contrast",
-    "Episode": "rtbench.spec",
-    "Options": "rtbench.evaluate",
-    "Run": "rtbench.result",
-    "compare": "rtbench.comparison.contrast",
-    "evaluate": "rtbench.evaluate",
-    "load_run": "rtbench.result",
-    "make": "rtbench.registration",
+    "Comparison": "rtbench.analysis.compare",
+    "Episode": "rtbench.core.episode",
+    "Needs": "rtbench.policy.base",
+    "Observation": "rtbench.core.episode",
+    "Options": "rtbench.evaluation.evaluate",
+    "Policy": "rtbench.policy.base",
+    "Run": "rtbench.result.run",
+    "compare": "rtbench.analysis.compare",
+    "episodes": "rtbench.task.suite",
+    "evaluate": "rtbench.evaluation.evaluate",
+    "load_run": "rtbench.result.run",
+    "load_suite": "rtbench.task.library",
+    "make": "rtbench.env.registration",
 }
 """Public name -> module that defines it."""
 
@@ -79,13 +90,4 @@ def _version() -> str:
         return "0+not-installed"
 
 
-class _Package(ModuleType):
-    """Keeps `rtbench.evaluate` the function: importing the module of that name would put it in its place."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _HOMES or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 registration.follow_gymnasium()

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.action import Convention
-from rtbench.action import convention as convention_named
-from rtbench.desk import check_tokens
-from rtbench.errors import PolicyError, RtbenchError
-from rtbench.fault import Fault
+from rtbench.core.action import Convention
+from rtbench.core.action import convention as convention_named
+from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH, Observation
+from rtbench.core.errors import PolicyError, RtbenchError
+from rtbench.core.fault import Fault
+from rtbench.core.seeding import generator
 from rtbench.policy.base import Policy
 from rtbench.policy.card import check_shape
-from rtbench.seeding import generator
-from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH, Observation
+from rtbench.policy.check import check_tokens
 
 INSTRUCTION = "pick coke can"
 OTHER = "open top drawer"

@@ -12,8 +12,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-from rtbench import gl
-from rtbench.errors import RenderError
+from rtbench.core.errors import RenderError
+from rtbench.env import gl
 
 # A deadline would measure the machine's other work, not the code.
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
@@ -81,8 +81,8 @@ def kitchen() -> Any:
 @pytest.fixture(scope="session")
 def episode_of() -> Callable[..., Any]:
     """episode_of(task, seed=0, **changes): an episode of the seen suite, with other fields if named."""
-    from rtbench.catalogue import load_suite, load_task
-    from rtbench.suite import draw
+    from rtbench.task.library import load_suite, load_task
+    from rtbench.task.suite import draw
 
     def make(task: str, seed: int = 0, **changes: Any) -> Any:
         return dataclasses.replace(draw(load_suite("seen"), load_task(task), seed), **changes)
@@ -93,7 +93,7 @@ def episode_of() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def act() -> Callable[..., Any]:
     """act(kitchen, **dimensions): one step of an action that is idle but for the dimensions named."""
-    from rtbench.action import DIMENSIONS, RTBENCH, idle
+    from rtbench.core.action import DIMENSIONS, RTBENCH, idle
 
     def step(kitchen: Any, **dimensions: float) -> Any:
         action = idle()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 import traceback
 
-from rtbench.errors import Exit, RtbenchError
+from rtbench.core.errors import Exit, RtbenchError
 
 
 def main() -> None:
-    """Run the command line; exits with one of `rtbench.errors.Exit`.
+    """Run the command line; exits with one of `rtbench.core.errors.Exit`.
 
     Typer itself exits with 2 for a usage error, and with 130 after Ctrl-C. Python would exit with 1 after a
     crash of ours, which is what a regression exits with: a CI job must not take one for the other.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rtbench.cli import (
+from rtbench.cli.commands import (
     bench,
     check,
     compare,
@@ -15,7 +15,7 @@ from rtbench.cli import (
     doctor,
     export,
     gate,
-    importing,
+    import_weights,
     ls,
     merge,
     plan,
@@ -52,7 +52,7 @@ app.command(epilog=verify.EXAMPLE, short_help="Confirm a run by simulating it ag
 app.command(epilog=correlate.EXAMPLE, short_help="Compare simulated with real success.")(correlate.correlate)
 app.command(epilog=merge.EXAMPLE, short_help="Put the parts of one evaluation together.")(merge.merge)
 app.command(epilog=export.EXAMPLE, short_help="Write runs as a table: CSV or Parquet.")(export.export)
-app.add_typer(importing.app, name="import", short_help="Convert weights that others published.")
+app.add_typer(import_weights.app, name="import", short_help="Convert weights that others published.")
 app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations to train on.")(demos.demos)
 app.add_typer(train.app, name="train", short_help="Train a policy on demonstrations.")
 app.command(epilog=bench.EXAMPLE, short_help="Time a control step on this machine.")(bench.bench)

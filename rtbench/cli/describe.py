@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from rtbench.cli.console import console, print_fields
 
 if TYPE_CHECKING:
-    from rtbench.cli.locate import Found
-    from rtbench.policy.base import Card
-    from rtbench.record import Record
-    from rtbench.reference import Reference
-    from rtbench.result import Run
-    from rtbench.suite import Suite
-    from rtbench.task import Task
+    from rtbench.policy.card import Card
+    from rtbench.result.locate import Found
+    from rtbench.result.record import Record
+    from rtbench.result.run import Run
+    from rtbench.task.referring_expression import Reference
+    from rtbench.task.suite import Suite
+    from rtbench.task.task import Task
 
 HZ = 3
 """Control rate [Hz] at which a horizon is counted."""
@@ -100,8 +100,8 @@ def policy(card: Card) -> None:
 
 def run(shown: Run) -> None:
     """Print a run: its tables, and where it comes from; of a control arm, its score too."""
-    from rtbench.cli.control import report, truth_of
-    from rtbench.result import tables
+    from rtbench.cli.instruction_ablation import report, truth_of
+    from rtbench.report.run_table import tables
 
     for made in tables(shown):
         console().print(made)
@@ -193,7 +193,7 @@ def _failures(shown: Run, most: int = 5) -> list[str]:
 
 
 def _trace(record: Record) -> Iterator[tuple[str, object]]:
-    from rtbench.action import MODE, convention
+    from rtbench.core.action import MODE, convention
     from rtbench.stats import percentile
 
     rows = record.token_rows
@@ -216,7 +216,7 @@ def _trace(record: Record) -> Iterator[tuple[str, object]]:
 
 
 def _video(found: Found) -> str:
-    from rtbench.folder import VIDEOS
+    from rtbench.result.folder import VIDEOS
 
     name = found.record.video
     return str(found.run.path / VIDEOS / name) if name else f"none; make one: rtbench replay {found.name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rtbench.errors import RtbenchError
+from rtbench.core.errors import RtbenchError
 
 _NUMBER = r"([0-9]{1,6}(?:\.[0-9]{1,9})?)"
 """Digits enough for every use; a longer number is a slip, and could be infinite."""

@@ -9,10 +9,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench import gl
+from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
+from rtbench.core.errors import RenderError
+from rtbench.env import gl
 from rtbench.env.object import VISUAL_GROUP
-from rtbench.errors import RenderError
-from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH
 
 Profile = Literal["lean", "full"]
 

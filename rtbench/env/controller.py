@@ -14,10 +14,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.action import ARM_SLICE, BASE_SLICE, GRIPPER, MODE, Mode
-from rtbench.env.bake import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS
+from rtbench.core.action import ARM_SLICE, BASE_SLICE, GRIPPER, MODE, Mode
+from rtbench.core.rotation import clip_length, difference, from_rotation_vector, multiply
 from rtbench.env.kinematics import Arm
-from rtbench.geometry import clip_length, difference, from_rotation_vector, multiply
+from rtbench.env.robot import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS
 
 Array = NDArray[np.float64]
 

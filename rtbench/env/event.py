@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.action import MODE, Mode
-from rtbench.env.state import SimWorld
-from rtbench.task import Task
+from rtbench.core.action import MODE, Mode
+from rtbench.env.sim_world import SimWorld
+from rtbench.task.task import Task
 
 EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
 FELL = 0.10

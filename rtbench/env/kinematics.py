@@ -8,9 +8,9 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.env.bake import ARM_JOINTS, HOME, robot_path
+from rtbench.core.rotation import difference
 from rtbench.env.object import COLLISION_GROUP
-from rtbench.geometry import difference
+from rtbench.env.robot import ARM_JOINTS, HOME, robot_path
 
 Array = NDArray[np.float64]
 

@@ -13,22 +13,22 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench import gl
-from rtbench.action import BINS, MODE, Mode, clip_action, convention
-from rtbench.catalogue import load_suite, load_task
-from rtbench.env.bake import ARM_JOINTS
+from rtbench.core.action import BINS, MODE, Mode, clip_action, convention
+from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
+from rtbench.core.errors import RtbenchError, UnknownNameError
+from rtbench.env import gl
 from rtbench.env.camera import PROFILES, Profile, Renderer
 from rtbench.env.controller import Controller
+from rtbench.env.episode_reset import Stage
 from rtbench.env.event import EventCounter
 from rtbench.env.kinematics import Arm
+from rtbench.env.robot import ARM_JOINTS
 from rtbench.env.scene import load_scene, object_sets
-from rtbench.env.stage import Stage
-from rtbench.env.state import SimWorld
-from rtbench.errors import RtbenchError, UnknownNameError
-from rtbench.predicate import evaluate, leaves
-from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
-from rtbench.suite import draw
-from rtbench.task import Task
+from rtbench.env.sim_world import SimWorld
+from rtbench.task.library import load_suite, load_task
+from rtbench.task.predicate import evaluate, leaves
+from rtbench.task.suite import draw
+from rtbench.task.task import Task
 
 CONTROL_HZ = 3.0
 """RT-1's control rate."""
@@ -45,7 +45,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     gymnasium's `reset(seed=...)` and `step(tokens)`, which draw episodes of one task.
 
     Observation (gymnasium): Dict of 'image' and 'wrist_image' uint8[256, 320, 3] (those of `cameras`),
-    'instruction' text, 'proprio' float32[15] (see `rtbench.spec.Observation`).
+    'instruction' text, 'proprio' float32[15] (see `rtbench.core.episode.Observation`).
     Action: MultiDiscrete tokens int64[11] in the order of the convention.
     Reward: 1.0 in the step in which the goal is true as the episode ends, else 0.
     """
@@ -301,7 +301,7 @@ def _digest(*parts: bytes) -> str:
 
 
 def make_worker_env(settings: Any) -> Kitchen:
-    """The environment of a worker, from `rtbench.messages.EnvSettings`.
+    """The environment of a worker, from `rtbench.core.environment.EnvSettings`.
 
     The process is ours, so MuJoCo's warnings need not litter the user's folder with MUJOCO_LOG.TXT; those
     that matter end the episode with an error.

@@ -11,8 +11,8 @@ from typing import Annotated, Literal, get_args
 import mujoco
 from pydantic import AfterValidator
 
-from rtbench.env import label
-from rtbench.errors import nearest
+from rtbench.core.errors import nearest
+from rtbench.env import texture as textures
 
 Surface = Literal["floor", "walls", "tops", "fronts", "drawers"]
 SURFACES: tuple[Surface, ...] = get_args(Surface)
@@ -22,15 +22,15 @@ _REPEATS: dict[Surface, float] = {"floor": 1.0, "walls": 1.0, "tops": 2.0, "fron
 
 
 def _known_texture(name: str) -> str:
-    if name not in label.TEXTURES:
-        close = nearest(name, label.TEXTURES)
+    if name not in textures.TEXTURES:
+        close = nearest(name, textures.TEXTURES)
         hint = f"; did you mean {close!r}?" if close else ""
-        raise ValueError(f"unknown texture {name!r}{hint} Known: {', '.join(sorted(label.TEXTURES))}")
+        raise ValueError(f"unknown texture {name!r}{hint} Known: {', '.join(sorted(textures.TEXTURES))}")
     return name
 
 
 Texture = Annotated[str, AfterValidator(_known_texture)]
-"""Name of a texture of `rtbench.env.label`; the file and the key are named where it is unknown."""
+"""Name of a texture of `rtbench.env.texture`; the file and the key are named where it is unknown."""
 
 
 def material(surface: Surface, texture: str) -> str:
@@ -44,7 +44,7 @@ def surface_of(name: str) -> str:
     return head if slash and head in SURFACES else ""
 
 
-def add_texture(spec: mujoco.MjSpec, name: str, pixels: label.Pixels) -> None:
+def add_texture(spec: mujoco.MjSpec, name: str, pixels: textures.Pixels) -> None:
     """Add a picture uint8[h, w, 3], RGB, row 0 at v = 1, to a model under construction."""
     texture = spec.add_texture(
         name=name,
@@ -58,8 +58,8 @@ def add_texture(spec: mujoco.MjSpec, name: str, pixels: label.Pixels) -> None:
 
 def add_materials(world: mujoco.MjSpec) -> None:
     """Add all textures, and a material for each kind of surface, to a model under construction."""
-    for name in sorted(label.TEXTURES):
-        add_texture(world, name, label.texture(name))
+    for name in sorted(textures.TEXTURES):
+        add_texture(world, name, textures.texture(name))
         for surface, repeat in _REPEATS.items():
             made = world.add_material(
                 name=material(surface, name),

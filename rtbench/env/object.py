@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from rtbench.content import Entry, read_folder
-from rtbench.env import shape
-from rtbench.env.assembly import MOST_PARTS, Assembly, PartSpec, assemble
-from rtbench.env.label import LabelSpec, paint
+from rtbench.env import mesh
+from rtbench.env.collision import BOWL_FLOOR, PRIMITIVES, Cavity, Primitive, bowl_cavity, width
+from rtbench.env.composite import MOST_PARTS, Assembly, PartSpec, assemble
 from rtbench.env.material import add_texture
-from rtbench.env.primitive import BOWL_FLOOR, PRIMITIVES, Cavity, Primitive, bowl_cavity, width
-from rtbench.env.shape import Layout, Mesh
+from rtbench.env.mesh import Layout, Mesh
+from rtbench.env.texture import LabelSpec, paint
+from rtbench.task.yaml_loader import Entry, read_folder
 
 FOLDER = "envs/objects"
 GRIP = 0.07
@@ -72,15 +72,15 @@ ROLLING = ROUND - {"bowl"}
 _LEVELS = np.linspace(-0.96, 0.96, 13)
 """Heights at which the width of a thing of parts is looked at, in half heights."""
 _LOOKS: dict[str, tuple[Callable[..., Mesh], Layout]] = {
-    "can": (shape.can, shape.CAN_LAYOUT),
-    "bottle": (shape.bottle, shape.BOTTLE_LAYOUT),
-    "cup": (shape.cup, shape.CUP_LAYOUT),
-    "ball": (shape.ball, shape.FRUIT_LAYOUT),
-    "apple": (shape.apple, shape.FRUIT_LAYOUT),
-    "bag": (shape.pillow, shape.BAG_LAYOUT),
-    "block": (shape.block, shape.BLOCK_LAYOUT),
-    "bowl": (lambda *size: shape.bowl(size, BOWL_FLOOR), shape.BOWL_LAYOUT),
-    "mat": (shape.mat, shape.MAT_LAYOUT),
+    "can": (mesh.can, mesh.CAN_LAYOUT),
+    "bottle": (mesh.bottle, mesh.BOTTLE_LAYOUT),
+    "cup": (mesh.cup, mesh.CUP_LAYOUT),
+    "ball": (mesh.ball, mesh.FRUIT_LAYOUT),
+    "apple": (mesh.apple, mesh.FRUIT_LAYOUT),
+    "bag": (mesh.pillow, mesh.BAG_LAYOUT),
+    "block": (mesh.block, mesh.BLOCK_LAYOUT),
+    "bowl": (lambda *size: mesh.bowl(size, BOWL_FLOOR), mesh.BOWL_LAYOUT),
+    "mat": (mesh.mat, mesh.MAT_LAYOUT),
 }
 
 

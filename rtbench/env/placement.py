@@ -14,18 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.episode import Episode
+from rtbench.core.errors import PlacementError
+from rtbench.core.rotation import about_z, multiply
+from rtbench.core.world import Pose, Region
+from rtbench.env.collision import Cavity
 from rtbench.env.fixture import SinkSpec
 from rtbench.env.footprint import Disc, cover, overhang, shortage
 from rtbench.env.object import ObjectSpec
-from rtbench.env.primitive import Cavity
 from rtbench.env.scene import ARM_TO_COUNTER, HEAD_CAMERA, HEAD_TARGET, Rectangle, Scene
 from rtbench.env.visibility import Cylinder, Sight, share_behind
-from rtbench.errors import PlacementError
-from rtbench.geometry import about_z, multiply
-from rtbench.predicate import evaluate
-from rtbench.spec import Episode
-from rtbench.task import Goal, Task
-from rtbench.world import Pose, Region
+from rtbench.task.predicate import evaluate
+from rtbench.task.task import Goal, Task
 
 FINGER_ROOM = 0.034
 """Free distance between two objects' footprints [m]: a finger (2.6 cm) and a little more."""
@@ -67,7 +67,7 @@ POSITIONAL = frozenset({"left_of", "right_of", "between", "nearer"})
 
 
 class _Drawn:
-    """As much of `rtbench.world.World` as predicates about positions ask for, with nothing simulated."""
+    """As much of `rtbench.core.world.World` as predicates about positions ask for, with nothing simulated."""
 
     def __init__(self, scene: Scene, poses: dict[str, Pose], counters: dict[str, str]) -> None:
         self._scene, self._poses, self._counters = scene, poses, counters

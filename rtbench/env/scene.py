@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from rtbench.content import Entry, read_folder
-from rtbench.env.bake import robot_path
+from rtbench.core.errors import UnknownNameError
+from rtbench.core.world import Region
 from rtbench.env.fixture import (
     DRAWER_SIZE,
     FRONT,
@@ -36,9 +36,9 @@ from rtbench.env.fixture import (
 )
 from rtbench.env.material import add_materials
 from rtbench.env.object import VISUAL_GROUP, ObjectSpec, add_object, load_objects
+from rtbench.env.robot import robot_path
 from rtbench.env.room import FloorSpec, OrnamentSpec, add_ornament, add_room
-from rtbench.errors import UnknownNameError
-from rtbench.world import Region
+from rtbench.task.yaml_loader import Entry, read_folder
 
 FOLDER = "envs/scenes"
 TIMESTEP = 1 / 240

@@ -13,7 +13,7 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from rtbench.errors import UnknownNameError
+from rtbench.core.errors import UnknownNameError
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom [pixels]."""

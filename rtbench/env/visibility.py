@@ -9,10 +9,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
+from rtbench.core.rotation import rotate
+from rtbench.core.world import Pose
 from rtbench.env.object import COLLISION_GROUP, ObjectSpec
-from rtbench.geometry import rotate
-from rtbench.spec import IMAGE_HEIGHT, IMAGE_WIDTH
-from rtbench.world import Pose
 
 Array = NDArray[np.float64]
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.exposure import TrainedOn
-from rtbench.spec import Observation
+from rtbench.core.episode import Observation
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Needs:
     history: int = 1
     """Frames the policy remembers; for information only, policies keep their history per slot."""
     convention: str = "rtbench"
-    """Action convention of the tokens it returns: see `rtbench.action.CONVENTIONS`."""
+    """Action convention of the tokens it returns: see `rtbench.core.action.CONVENTIONS`."""
     privileged: bool = False
     """True for policies that read the simulator's state. They run in the worker beside the environment and
     are given it through `attach`."""
@@ -53,27 +52,3 @@ class Privileged(Protocol):
     def attach(self, slot: int, env: Any) -> None:
         """Give the policy the environment (`rtbench.env.kitchen.Kitchen`) that plays the slot."""
         ...
-
-
-@dataclass(frozen=True)
-class Card:
-    """A policy card: policies/NAME.yaml."""
-
-    name: str
-    """Name used on the command line."""
-    factory: str
-    """'package.module:Class' or './file.py:Class'."""
-    summary: str
-    """One line for `rtbench ls policies`."""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of the class."""
-    weights: str | None = None
-    """Path of the weights, relative to the card."""
-    sha256: str | None = None
-    """Hash of the weights."""
-    weights_from: str | None = None
-    """How to get the weights where they are missing: a command, or where they come from."""
-    trained_on: TrainedOn | None = None
-    """What it was trained on, by name; None for a policy without training, or whose training is not known."""
-    licence: str = "Apache-2.0"
-    """Licence of the weights."""

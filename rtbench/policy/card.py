@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import Field
 
-from rtbench.action import convention
-from rtbench.content import Entry, find, read_folder
-from rtbench.errors import PolicyError, RtbenchError, UnknownNameError, nearest
-from rtbench.exposure import Exposure, TrainedOn, load_exposure
-from rtbench.load import load_object
-from rtbench.policy.base import Card, Needs, Policy, Privileged
-from rtbench.provenance import source_hash
+from rtbench.core.action import convention
+from rtbench.core.errors import PolicyError, RtbenchError, UnknownNameError, nearest
+from rtbench.core.hashing import source_hash
+from rtbench.core.importing import load_object
+from rtbench.policy.base import Needs, Policy, Privileged
+from rtbench.task.training_coverage import Exposure, TrainedOn, load_exposure
+from rtbench.task.yaml_loader import Entry, find, read_folder
 
 FOLDER = "policies"
 GROUP = "rtbench.policies"
@@ -28,7 +28,7 @@ CAMERAS = ("head", "wrist")
 
 
 class CardEntry(Entry):
-    """An entry of policies/*.yaml; see `rtbench.policy.base.Card` for what the keys mean."""
+    """An entry of policies/*.yaml; see `rtbench.policy.card.Card` for what the keys mean."""
 
     factory: str
     summary: str
@@ -213,3 +213,27 @@ def _check_arguments(card: Card, factory: Any, arguments: Mapping[str, Any]) -> 
         raise PolicyError(
             f"policy {card.name}: {error}.{hint} Arguments: {', '.join(known) or 'none'}."
         ) from None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A policy card: policies/NAME.yaml."""
+
+    name: str
+    """Name used on the command line."""
+    factory: str
+    """'package.module:Class' or './file.py:Class'."""
+    summary: str
+    """One line for `rtbench ls policies`."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the class."""
+    weights: str | None = None
+    """Path of the weights, relative to the card."""
+    sha256: str | None = None
+    """Hash of the weights."""
+    weights_from: str | None = None
+    """How to get the weights where they are missing: a command, or where they come from."""
+    trained_on: TrainedOn | None = None
+    """What it was trained on, by name; None for a policy without training, or whose training is not known."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rtbench.seeding import entropy
-from rtbench.spec import Episode
+from rtbench.core.episode import Episode
+from rtbench.core.seeding import entropy
 
 
 def policy_seed(episode: Episode, repeat: int = 0) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtbench.seeding import generator
+from rtbench.core.seeding import generator
 from rtbench.stats.rates import check_confidence
 
 Floats = NDArray[np.float64]

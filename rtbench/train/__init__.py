@@ -1,1 +1,1 @@
-"""Training: demonstrations, data, loops. Nothing here is needed to evaluate a policy."""
+"""Training of policies on demonstrations. Nothing here is needed to evaluate a policy."""

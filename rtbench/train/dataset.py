@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rtbench.errors import RtbenchError
-from rtbench.spec import Episode
-from rtbench.train.demonstration import Demonstrations, Header, check_alike
-from rtbench.train.pointing import GRIP, POINTS, hand_pose
-from rtbench.train.window import Windows
+from rtbench.core.episode import Episode
+from rtbench.core.errors import RtbenchError
+from rtbench.data.demonstration import Demonstrations, Header, check_alike
+from rtbench.data.keypoints import GRIP, POINTS, hand_pose
+from rtbench.train.window_sampler import Windows
 
 _NOWHERE = np.full((1, POINTS, 2), np.nan, np.float32)
 _UNKNOWN = np.full((1, GRIP), np.nan, np.float32)

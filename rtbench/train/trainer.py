@@ -19,22 +19,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from torch.optim.swa_utils import AveragedModel
 
-from rtbench.errors import RtbenchError
-from rtbench.model.rt1.loss import token_loss
-from rtbench.model.rt1.network import RT1
-from rtbench.progress import clock
-from rtbench.seeding import entropy, generator
-from rtbench.train import state
+from rtbench.core.errors import RtbenchError
+from rtbench.core.seeding import entropy, generator
+from rtbench.evaluation.progress import clock
+from rtbench.policy.rt1.loss import token_loss
+from rtbench.policy.rt1.network import RT1
+from rtbench.train import resume
 from rtbench.train.augment import augment, draw, moved, plain
 from rtbench.train.dataset import Batch, Dataset, Sampler
-from rtbench.train.frozen import Decider
-from rtbench.train.interruption import Interruption
-from rtbench.train.journal import Journal, Measurement
-from rtbench.train.metric import Meter, Score, guess, majority
-from rtbench.train.pointing import Pointer, place_loss, pointing_loss
-from rtbench.train.recipe import Recipe
-from rtbench.train.schedule import clean_gradients, make_optimizer, set_rate
-from rtbench.train.window import Order, Windows, batches, cut
+from rtbench.train.frozen_backbone import Decider
+from rtbench.train.hyperparameters import Recipe
+from rtbench.train.keypoint_loss import Pointer, place_loss, pointing_loss
+from rtbench.train.lr_schedule import clean_gradients, make_optimizer, set_rate
+from rtbench.train.metrics import Meter, Score, guess, majority
+from rtbench.train.metrics_log import Journal, Measurement
+from rtbench.train.signals import Interruption
+from rtbench.train.window_sampler import Order, Windows, batches, cut
 
 VALIDATION_WINDOWS = 512
 """Windows of a validation at most."""
@@ -130,11 +130,11 @@ class Trainer:
         optimizer = make_optimizer(recipe.schedule, pupil)
         self._model, self._optimizer = self.accelerator.prepare(pupil, optimizer)
         self._meter = Meter(device)
-        self._parts = state.Parts(pupil, self.average, self._optimizer, self._meter.sums)
+        self._parts = resume.Parts(pupil, self.average, self._optimizer, self._meter.sums)
         self._settings = {**about, **recipe.settings(), "data": lessons.data.fingerprint}
         self.step, self._seconds = 0, 0.0
-        if found := state.read(folder, self._settings):
-            state.restore(found, self._parts)
+        if found := resume.read(folder, self._settings):
+            resume.restore(found, self._parts)
             self.step, self._seconds = found.step, found.seconds
         self._began = self._saved = self._said = time.monotonic()
         self._logged = (self._began, self.step)
@@ -268,7 +268,7 @@ class Trainer:
         return tensor.to(self.accelerator.device, non_blocking=True)
 
     def _resized(self, images: Tensor) -> Tensor:
-        """Images float32[B, T, 3, h, w] in the network's size, as `rtbench.model.rt1.image` makes them."""
+        """Images float32[B, T, 3, h, w] in the network's size, as `rtbench.policy.rt1.image` makes them."""
         if images.shape[-2:] == self._size.image:
             return images
         smaller = all(now <= was for now, was in zip(self._size.image, images.shape[-2:], strict=True))
@@ -334,7 +334,7 @@ class Trainer:
         self._saved = now = time.monotonic()
         if self._is_main:
             seconds = self._seconds + now - self._began
-            state.write(self._folder, self._parts, self._settings, step=self.step, seconds=seconds)
+            resume.write(self._folder, self._parts, self._settings, step=self.step, seconds=seconds)
 
     def _end(self, watch: Watch) -> float:
         return self._began + 60 * watch.minutes - _RESERVE_S

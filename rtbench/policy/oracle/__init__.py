@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.action import GRIPPER, MODE, RTBENCH, Mode, idle
+from rtbench.core.action import GRIPPER, MODE, RTBENCH, Mode, idle
+from rtbench.core.episode import Observation
 from rtbench.env.kitchen import Kitchen
 from rtbench.policy.base import Needs
-from rtbench.policy.oracle.hand import View
-from rtbench.policy.oracle.plan import next_step
-from rtbench.spec import Observation
+from rtbench.policy.oracle.motion import View
+from rtbench.policy.oracle.planner import next_step
 
 AT_REST = 0.005
 """[m/s] Slower than what is about to roll on, faster than settled contacts creep."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.rotation import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
 from rtbench.env.fixture import DRAWER_SIZE, HANDLE_OFFSET, HANDLE_RADIUS
-from rtbench.geometry import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
-from rtbench.policy.oracle.hand import FINGERTIP, HAND_HALF, View, move
+from rtbench.policy.oracle.motion import FINGERTIP, HAND_HALF, View, move
 
 Array = NDArray[np.float64]
 

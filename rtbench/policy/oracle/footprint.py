@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.geometry import rotate
-from rtbench.policy.oracle.hand import View
+from rtbench.core.rotation import rotate
+from rtbench.policy.oracle.motion import View
 
 Array = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.geometry import rotate, wrap
+from rtbench.core.rotation import rotate, wrap
 from rtbench.policy.oracle.footprint import Footprint, footprint
-from rtbench.policy.oracle.hand import (
+from rtbench.policy.oracle.motion import (
     FINGERTIP,
     HAND_HALF,
     MAX_OPENING,

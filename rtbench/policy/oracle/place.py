@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.geometry import rotate, wrap
+from rtbench.core.rotation import rotate, wrap
 from rtbench.policy.oracle.grasp import put_back
-from rtbench.policy.oracle.hand import MAX_OPENING, View, move, stay, travel
-from rtbench.policy.oracle.spot import Spot, free_spot, is_free
+from rtbench.policy.oracle.motion import MAX_OPENING, View, move, stay, travel
+from rtbench.policy.oracle.placement_search import Spot, free_spot, is_free
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,253 @@
+"""Whether two runs can be compared, and the episodes that they share.
+
+Episodes are paired by their keys, which fix the initial state. That they really began alike shows in their
+fingerprints; that success means the same, in the hashes of their tasks and in the versions of the simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rtbench.core.errors import NotComparableError, UnknownNameError
+from rtbench.stats import Pairs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from rtbench.result.scores import Scores
+
+RULES = ("success", "ever", "held")
+"""What may count as a success: columns of `rtbench.result.scores.Scores.frame`."""
+GROUPS = ("split", "axis", "skill", "task")
+"""What episodes are grouped by, from the coarsest to the finest."""
+SHARED = 0.5
+"""Runs that share fewer of the smaller one's episodes are compared as independent samples."""
+_EPISODE = (
+    "key",
+    "suite",
+    "split",
+    "axis",
+    "skill",
+    "task",
+    "scene",
+    "instruction",
+    "language",
+    "twin",
+    "arm",
+)
+_SIDES = ("valid", "error", "steps", "video", "order")
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Two runs side by side: the baseline first, the candidate second."""
+
+    first: Scores
+    """The baseline."""
+    second: Scores
+    """The candidate."""
+    rows: pd.DataFrame
+    """One row an episode that both have; none where they are not paired.
+
+    Columns: key, suite, split, axis, skill, task, scene, instruction, language, twin, arm; first and second
+    (bool: success by the rule; False where there is no outcome); valid_, error_, steps_, video_ and order_
+    followed by first or second, as in `rtbench.result.scores.Scores.frame`.
+    """
+    paired: bool
+    """Whether they share episodes. If not, both frames are independent samples."""
+    rule: str = "success"
+    """What counts as a success; one of `RULES`."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Why episodes are not compared -> how many."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know, in sentences."""
+
+    def where(self, **wanted: str) -> Joined:
+        """Only the episodes of a split, axis, skill or task; a value '' keeps all.
+
+        Raises:
+            UnknownNameError: no episode of either run has that value.
+        """
+        kept = self
+        for column, value in wanted.items():
+            if value:
+                kept = kept._only(column, value)
+        return kept
+
+    def _only(self, column: str, value: str) -> Joined:
+        frames = {"first": self.first.frame, "second": self.second.frame}
+        there = {str(known) for frame in frames.values() for known in frame[column].unique()}
+        if value not in there:
+            raise UnknownNameError(column, value, there, where=f"{self.first.path}, {self.second.path}")
+        sides = {
+            side: replace(getattr(self, side), frame=frame[frame[column] == value])
+            for side, frame in frames.items()
+        }
+        rows = self.rows[self.rows[column] == value] if self.paired else self.rows
+        return replace(self, rows=rows, **sides)
+
+    @property
+    def both(self) -> pd.DataFrame:
+        """The rows in which both have an outcome."""
+        return self.rows[self.rows["valid_first"] & self.rows["valid_second"]]
+
+    @property
+    def pairs(self) -> Pairs:
+        """The pairs in which both have an outcome."""
+        return pairs_of(self.both)
+
+    @property
+    def counts(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Successes and episodes with an outcome, of the first and of the second, as independent samples."""
+        frames = [run.frame[run.frame["valid"]] for run in (self.first, self.second)]
+        first, second = [(int(frame[self.rule].sum()), len(frame)) for frame in frames]
+        return first, second
+
+
+def pairs_of(rows: pd.DataFrame) -> Pairs:
+    """The four counts of rows that have columns 'first' and 'second'."""
+    first, second = rows["first"].to_numpy(bool), rows["second"].to_numpy(bool)
+    both = int((first & second).sum())
+    return Pairs(both, int(first.sum()) - both, int(second.sum()) - both, int((~first & ~second).sum()))
+
+
+def join(first: Scores, second: Scores, *, rule: str = "success", allow_partial: bool = False) -> Joined:
+    """Pair two runs by the keys of their episodes.
+
+    Args:
+        first: The baseline.
+        second: The candidate.
+        rule: What counts as a success; one of `RULES`.
+        allow_partial: Leave out what differs, instead of refusing.
+
+    Raises:
+        UnknownNameError: no such rule.
+        NotComparableError: a run is empty; versions, settings, tasks or initial states differ, or, with
+            `allow_partial`, no episode is left.
+    """
+    if rule not in RULES:
+        raise UnknownNameError("rule", rule, RULES)
+    for run in (first, second):
+        if run.frame.empty:
+            raise NotComparableError(f"{run.path}: has no episodes yet; there is nothing to compare.")
+    notes = check(first.meta, second.meta, allow_partial=allow_partial)
+    mine, yours = _shared(first.frame, second.frame)
+    sizes = len(first.frame), len(second.frame)
+    if len(mine) < SHARED * min(sizes):
+        said = f"only {len(mine)}" if len(mine) else "no"
+        note = f"They share {said} episodes: compared as independent samples, which see less than pairs do."
+        rows = _rows(first, second, mine[:0], yours[:0], rule)
+        return Joined(first, second, rows, paired=False, rule=rule, notes=(*notes, note))
+    agree, why = _agreeing(first, second, mine, yours)
+    told = f"{first.path} and {second.path}: of {len(mine)} shared episodes, {_told(why)}"
+    if why and not allow_partial:
+        raise NotComparableError(f"{told}: they did not play the same. --allow-partial compares the others.")
+    if not agree.any():
+        raise NotComparableError(f"{told}: none is left to compare; play the baseline again.")
+    left_out = {"only in the first": sizes[0] - len(mine), "only in the second": sizes[1] - len(mine)}
+    counted = {reason: count for reason, count in (left_out | why).items() if count}
+    rows = _rows(first, second, mine[agree], yours[agree], rule)
+    return Joined(first, second, rows, paired=True, rule=rule, left_out=counted, notes=tuple(notes))
+
+
+def check(first: Mapping[str, Any], second: Mapping[str, Any], *, allow_partial: bool = False) -> list[str]:
+    """Look at two run.json before any episode; returns notes on what differs and is compared all the same.
+
+    Raises:
+        NotComparableError: control rates or environments differ; or versions, render profiles or contents do
+            and `allow_partial` does not say to go by the fingerprints.
+    """
+    for what, key in (("control rates [Hz]", "control_hz"), ("environments", "factory")):
+        a, b = first["settings"].get(key), second["settings"].get(key)
+        if a != b:
+            raise NotComparableError(f"{what} differ: {a} and {b}; play one of the two again.")
+    found = _differences(first, second)
+    if found and not allow_partial:
+        raise NotComparableError(
+            f"{'; '.join(found)}. Play the baseline again, or compare what agrees with --allow-partial."
+        )
+    a, b = first["settings"].get("latency_ms", []), second["settings"].get("latency_ms", [])
+    if a != b:
+        found.append(f"thinking time charged to the simulation differs: {_latency(a)} and {_latency(b)}")
+    a, b = first["simulator"].get("code"), second["simulator"].get("code")
+    if a and b and a != b:
+        found.append(f"the simulation's code differs ({a} and {b}) under one version")
+    return [f"{sentence}." for sentence in found]
+
+
+def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    found = []
+    for package in ("mujoco", "rtbench"):
+        a, b = first["simulator"].get(package), second["simulator"].get(package)
+        if a != b:
+            found.append(f"versions of {package} differ: {a or 'a checkout'} and {b or 'a checkout'}")
+    settings = first["settings"], second["settings"]
+    if all(used.get("cameras") for used in settings) and settings[0]["profile"] != settings[1]["profile"]:
+        found.append(f"render profiles differ: {settings[0]['profile']} and {settings[1]['profile']}")
+    mine, yours = first.get("tasks") or {}, second.get("tasks") or {}
+    if changed := sorted(task for task in mine.keys() & yours.keys() if mine[task] != yours[task]):
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        found.append(f"{len(changed)} tasks are not what they were: {', '.join(changed[:3])}{more}")
+    elif not (mine and yours) and first.get("content_hash") != second.get("content_hash"):
+        found.append("the content (envs/ or tasks/) differs")
+    return found
+
+
+def _shared(first: pd.DataFrame, second: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the first and of the second that have the same key."""
+    import pandas as pd
+
+    places = pd.Index(first["key"]).get_indexer(pd.Index(second["key"]))
+    return places[places >= 0], np.flatnonzero(places >= 0)
+
+
+def _agreeing(
+    first: Scores, second: Scores, mine: NDArray[np.int64], yours: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Which of the shared episodes began alike and are of the same task, and why the others do not count.
+
+    A fingerprint that one side has not got, as after an error or where no image was wanted, says nothing.
+    """
+    agree = np.ones(len(mine), bool)
+    why = {}
+    for what, column in (("another settled state", "state"), ("another first frame", "image")):
+        a = first.frame[column].to_numpy(object)[mine]
+        b = second.frame[column].to_numpy(object)[yours]
+        differ = (a != b) & (a != "") & (b != "") & agree
+        if differ.any():
+            why[what] = int(differ.sum())
+        agree &= ~differ
+    hashes = first.meta.get("tasks") or {}, second.meta.get("tasks") or {}
+    changed = [task for task in hashes[0].keys() & hashes[1].keys() if hashes[0][task] != hashes[1][task]]
+    differ = first.frame["task"].isin(changed).to_numpy()[mine] & agree
+    if differ.any():
+        why["another task"] = int(differ.sum())
+    return agree & ~differ, why
+
+
+def _rows(
+    first: Scores, second: Scores, mine: NDArray[np.int64], yours: NDArray[np.int64], rule: str
+) -> pd.DataFrame:
+    import pandas as pd
+
+    a, b = first.frame.iloc[mine], second.frame.iloc[yours].set_axis(range(len(yours)))
+    a = a.set_axis(range(len(mine)))
+    columns = {name: a[name] for name in _EPISODE} | {"first": a[rule], "second": b[rule]}
+    for name in _SIDES:
+        columns |= {f"{name}_first": a[name], f"{name}_second": b[name]}
+    return pd.DataFrame(columns)
+
+
+def _told(why: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} have {what}" for what, count in why.items())
+
+
+def _latency(milliseconds: list[float]) -> str:
+    if not milliseconds:
+        return "none"
+    return f"{milliseconds[0]:g} ms" if len(milliseconds) == 1 else f"a trace of {len(milliseconds)}"

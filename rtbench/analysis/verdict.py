@@ -1,0 +1,309 @@
+"""What was asked of a candidate, and the verdict with all that it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rtbench.analysis.compare import Contrast
+from rtbench.analysis.pairing import RULES
+from rtbench.core.errors import Exit, RtbenchError, UnknownNameError
+from rtbench.stats import Pairs, wilson
+
+PASS, REGRESSION, INCONCLUSIVE, ERRORS = "pass", "regression", "inconclusive", "errors"
+CODES = {
+    PASS: Exit.OK,
+    REGRESSION: Exit.REGRESSION,
+    INCONCLUSIVE: Exit.INCONCLUSIVE,
+    ERRORS: Exit.TOO_MANY_ERRORS,
+}
+CONFIDENCE = 0.95
+"""Of the intervals that inform; the bounds that decide have 1 - alpha."""
+
+
+class GateError(RtbenchError):
+    """A question that no run could answer."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is asked of a candidate."""
+
+    margin: float
+    """By how much its rate may be lower, above 0 and below 1."""
+    alpha: float = 0.05
+    """Chance of a wrong verdict, for passes and for regressions."""
+    rule: str = "success"
+    """What counts as a success; one of `rtbench.analysis.pairing.RULES`."""
+    max_errors: float = 0.1
+    """Share of errors above which a run says nothing."""
+    allow_partial: bool = False
+    """Judge by the episodes that agree where some do not."""
+    split: str = ""
+    """Only this split; '' for all."""
+    axis: str = ""
+    """Only this axis; '' for all."""
+    skill: str = ""
+    """Only this skill; '' for all."""
+
+    def check(self) -> None:
+        """Refuse what no run could answer.
+
+        Raises:
+            GateError: a margin or alpha out of range.
+            UnknownNameError: a rule that does not exist.
+        """
+        if self.rule not in RULES:
+            raise UnknownNameError("rule", self.rule, RULES, where="--rule")
+        if not 0 < self.margin < 1:
+            whom = "no equal candidate" if self.margin <= 0 else "every candidate"
+            reason = f"with a margin of {points(self.margin)} {whom} would pass"
+            raise GateError(f"--margin: {reason}; give some points, such as --margin 5pp.")
+        if not 0 < self.alpha <= 0.5:
+            raise GateError(f"--alpha {self.alpha:g}: expected a chance above 0 and up to 0.5, such as 0.05.")
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one of the two runs did in the episodes that are judged."""
+
+    label: str
+    """Its policy, with the run's id where both have the same name."""
+    path: str
+    """Its folder."""
+    n: int
+    """Episodes."""
+    errors: int
+    """Of these, errors."""
+    successes: int
+    """Successes, errors counted at their worst."""
+
+    @property
+    def rate(self) -> float:
+        """Success rate; 0 of no episodes."""
+        return self.successes / self.n if self.n else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's interval of the rate."""
+        return wilson(self.successes, self.n, CONFIDENCE)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An episode that the baseline solved and the candidate did not."""
+
+    key: str
+    """Its key."""
+    task: str
+    """Its task."""
+    instruction: str
+    """Its instruction."""
+    see: tuple[str, str]
+    """Of baseline and candidate: the video, or the command that makes it."""
+
+
+@dataclass(frozen=True)
+class Floor:
+    """How often a policy's outcomes flip between two runs of it; see `rtbench.analysis.noise_floor`."""
+
+    rate: float
+    """Share of the pairs."""
+    high: float
+    """Upper end of its interval."""
+    path: str
+    """Run that it was measured with."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict and what it rests on."""
+
+    verdict: str
+    """PASS, REGRESSION, INCONCLUSIVE or ERRORS."""
+    terms: Terms
+    """What was asked."""
+    baseline: Side
+    """The run that was to be equalled."""
+    candidate: Side
+    """The run that is judged."""
+    pairs: Pairs | None
+    """Outcomes of both, first the baseline; None where the runs share no episodes."""
+    bounds: tuple[float, float]
+    """One-sided bounds of candidate less baseline."""
+    same: bool = False
+    """The candidate is the baseline itself."""
+    stopped: bool = False
+    """The candidate's run ended when it was decided; the bounds are then those of a sequential test."""
+    groups: tuple[Contrast, ...] = ()
+    """By split, axis and skill, p adjusted over all; they inform and do not decide."""
+    flips: tuple[Flip, ...] = ()
+    """All that got worse, by key."""
+    left_out: tuple[tuple[str, int], ...] = ()
+    """Why episodes are not judged, and how many."""
+    notes: tuple[str, ...] = ()
+    """What else there is to know, in sentences."""
+    floor: Floor | None = None
+    """Noise of baseline or candidate, the larger."""
+    more: int | None = None
+    """Where inconclusive: how many more episodes would decide with a chance of 80 %, were the rates as
+    measured; None where no reasonable number would."""
+
+    @property
+    def exit_code(self) -> Exit:
+        """What a command exits with."""
+        return CODES[self.verdict]
+
+    @property
+    def difference(self) -> float:
+        """Candidate less baseline."""
+        return self.candidate.rate - self.baseline.rate
+
+    def worse(self, group: Contrast) -> bool:
+        """Whether the candidate is worse in a group, and more so than by chance among all groups."""
+        return (group.difference or 0.0) < 0 and group.p_holm <= self.terms.alpha
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in a plain sentence."""
+        if self.verdict == ERRORS:
+            side = self.candidate if _share(self.candidate) > self.terms.max_errors else self.baseline
+            who = "candidate" if side is self.candidate else "baseline"
+            told = f"{side.errors} of {side.n} episodes of the {who} are errors"
+            return f"No verdict: {told}, more than {percent(self.terms.max_errors)}."
+        if self.same:
+            return "Pass: the candidate is the baseline itself, so there was nothing to compare."
+        found = {PASS: _passed, REGRESSION: _regressed, INCONCLUSIVE: _undecided}[self.verdict](self)
+        sure = f"({percent(1 - self.terms.alpha)} sure)"
+        return f"{found} {sure}; the margin is {points(self.terms.margin)}."
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What else a reader needs, in sentences: how it was judged, errors, noise, what would decide."""
+        said = [*([] if self.same else [_method(self)]), *_errors(self), *self.notes]
+        if self.left_out:
+            told = ", ".join(f"{count} {reason}" for reason, count in self.left_out)
+            said.append(f"Left out: {told}.")
+        if self.floor:
+            said.append(_noise(self, self.floor))
+        if self.verdict == INCONCLUSIVE:
+            said.append(_outlook(self))
+        return tuple(said)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it for JSON; rates and differences are shares, differences candidate less baseline."""
+        pairs = self.pairs and {
+            "n": self.pairs.n,
+            "both": self.pairs.both,
+            "lost": self.pairs.first_only,
+            "won": self.pairs.second_only,
+            "neither": self.pairs.neither,
+        }
+        sides = {
+            name: {**asdict(side), "rate": side.rate, "interval": list(side.interval)}
+            for name, side in (("baseline", self.baseline), ("candidate", self.candidate))
+        }
+        return {
+            "verdict": self.verdict,
+            "exit_code": int(self.exit_code),
+            "sentence": self.sentence,
+            "terms": asdict(self.terms),
+            **sides,
+            "difference": self.difference,
+            "bounds": list(self.bounds),
+            "paired": self.pairs is not None,
+            "stopped": self.stopped,
+            "pairs": pairs,
+            "groups": [group.as_dict() for group in self.groups],
+            "flips": [asdict(flip) for flip in self.flips],
+            "left_out": dict(self.left_out),
+            "noise": self.floor and asdict(self.floor),
+            "more": self.more,
+            "remarks": list(self.remarks),
+        }
+
+
+def points(share: float) -> str:
+    """A difference of rates in points: 0.05 is '5 points'."""
+    number = f"{round(100 * share, 1) + 0.0:g}"  # the sum makes a minus zero a zero
+    return f"{number} point{'' if number == '1' else 's'}"
+
+
+def percent(share: float) -> str:
+    """A share in percent: 0.95 is '95 %'."""
+    return f"{100 * share:.4g} %"
+
+
+def chance(p: float) -> str:
+    """A p value, to three digits after the point."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _share(side: Side) -> float:
+    return side.errors / side.n if side.n else 0.0
+
+
+def _passed(judged: Judgement) -> str:
+    low = judged.bounds[0]
+    if low > 0:
+        return f"Pass: the candidate is at least {points(low)} better than the baseline"
+    return f"Pass: the candidate is at most {points(-low)} worse than the baseline"
+
+
+def _regressed(judged: Judgement) -> str:
+    if judged.stopped:
+        measured = f"measured {points(-judged.difference)} below the baseline"
+        return f"Regression: the candidate, {measured}, is worse"
+    return f"Regression: the candidate is at least {points(-judged.bounds[1])} worse than the baseline"
+
+
+def _undecided(judged: Judgement) -> str:
+    low, high = judged.bounds
+    best = f"{points(high)} better" if high >= 0 else f"only {points(-high)} worse"
+    return f"Inconclusive: the candidate may be {points(-low)} worse or {best}"
+
+
+def _method(judged: Judgement) -> str:
+    if judged.stopped:
+        return (
+            "The candidate's run ended as soon as it was decided, so it is judged by a test that allows for "
+            "that (e-values), in the order in which it was played."
+        )
+    if judged.pairs is None:
+        return (
+            "The runs share no episodes: judged as independent samples, which needs several times as many. "
+            "Play the baseline's episodes with `rtbench run --vs`."
+        )
+    return f"Judged on the same {judged.pairs.n} episodes, by exact bounds for pairs."
+
+
+def _errors(judged: Judgement) -> list[str]:
+    sides = (
+        ("candidate", judged.candidate, ("a failure", "failures")),
+        ("baseline", judged.baseline, ("a success", "successes")),
+    )
+    found = []
+    for who, side, (one, many) in sides:
+        if side.errors:
+            told = f"is an error, counted as {one}" if side.errors == 1 else f"are errors, counted as {many}"
+            found.append(f"{side.errors} of {side.n} episodes of the {who} {told}.")
+    return found
+
+
+def _noise(judged: Judgement, floor: Floor) -> str:
+    own = f"{percent(floor.rate)} of outcomes flip between two runs of one policy"
+    if judged.pairs is None or not judged.pairs.n:
+        return f"Noise floor: {own}."
+    differ = (judged.pairs.first_only + judged.pairs.second_only) / judged.pairs.n
+    more = "more than noise explains" if differ > floor.high else "no more than noise"
+    return f"Noise floor: {own}; here {percent(differ)} do, {more}."
+
+
+def _outlook(judged: Judgement) -> str:
+    if judged.more is None:
+        return (
+            "The measured difference lies so near the margin that no reasonable number of episodes would "
+            "decide; choose another margin."
+        )
+    more = f"{judged.more:,} more episodes{'' if judged.pairs else ' in each run'}"
+    return f"Some {more} would decide with a chance of 80 %, were the rates as measured."

@@ -1,4 +1,0 @@
-"""The audit: proves of every instruction that it means what its goal says, or says where it does not.
-
-Nothing here imports the simulator but `rtbench.audit.play`, which resets and plays episodes.
-"""

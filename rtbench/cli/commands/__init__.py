@@ -1,0 +1,1 @@
+"""The commands of `rtbench`, a file each."""

@@ -1,0 +1,103 @@
+"""`rtbench check`: does content mean what it says?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtbench.cli.options import Content, Json
+from rtbench.core.errors import Exit
+
+if TYPE_CHECKING:
+    from rtbench.task.audit.finding import Finding
+    from rtbench.task.suite import Suite
+
+SEEN = "seen"
+"""Suite whose rules an own task without a suite is played by."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Check that content means what it says.",
+    epilog="Example:  rtbench check tasks --content my_content",
+)
+
+
+@app.callback()
+def check() -> None:
+    """Check that content means what it says."""
+
+
+@app.command(epilog="Example:  rtbench check tasks --content my_content --play 3")
+def tasks(
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this suite, or a YAML file with one; may be repeated."),
+    ] = None,
+    content: Content = None,
+    play: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", show_default="1 for your own tasks, 0 for ours",
+            help="Episodes of each task that the oracle plays.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Audit every instruction: it names what is there, means one thing, and its goal is what it says.
+
+    Exits with 2 where anything is found.
+    """
+    from rtbench.cli.console import console, print_rows
+    from rtbench.task.audit.checks import inspect
+    from rtbench.task.library import load_library, load_origins, load_suite, load_suite_entries
+
+    began = time.monotonic()
+    roots = content or []
+    library, origins = load_library(roots), load_origins(roots)
+    suites = [load_suite(name, roots) for name in suite or load_suite_entries(roots)]
+    report = inspect(library, suites, origins)
+    findings = [*report.findings, *_played(roots, suites, origins, play)]
+    if as_json:
+        print_rows([asdict(finding) for finding in findings], {}, as_json=True)
+    else:
+        for finding in findings:
+            console().print(str(finding), markup=False, highlight=False, soft_wrap=True)
+        found = f"{len(findings)} faults" if findings else "no fault"
+        console().print(
+            f"{found} in {report.tasks} tasks with {report.instructions} instructions in "
+            f"{len(report.languages)} languages and {len(suites)} suites, "
+            f"checked in {time.monotonic() - began:.1f} s",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    if findings:
+        raise typer.Exit(Exit.USAGE)
+
+
+def _played(
+    roots: Sequence[Path], suites: Sequence[Suite], origins: Mapping[str, str], count: int | None
+) -> list[Finding]:
+    """What shows only in the simulator: of the user's own tasks, in a suite or not; of all for a number."""
+    if count == 0 or (count is None and not roots):
+        return []
+    from rtbench.task.library import load_suite, load_tasks
+
+    ours, default = load_tasks(), load_suite(SEEN, roots)
+    chosen = {name: (task, default) for name, task in load_tasks(roots).items() if name not in ours}
+    for suite in reversed(suites):
+        chosen |= {task.id: (task, suite) for task in suite.tasks() if count or task.id in chosen}
+    if not chosen:
+        return []
+    from rtbench.env.kitchen import Kitchen
+    from rtbench.evaluation.solvability import play
+
+    kitchen = Kitchen(cameras=(), content=tuple(roots))
+    try:
+        return list(play(chosen.values(), origins, kitchen, count or 1))
+    finally:
+        kitchen.close()

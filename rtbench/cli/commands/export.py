@@ -1,0 +1,85 @@
+"""`rtbench export`: runs as a table for other programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtbench.cli.options import Out
+from rtbench.core.errors import UnknownNameError
+
+EXAMPLE = "Example:  rtbench export runs/oracle/seen/0123456789ab --output episodes.csv"
+STDOUT = Path("-")
+
+
+class Format(StrEnum):
+    """What kind of file."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    LEROBOT = "lerobot"
+
+
+def export(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN",
+            help="Folders of runs or beginnings of ids; for lerobot, files of demonstrations.",
+        ),
+    ],
+    *,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The file; - writes CSV to standard output."),
+    ],
+    to: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="Parquet has tokens, subgoals, times; lerobot is a folder, of demonstrations.",
+            show_default="by the file's name",
+        ),
+    ] = None,
+    out: Out = Path("runs"),
+) -> None:
+    """Write runs as one table, a row an episode; the runs follow each other.
+
+    In CSV a text that a spreadsheet would run as a formula has an apostrophe in front.
+    """
+    from rtbench.cli.console import console, note
+    from rtbench.result.export import ExportError, export_csv, export_parquet
+    from rtbench.result.locate import find_run
+
+    if to is Format.LEROBOT:
+        from rtbench.data.lerobot import export_lerobot
+
+        count = export_lerobot([Path(text) for text in runs], output)
+        console().print(f"{count} demonstrations: {output}", markup=False, soft_wrap=True)
+        return
+    chosen = _format(output, to)
+    if output == STDOUT and chosen is Format.PARQUET:
+        raise ExportError("--format parquet: is no text for standard output; give --output FILE.parquet.")
+    found = {run.path.resolve(): run for run in (find_run(text, out) for text in runs)}
+    for run in found.values():
+        for sentence in run.notes:
+            note(sentence)
+    if output == STDOUT:
+        export_csv(list(found.values()), None)
+        return
+    write = export_csv if chosen is Format.CSV else export_parquet
+    rows = write(list(found.values()), output)
+    episodes = "1 episode" if rows == 1 else f"{rows} episodes"
+    console().print(f"{episodes}: {output}", markup=False, soft_wrap=True)
+
+
+def _format(output: Path, given: Format | None) -> Format:
+    if given or output == STDOUT:
+        return given or Format.CSV
+    ending = output.suffix.removeprefix(".")
+    if ending not in (Format.CSV, Format.PARQUET):
+        raise UnknownNameError("ending", ending, (Format.CSV, Format.PARQUET), where=f"--output {output}")
+    return Format(ending)

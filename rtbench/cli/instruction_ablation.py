@@ -1,0 +1,109 @@
+"""What `rtbench run --language` adds: the control arm beside the run, and the language-ignorance score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rtbench.core.episode import Episode
+    from rtbench.result.run import Run
+
+MOVERS = ("random", "noop")
+"""Policies that know nothing: what they solve is solved by chance."""
+_PLACE = 11
+"""Columns of a label."""
+
+
+class Language(StrEnum):
+    """Control arms; see `rtbench.task.instruction_ablation`."""
+
+    BLANK = "blank"
+    SWAPPED = "swapped"
+    SHUFFLED = "shuffled"
+
+
+def controlled(episodes: Sequence[Episode], language: Language, roots: Sequence[Path]) -> list[Episode]:
+    """The episodes of the control arm."""
+    from rtbench.task import instruction_ablation
+    from rtbench.task.library import load_tasks
+
+    return instruction_ablation.controlled(episodes, language.value, load_tasks(roots))
+
+
+def report(truth: Run, control: Run) -> None:
+    """Print the score, with all that is needed to read it."""
+    from rtbench.analysis.language_ignorance import ignorance
+    from rtbench.cli.console import console
+
+    found = ignorance(truth.records, control.records)
+    where = console()
+    where.print(f"\nlanguage ignorance, {control.meta['arm']} instruction", style="bold", markup=False)
+    for label, text in _lines(found, control.meta["arm"], chance(truth)):
+        where.print(f"  {label:<{_PLACE}}{text}", markup=False, soft_wrap=True)
+
+
+def _lines(found: dict[str, Any], arm: str, by_chance: dict[str, tuple[int, int]]) -> list[tuple[str, str]]:
+    """Labels and texts."""
+    lines = [("score", "none: nothing was solved with the true instruction")]
+    if found["score"] is not None:
+        low, high = (100 * bound for bound in found["score_interval"])
+        kept = f"{found['kept']} of the {found['solved']} solved with the true one"
+        lines = [("score", f"{100 * found['score']:.1f} % ({low:.1f}-{high:.1f}): {kept}")]
+    n = found["pairs"]
+    if n:
+        low, high = (100 * bound for bound in found["interval"])
+        lines.append(("true", _share(found["twin_successes"], n)))
+        lines.append((arm, _share(found["successes"], n)))
+        lines.append(("drop", f"{100 * found['drop']:.1f} points ({low:.1f} to {high:.1f})"))
+    told = ", ".join(f"{name} {_share(k, of)}" for name, (k, of) in by_chance.items())
+    lines.append(("by chance", told or "not known; play the same episodes with --policy random"))
+    apart = [f"{found[kind]} {words}" for kind, words in _APART.items() if found[kind]]
+    return [*lines, *([("left out", ", ".join(apart))] if apart else [])]
+
+
+_APART = {"errors": "with an error", "unchanged": "whose instruction could not be changed"}
+
+
+def _share(k: int, n: int) -> str:
+    return f"{100 * k / n:.1f} % ({k} of {n})" if n else "-"
+
+
+def truth_of(control: Run) -> Run | None:
+    """The run of the same policy with the true instructions; None where it is not beside its control arm."""
+    if not control.meta.get("arm"):
+        return None
+    return _run_with({record.episode.twin for record in control.records}, control.path.parent)
+
+
+def chance(truth: Run) -> dict[str, tuple[int, int]]:
+    """Successes and episodes of the policies that know nothing, where they have played all that `truth` has.
+
+    Their runs are looked for beside it, in the same folder of runs.
+    """
+    wanted = {record.key for record in truth.records}
+    found = {}
+    for name in MOVERS:
+        run = _run_with(wanted, truth.path.parents[2] / name / truth.path.parent.name)
+        ends = [r.outcome.end for r in run.records if r.outcome and r.key in wanted] if run else []
+        if ends:
+            found[name] = (sum(ends), len(ends))
+    return found
+
+
+def _run_with(keys: set[str], folder: Path) -> Run | None:
+    """The first run in a folder that has all these episodes."""
+    from rtbench.core.errors import RunError
+    from rtbench.result.folder import RUN
+    from rtbench.result.run import load_run
+
+    for path in sorted(folder.glob(f"*/{RUN}")):
+        try:
+            run = load_run(path.parent)
+        except RunError:
+            continue  # another run's damage is told where that run is shown
+        if keys and keys <= {record.key for record in run.records}:
+            return run
+    return None

@@ -1,0 +1,102 @@
+"""Writes first frames: of one episode, or of many on a contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtbench.core.errors import PlacementError, RtbenchError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from rtbench.core.episode import Episode
+    from rtbench.report.contact_sheet import Panel, Sheet
+
+FRAME_ENDINGS = (".png", ".jpg", ".jpeg")
+SHEET_ENDINGS = (".png",)
+
+
+class PictureError(RtbenchError):
+    """A picture that cannot be written."""
+
+
+def write_frame(episode: Episode, path: Path, roots: Sequence[Path] = ()) -> None:
+    """Write what the head camera sees before the first action, 320 x 256 pixels.
+
+    Raises:
+        PictureError: a file name without the ending of a picture, or a folder that cannot be written.
+        RtbenchError: the episode cannot be set up, or nothing draws here.
+    """
+    from PIL import Image
+
+    from rtbench.env.registration import make
+
+    _check("--frame", path, FRAME_ENDINGS)
+    kitchen = make(episode.task, cameras=("head",), content=tuple(roots))
+    try:
+        image = kitchen.begin(episode).images["head"]
+    finally:
+        kitchen.close()
+    _save("--frame", Image.fromarray(image), path)
+
+
+def write_sheet(title: str, episodes: Sequence[Episode], path: Path, roots: Sequence[Path] = ()) -> Sheet:
+    """Write a contact sheet of first frames; see `rtbench.report.contact_sheet.compose`.
+
+    An episode for which no placement is found stands on it without a frame, with the reason.
+
+    Raises:
+        PictureError: a file name without the ending of a picture, or a folder that cannot be written.
+        RtbenchError: an episode's scene cannot be built, or nothing draws here.
+    """
+    from rtbench.report.contact_sheet import compose
+
+    _check("--sheet", path, SHEET_ENDINGS)
+    sheet = compose(title, _panels(episodes, roots))
+    _save("--sheet", sheet.image, path)
+    return sheet
+
+
+def _panels(episodes: Sequence[Episode], roots: Sequence[Path]) -> list[Panel]:
+    """Panels in the order of the episodes; drawn scene by scene, for each with its objects is built anew."""
+    from rtbench.env.registration import make
+    from rtbench.report.contact_sheet import Panel
+    from rtbench.task.library import load_things
+
+    if not episodes:
+        return []
+    things = load_things(roots)
+
+    def room(k: int) -> tuple[str, list[str], str, int]:
+        episode = episodes[k]
+        sets = {things[name].set for name in episode.objects if name in things}
+        return episode.scene, sorted(sets), episode.variant, k
+
+    kitchen = make(episodes[0].task, cameras=("head",), content=tuple(roots))
+    panels: dict[int, Panel] = {}
+    try:
+        for k in sorted(range(len(episodes)), key=room):
+            episode = episodes[k]
+            try:
+                frame, fault = kitchen.begin(episode).images["head"], ""
+            except PlacementError as error:
+                frame, fault = None, str(error)
+            panels[k] = Panel(episode, frame, fault or str(kitchen.task.goal), kitchen.task.templates[0])
+    finally:
+        kitchen.close()
+    return [panels[k] for k in range(len(episodes))]
+
+
+def _check(option: str, path: Path, endings: Sequence[str]) -> None:
+    """Refuse a name before anything is drawn for it."""
+    if path.suffix.lower() not in endings:
+        raise PictureError(f"{option} {path}: expected a file name that ends in {', '.join(endings)}.")
+
+
+def _save(option: str, image: Image, path: Path) -> None:
+    try:
+        image.save(path)
+    except OSError as error:
+        raise PictureError(f"{option} {path}: cannot be written: {error.strerror or error}.") from None

@@ -1,0 +1,1 @@
+"""Values and contracts that all other packages share. Nothing here reads or writes a file."""

@@ -1,0 +1,84 @@
+"""What the evaluator asks of an environment: the protocol `EpisodeEnv`, and the settings it is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.core.episode import Episode, Observation
+
+
+class EpisodeEnv(Protocol):
+    """An environment that plays one episode after another; `rtbench.env.kitchen.Kitchen` is one."""
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the last action's mode was terminate."""
+        ...
+
+    def begin(self, episode: Episode) -> Observation:
+        """Reset to that episode; a PlacementError where its objects do not fit."""
+        ...
+
+    def advance(self, tokens: NDArray[np.int64]) -> Observation:
+        """Act on tokens int64[11] for one control period; an ActionError names a bad dimension."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let the world go on with the last command [s, a multiple of 1/240]."""
+        ...
+
+    def success(self) -> bool:
+        """Whether the goal is true now."""
+        ...
+
+    def leaves(self) -> dict[str, bool]:
+        """Each leaf of the goal, as text, and whether it is true now."""
+        ...
+
+    def events(self) -> dict[str, int]:
+        """Counts since `begin`: wrong_object, dropped, collision, out_of_reach, clipped, mode_switch."""
+        ...
+
+    def touched(self) -> str:
+        """The object that the robot touched first; '' for none."""
+        ...
+
+    def fingerprint(self) -> dict[str, str]:
+        """Hashes of the settled state ('state') and, where one was rendered, of the first frame."""
+        ...
+
+    def state_hash(self) -> str:
+        """Hash of the full state now, in hex digits."""
+        ...
+
+    def frame(self, camera: str = "head") -> NDArray[np.uint8]:
+        """Image uint8[256, 320, 3] of a camera now."""
+        ...
+
+    def info(self) -> dict[str, str]:
+        """Version of MuJoCo, GL renderer and back end, profile: what a result depends on."""
+        ...
+
+    def close(self) -> None:
+        """Free the simulator and its GL context."""
+        ...
+
+
+@dataclass(frozen=True)
+class EnvSettings:
+    """How a worker makes its environment; plain values, so that any process can be told."""
+
+    cameras: tuple[str, ...] = ()
+    """Cameras rendered into each observation."""
+    profile: str = "lean"
+    """Render profile, lean or full."""
+    convention: str = "rtbench"
+    """Action convention of the tokens that `advance` takes."""
+    content: tuple[str, ...] = ()
+    """The user's content roots."""
+    control_hz: int = 3
+    """Control rate [Hz]."""

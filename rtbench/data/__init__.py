@@ -1,0 +1,1 @@
+"""Demonstrations: collecting them, their file format, and exports to other formats."""

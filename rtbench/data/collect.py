@@ -1,0 +1,283 @@
+"""Records demonstrations: the oracle acts, or a policy does and the oracle says what it should have done.
+
+The workers and the runner are those of an evaluation. Two things are different: the environment, whose
+observations carry the oracle's answer (`labelling`), and the policy, which is wrapped in a `recorder`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import rtbench.policy.card as policies
+from rtbench.core.action import convention
+from rtbench.core.environment import EnvSettings
+from rtbench.core.episode import Episode
+from rtbench.core.errors import PolicyError
+from rtbench.data.demonstration import DemonstrationError, Header
+from rtbench.data.recorder import Acting, Recorder
+from rtbench.data.shards import Parts
+from rtbench.env import gl
+from rtbench.evaluation.batched_policy import Desk
+from rtbench.evaluation.latency import NO_LATENCY, Pace
+from rtbench.evaluation.messages import Hello
+from rtbench.evaluation.progress import Reporter, Silent
+from rtbench.evaluation.scheduler import Limits, Plan, Runner, TooManyErrorsError
+from rtbench.policy.card import Card
+from rtbench.result.provenance import code_hash
+from rtbench.result.record import Record
+from rtbench.task import library
+from rtbench.task.suite import SEEDS, TRAINING_SEED, episodes
+from rtbench.task.training_coverage import Exposure, TrainedOn, load_exposure
+from rtbench.task.yaml_loader import content_hash
+
+FACTORY, GLIMPSING = "rtbench.data.expert_env:make_env", "rtbench.data.segments:make_env"
+DRAWS = 10_000
+"""Draws there are: more than anybody needs, and all seeds stay small."""
+TRAINING = "seen"
+"""The suite whose tasks, objects and scenes may be trained on."""
+ORACLE = "oracle"
+CONTROL_HZ = 3
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is to be recorded. All of it decides the result, but `factory` and `content`, whose text does."""
+
+    suite: str = TRAINING
+    """Suite that episodes are drawn from."""
+    skills: tuple[str, ...] = ()
+    """Only these; all where empty."""
+    seed: int = 0
+    """Which draw of episodes: no two share a seed."""
+    size: tuple[int, int] = (128, 160)
+    """Height and width of the images [pixels]."""
+    noise: float = 0.0
+    """Share of the steps that are disturbed, 0 to 1."""
+    policy: str | Card = ORACLE
+    """Who acts."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Override arguments of the policy's card."""
+    beta: float = 0.0
+    """Share of the steps in which the oracle acts in place of the policy."""
+    keep_failures: bool | None = None
+    """Keep episodes that fail too; None: only where a policy acts, or where few see their end."""
+    content: tuple[Path, ...] = ()
+    """The user's content roots."""
+    glimpses: bool = False
+    """Only a few steps of each episode, from somewhere on its way: see `rtbench.data.segments`."""
+    factory: str = ""
+    """What makes the environment; '': one that does so."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What has come of it."""
+
+    kept: int
+    """Demonstrations in the file."""
+    failed: int
+    """Episodes that were played and not kept."""
+    errors: int
+    """Episodes that broke; the next call plays them again."""
+
+
+def collect(
+    recording: Recording, count: int, output: Path, *,
+    workers: int | None = None, reporter: Reporter | None = None, limits: Limits | None = None,
+) -> Recorded:  # fmt: skip
+    """Play the first `count` episodes, and write a file of demonstrations when all have been played.
+
+    The same call goes on where one was stopped or killed; a greater `count` appends. What is in the file does
+    not depend on the number of workers.
+
+    Args:
+        recording: What is to be recorded.
+        count: Episodes to play; those that fail are not kept, see `Recording.keep_failures`.
+        output: The file.
+        workers: Worker processes; as many as cores, at most 8, where None.
+        reporter: Told of the course.
+        limits: When to give up.
+
+    Raises:
+        RtbenchError: a mistake in the arguments, an episode that nothing may be trained on, a file of other
+            settings, workers that cannot start, too many errors, an interruption.
+    """
+    reporter, limits = reporter or Silent(), limits or Limits()
+    chosen = draw(recording, count)
+    acting = _acting(recording)
+    parts = Parts(output, _header(recording, acting))
+    try:
+        errors = _play(recording, chosen, acting, _Job(parts, workers, reporter, limits))
+        if len(errors) > limits.error_share * count:
+            raise TooManyErrorsError(f"{len(errors)} of {count} episodes were errors; the first: {errors[0]}")
+        wanted = {episode.key for episode in chosen}
+        if not wanted & parts.kept.keys():
+            raise DemonstrationError(
+                f"{output}: none of {count} episodes succeeded, so there is nothing to keep."
+            )
+        if parts.pending:
+            parts.assemble({episode.key: number for number, episode in enumerate(chosen)})
+    finally:
+        parts.close()
+    return Recorded(len(parts.kept), len(parts.failed), len(errors))
+
+
+def draw(recording: Recording, count: int) -> list[Episode]:
+    """The first `count` episodes, none of which holds anything that is held out.
+
+    Raises:
+        DemonstrationError: one that does: says what of it.
+        SuiteError, UnknownNameError: a number out of range, or a name that there is not.
+    """
+    if not 0 <= recording.seed < DRAWS:
+        raise DemonstrationError(f"seed is {recording.seed}; allowed 0 to {DRAWS - 1}.")
+    suite = library.load_suite(recording.suite, recording.content)
+    found = episodes(
+        suite, rounds=SEEDS, limit=count, skills=recording.skills, seed=TRAINING_SEED + recording.seed
+    )
+    check_seen(found, recording.content)
+    return found
+
+
+def check_seen(chosen: Iterable[Episode], content: Sequence[Path] = ()) -> None:
+    """Raise a DemonstrationError for the first episode that holds what is not in the seen suite.
+
+    That is a held-out pair of skill and object, an object, a scene, a background or other variant, a language
+    or a wording; and, among the distractors too, an object of another set.
+    """
+    seen = training(content)
+    things = library.load_things(content)
+    sets = {things[name].set for name in seen.objects}
+    for episode in chosen:
+        new = [*seen.novelties(episode)]
+        new += [
+            f"object {name}" for name in episode.objects if name not in things or things[name].set not in sets
+        ]
+        if new:
+            raise DemonstrationError(
+                f"suite {episode.suite}: episode {episode.key} ({episode.task}) holds what is held out: "
+                f"{', '.join(dict.fromkeys(new))}; give --suite {TRAINING}."
+            )
+
+
+def training(content: Sequence[Path] = ()) -> Exposure:
+    """All that may be trained on: the tasks of the seen suite and what is in them."""
+    tasks = library.load_suite(TRAINING, content).tasks()
+    return load_exposure(
+        TrainedOn(tasks=tuple(task.id for task in tasks), distractors=None),
+        content,
+        where=f"suite {TRAINING}",
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Where it goes, and how it is played."""
+
+    parts: Parts
+    workers: int | None
+    reporter: Reporter
+    limits: Limits
+
+
+def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: _Job) -> list[str]:
+    """Play what is missing; gives the messages of the errors."""
+    parts, reporter = job.parts, job.reporter
+    missing = tuple(
+        (number, episode)
+        for number, episode in enumerate(chosen)
+        if episode.key not in parts.kept and episode.key not in parts.failed
+    )
+    reporter.begin(len(chosen), len(chosen) - len(missing))
+    if not missing:
+        return []
+    factory = recording.factory or (GLIMPSING if recording.glimpses else FACTORY)
+    if not recording.factory:
+        gl.prepare()
+    recorder = Recorder(acting, recording.size)
+    needs = recorder.needs
+    settings = EnvSettings(
+        cameras=needs.cameras,
+        convention=needs.convention,
+        content=tuple(str(root.resolve()) for root in recording.content),
+        control_hz=CONTROL_HZ,
+    )
+    keep_failures = _keeps_failures(recording)
+    errors: list[str] = []
+
+    def sink(record: Record) -> bool:
+        demo = recorder.take(record)
+        if demo is None:
+            errors.append(record.error.message if record.error else "")
+        elif demo.success or keep_failures:
+            parts.keep(demo)
+        else:
+            parts.fail(record.key)
+        return False
+
+    with tempfile.TemporaryDirectory() as videos:
+        hello = Hello(factory, settings, Pace(NO_LATENCY, CONTROL_HZ), card=None, videos=videos)
+        workers = max(1, min(job.workers or min(os.cpu_count() or 1, 8), len(missing)))
+        desk = Desk(recorder, convention(needs.convention), limit_s=job.limits.policy_s, renew=None)
+        plan = Plan(missing, hello, workers, limits=job.limits)
+        Runner(plan, desk, sink=sink, reporter=reporter, on_ready=lambda _: None).run()
+    return errors
+
+
+def _acting(recording: Recording) -> Acting:
+    """Who acts.
+
+    Raises:
+        DemonstrationError: a share out of range.
+        PolicyError: a privileged policy other than the oracle.
+    """
+    for name, share in (("noise", recording.noise), ("beta", recording.beta)):
+        if not 0 <= share <= 1:
+            raise DemonstrationError(f"{name} is {share:g}; allowed 0 to 1.")
+    if recording.policy == ORACLE:
+        return Acting(noise=recording.noise)
+    card = _card(recording)
+    policy = policies.build(card)
+    if policy.needs.privileged:
+        raise PolicyError(f"policy {card.name} is privileged; only {ORACLE!r} may act beside the oracle.")
+    return Acting(policy, card.name, recording.beta, recording.noise, policy.needs)
+
+
+def _card(recording: Recording) -> Card:
+    policy = recording.policy
+    return (
+        policy
+        if isinstance(policy, Card)
+        else policies.resolve(policy, recording.content, recording.arguments)
+    )
+
+
+def _keeps_failures(recording: Recording) -> bool:
+    if recording.keep_failures is None:
+        return recording.policy != ORACLE or recording.glimpses
+    return recording.keep_failures
+
+
+def _header(recording: Recording, acting: Acting) -> Header:
+    """What decides the result, so that a file is not continued with something else."""
+    identity = {} if recording.policy == ORACLE else policies.identity(_card(recording))
+    settings = {
+        "suite": recording.suite,
+        "skills": sorted(recording.skills),
+        "seed": recording.seed,
+        "noise": recording.noise,
+        "beta": acting.beta,
+        "glimpses": recording.glimpses,
+        "keep_failures": _keeps_failures(recording),
+        "policy": {"name": acting.name, **identity},
+        "control_hz": CONTROL_HZ,
+        "content_hash": content_hash(list(recording.content)),
+        "simulator": {"mujoco": version("mujoco"), "code": code_hash()},
+    }
+    return Header(acting.needs.convention, recording.size, settings)

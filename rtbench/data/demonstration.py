@@ -1,0 +1,283 @@
+"""Demonstrations in an HDF5 file, laid out as robomimic's are, one group an episode; `writer` writes it.
+
+The file's attributes: ``format``, ``schema``, ``convention`` (of the tokens), ``size`` (of the images) and
+``settings`` (JSON: all that decides what was recorded). ``/data`` has ``total`` (frames) and ``env_args``
+(JSON). ``/data/demo_N`` has the attributes ``num_samples`` (T), ``key``, ``task``, ``skill``,
+``instruction``, ``seed``, ``success``, ``split``, ``policy``, ``fingerprint`` and ``episode`` (JSON of its
+fields), and
+
+- ``actions`` float32[T, 11]: what was acted, in SI units and the order of `rtbench.core.action.DIMENSIONS`;
+- ``tokens`` uint8[T, 11]: the same in the file's convention; ``modes`` uint8[T]: their `Mode`;
+- ``labels`` uint8[T, 11]: what the closed-loop oracle would have done in the same state;
+- ``points`` float32[T, 4, 2]: where in the picture the task's first object, second object, drawer and the
+  gripper are, x and y from 0 to 1; NaN where there is none. Files of earlier versions have no points;
+- ``grips`` float32[T, 4], in the base frame: where the first object is from the hand, x, y, z [m], and at
+  which heading of its x axis, modulo half a turn, the gripper grips it [rad]; NaN where there is none, or
+  any heading will do. Earlier files have none either;
+- ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
+- ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
+- ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
+
+``/failed`` S16[n] has the keys of episodes that were played and not kept. The names are those of robomimic
+0.5, "Dataset Structure" (robomimic.github.io/docs/datasets/overview.html).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.core.action import SIZE, Convention, convention
+from rtbench.core.episode import Episode
+from rtbench.core.errors import RtbenchError
+from rtbench.data.keypoints import GRIP, POINTS
+
+FORMAT, SCHEMA = "rtbench-demonstrations", 1
+HASH_TYPE, KEY_TYPE = "S8", "S16"
+PROPRIO = 15
+
+
+class DemonstrationError(RtbenchError):
+    """A file of demonstrations that cannot be read, written or used with others."""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One episode, as it was acted and as the oracle would have acted; T steps."""
+
+    episode: Episode
+    """What was played."""
+    policy: str
+    """Name of who acted."""
+    success: bool
+    """Goal true when the episode ended."""
+    fingerprint: str
+    """Hash of the settled state in which it began."""
+    tokens: NDArray[np.uint8]
+    """uint8[T, 11]: what was acted, in the file's convention."""
+    labels: NDArray[np.uint8]
+    """uint8[T, 11]: what the oracle would have done instead."""
+    images: NDArray[np.uint8]
+    """uint8[T, h, w, 3], RGB: what was seen before each step."""
+    proprio: NDArray[np.float32]
+    """float32[T, 15], likewise; see `rtbench.core.episode.Observation`."""
+    hashes: NDArray[np.bytes_]
+    """S8[T]: hash of the state after each step."""
+    points: NDArray[np.float32] | None = None
+    """float32[T, 4, 2]: where in the picture the task's objects and the hand are."""
+    grips: NDArray[np.float32] | None = None
+    """float32[T, 4], base frame: the task's first object from the hand [m]; heading of the hand at which it
+    grips it, modulo half a turn [rad]."""
+
+    def __len__(self) -> int:
+        """T."""
+        return len(self.tokens)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What all demonstrations of a file have in common."""
+
+    convention: str = "rtbench"
+    """Action convention of tokens and labels."""
+    size: tuple[int, int] = (128, 160)
+    """Height and width of the images [pixels]."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values: all that decides what was recorded. Empty where nobody will continue the file."""
+
+
+class Demonstrations:
+    """A file of demonstrations, open for reading; use it in a `with` statement or close it."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a file.
+
+        Raises:
+            DemonstrationError: no such file, one that was cut off, of another kind or schema, or that names
+                an unknown convention.
+        """
+        self.path = Path(path)
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise DemonstrationError(f"{self.path}: {_unreadable(self.path, error)}") from None
+        try:
+            self._read_head()
+        except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
+            self._file.close()
+            raise self._damaged("its head", error) from None
+        except RtbenchError:
+            self._file.close()
+            raise
+
+    def _read_head(self) -> None:
+        attributes = self._file.attrs
+        if attributes.get("format") != FORMAT:
+            raise DemonstrationError(
+                f"{self.path}: HDF5, but not written by `rtbench demos`; give one that is."
+            )
+        if (found := int(attributes["schema"])) != SCHEMA:
+            raise DemonstrationError(
+                f"{self.path}: schema {found}, this rtbench reads {SCHEMA}; record it anew."
+            )
+        self.convention: Convention = convention(str(attributes["convention"]))
+        """Of tokens and labels."""
+        height, width = map(int, attributes["size"])
+        self.header = Header(self.convention.name, (height, width), json.loads(attributes["settings"]))
+        """What all have in common."""
+        data = self._file["data"]
+        self._groups = [data[f"demo_{number}"] for number in range(len(data))]
+        self.lengths: NDArray[np.int64] = np.array(
+            [group.attrs["num_samples"] for group in self._groups], dtype=np.int64
+        )
+        """int64[n]: steps of each."""
+        if (total := int(data.attrs["total"])) != self.frames:
+            raise ValueError(f"{self.frames} frames, its head says {total}")
+        self.failed = frozenset(key.decode() for key in self._file["failed"][:])
+        """Keys of episodes that were played and not kept."""
+
+    @property
+    def frames(self) -> int:
+        """Steps of all demonstrations."""
+        return int(self.lengths.sum())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Key of each demonstration's episode."""
+        return tuple(str(group.attrs["key"]) for group in self._groups)
+
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """Skill of each demonstration."""
+        return tuple(str(group.attrs["skill"]) for group in self._groups)
+
+    def __len__(self) -> int:
+        """Number of demonstrations."""
+        return len(self._groups)
+
+    def episode(self, number: int) -> Episode:
+        """The episode of a demonstration, without its frames: task, skill, instruction, seed and all else."""
+        try:
+            return msgspec.json.decode(self._groups[number].attrs["episode"], type=Episode)
+        except (KeyError, OSError, msgspec.MsgspecError) as error:
+            raise self._damaged(f"demo_{number}", error) from None
+
+    def demo(self, number: int) -> Demonstration:
+        """A demonstration, read whole: 0.2 ms a frame.
+
+        Raises:
+            DemonstrationError: it is damaged; says where.
+        """
+        group, episode = self._groups[number], self.episode(number)
+        try:
+            found = Demonstration(
+                episode=episode,
+                policy=str(group.attrs["policy"]),
+                success=bool(group.attrs["success"]),
+                fingerprint=str(group.attrs["fingerprint"]),
+                tokens=group["tokens"][:],
+                labels=group["labels"][:],
+                images=group["obs/head"][:],
+                proprio=group["obs/proprio"][:],
+                hashes=group["states_hash"][:],
+                points=group["points"][:] if "points" in group else None,
+                grips=group["grips"][:] if "grips" in group else None,
+            )
+        except (KeyError, OSError, RuntimeError) as error:
+            raise self._damaged(f"demo_{number}", error) from None
+        try:
+            check(found, self.header, int(self.lengths[number]))
+        except ValueError as error:
+            raise self._damaged(f"demo_{number}", error) from None
+        return found
+
+    def copy(self, number: int, group: h5py.Group, name: str) -> None:
+        """Put a demonstration into a group of another file, as it is."""
+        group.file.copy(self._groups[number], group, name)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _damaged(self, what: str, error: Exception) -> DemonstrationError:
+        reason = str(error.args[0] if error.args else error).rstrip(".")
+        return DemonstrationError(
+            f"{self.path}: {what} is damaged: {reason}. Record the file again with `rtbench demos`."
+        )
+
+
+def check_alike(path: Path, found: Header, wanted: Header) -> None:
+    """Raise a DemonstrationError unless two files have one action convention and one image size."""
+    for what, theirs, ours in (
+        ("convention", found.convention, wanted.convention),
+        ("image size", _times(found.size), _times(wanted.size)),
+    ):
+        if theirs != ours:
+            raise DemonstrationError(
+                f"{path}: {what} {theirs}, the others have {ours}; leave it out or record it anew."
+            )
+
+
+def _times(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def check(demo: Demonstration, header: Header, steps: int) -> None:
+    """Raise a ValueError unless a demonstration is what the header and its number of steps say."""
+    if not steps:
+        raise ValueError("no steps")
+    for name, shape, kind in (
+        ("tokens", (steps, SIZE), np.uint8),
+        ("labels", (steps, SIZE), np.uint8),
+        ("images", (steps, *header.size, 3), np.uint8),
+        ("proprio", (steps, PROPRIO), np.float32),
+        ("hashes", (steps,), HASH_TYPE),
+        ("points", (steps, POINTS, 2), np.float32),
+        ("grips", (steps, GRIP), np.float32),
+    ):
+        array = getattr(demo, name)
+        if array is None:
+            continue
+        if array.shape != shape or array.dtype != kind:
+            wanted = f"{np.dtype(kind).name}{list(shape)}"
+            raise ValueError(f"{name} is {array.dtype.name}{list(array.shape)}, expected {wanted}")
+    limit = convention(header.convention).tokens_per_dimension
+    for name, tokens in (("tokens", demo.tokens), ("labels", demo.labels)):
+        if (tokens >= limit).any():
+            step, place = np.argwhere(tokens >= limit)[0]
+            reason = (
+                f"{tokens[step, place]} at step {step}, position {place}; allowed 0 to {limit[place] - 1}"
+            )
+            raise ValueError(f"{name} are not of convention {header.convention!r}: {reason}")
+    if not np.isfinite(demo.proprio).all():
+        raise ValueError("proprio is not finite")
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    """Why a file cannot be opened, and what to do."""
+    if not path.exists():
+        return "no such file; `rtbench demos` makes one."
+    if "signature" in str(error):
+        return "no HDF5 file; give one that `rtbench demos` has written."
+    if error.errno:
+        return f"cannot be read: {os.strerror(error.errno)}."
+    what = "cut off" if "truncated" in str(error) else "damaged or cut off"
+    return f"{what}; copy it again, or record it again with `rtbench demos`."

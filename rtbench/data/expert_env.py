@@ -1,0 +1,74 @@
+"""The environment of a worker that records: the oracle beside it says what it would do, whoever acts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.core.action import SIZE
+from rtbench.core.environment import EnvSettings
+from rtbench.core.episode import Observation
+from rtbench.data.keypoints import GRIP, POINTS
+from rtbench.data.recorder import CAMERA, Labelled
+from rtbench.env.kitchen import Kitchen
+from rtbench.env.visibility import in_picture
+from rtbench.policy.oracle import oracle_action
+from rtbench.policy.oracle.grasp import gripped_along
+from rtbench.policy.oracle.motion import View
+
+
+class LabellingKitchen(Kitchen):
+    """A kitchen whose observations carry the oracle's closed-loop answer, and where objects and hand are."""
+
+    def observe(self) -> Labelled:
+        """What the policy sees now, and what the oracle would do."""
+        seen = super().observe()
+        over = np.zeros(SIZE, dtype=np.int64)
+        label = over if self.terminated else self.convention.encode(oracle_action(self))
+        values = {field.name: getattr(seen, field.name) for field in fields(Observation)}
+        return Labelled(**values, label=label, points=self._points(), grip=self._grip())
+
+    def _points(self) -> NDArray[np.float32]:
+        places = np.full((POINTS, 3), np.nan)
+        for number, name in enumerate(self.task.objects[: POINTS - 2]):
+            places[number] = self.world.pose(name).position
+        if drawers := self._drawers():
+            places[-2] = self.world.pose(drawers[0]).position
+        places[-1] = self.world.gripper().position
+        stage = self._current()
+        camera, model = stage.data.camera(CAMERA), stage.scene.model
+        axes = camera.xmat.reshape(3, 3)
+        found = in_picture(places, camera.xpos, axes, float(model.camera(CAMERA).fovy[0]))
+        return found.astype(np.float32)
+
+    def _grip(self) -> NDArray[np.float32]:
+        if not self.task.objects:
+            return np.full(GRIP, np.nan, np.float32)
+        name, world = self.task.objects[0], self.world
+        offset = world.to_base(world.pose(name)).position - world.to_base(world.gripper()).position
+        heading = gripped_along(View(self), name)
+        return np.array([*offset, math.nan if heading is None else heading], np.float32)
+
+    def _drawers(self) -> list[str]:
+        """Drawers that the task is about, or in which its objects begin."""
+        named = [name for leaf in self.task.goal.leaves() for name in leaf.arguments]
+        named += self.task.start.place.values()
+        return [name for name in named if name in self.world.scene.spec.drawers]
+
+
+def make_env(settings: EnvSettings, kind: type[LabellingKitchen] = LabellingKitchen) -> LabellingKitchen:
+    """The environment of a worker."""
+    # As in `make_worker_env`: no MUJOCO_LOG.TXT in the user's folder.
+    mujoco.set_mju_user_warning(lambda _: None)
+    return kind(
+        cameras=settings.cameras,
+        profile="lean",
+        convention_name=settings.convention,
+        control_hz=settings.control_hz,
+        content=tuple(Path(root) for root in settings.content),
+    )

@@ -1,0 +1,153 @@
+"""A file of demonstrations in the making: a folder with one small file an episode.
+
+HDF5 itself does not survive a process that is killed while it writes. Here each part appears whole or not at
+all, and the file is put together when all are there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rtbench.data.demonstration import (
+    Demonstration,
+    DemonstrationError,
+    Demonstrations,
+    Header,
+    check_alike,
+)
+from rtbench.data.hdf5_writer import Writer
+
+_KEPT, _FAILED = ".h5", ".failed"
+
+
+class Parts:
+    """Episodes of one file that have been played; one process at a time."""
+
+    def __init__(self, output: Path, header: Header) -> None:
+        """Begin a file, or go on with it: the parts that a killed process left, or the file itself.
+
+        Raises:
+            DemonstrationError: it was begun with other settings, is damaged, cannot be written, or another
+                process is writing it.
+        """
+        self.output, self.header = output, header
+        self.folder = output.with_name(output.name + ".parts")
+        self._lock = -1
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.folder, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise DemonstrationError(
+                f"{output}: another process is writing it; wait for it to end."
+            ) from None
+        except OSError as error:
+            raise DemonstrationError(f"{output}: cannot be written: {error.strerror}.") from None
+        try:
+            self.kept, self.failed = self._find()
+        except DemonstrationError:
+            self.close()
+            raise
+
+    def _find(self) -> tuple[dict[str, Path], set[str]]:
+        """What there is: the file of each demonstration by its episode's key, and the keys that failed."""
+        kept: dict[str, Path] = {}
+        failed = {path.stem for path in self.folder.glob(f"*{_FAILED}")}
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix not in {_KEPT, _FAILED} or path.name.startswith("."):
+                path.unlink()  # what a killed process had begun to write
+        for path in sorted(self.folder.glob(f"*{_KEPT}")):
+            try:
+                demos = Demonstrations(path)
+            except DemonstrationError:
+                path.unlink()  # its last bytes were lost with the machine; it is played again
+                continue
+            with demos:
+                _check_settings(self.output, demos.header, self.header)
+                kept[path.stem] = path
+        if self.output.exists():
+            with Demonstrations(self.output) as demos:
+                _check_settings(self.output, demos.header, self.header)
+                kept |= dict.fromkeys(demos.keys, self.output)
+                failed |= demos.failed
+        return kept, failed
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are parts that are not in the file."""
+        return any(path.suffix in {_KEPT, _FAILED} for path in self.folder.iterdir())
+
+    def keep(self, demo: Demonstration) -> None:
+        """Keep a demonstration."""
+        key = demo.episode.key
+        path = self.folder / f"{key}{_KEPT}"
+        with Writer(path, self.header) as part:
+            part.add(demo)
+        self.kept[key] = path
+
+    def fail(self, key: str) -> None:
+        """Note an episode that is not kept."""
+        (self.folder / f"{key}{_FAILED}").touch()
+        self.failed.add(key)
+
+    def assemble(self, order: Mapping[str, int]) -> None:
+        """Write the file, and take the parts away.
+
+        Args:
+            order: Place of each episode by its key. With it the file is the same whoever ended first.
+        """
+        new = self.folder / ".whole"  # taken away by the next process, should this one be killed
+        keys = sorted(self.kept, key=lambda key: order.get(key, len(order)))
+        before = Demonstrations(self.output) if self.output in self.kept.values() else None
+        try:
+            places = {key: number for number, key in enumerate(before.keys)} if before else {}
+            with Writer(new, self.header) as whole:
+                for key in keys:
+                    if before and key in places:
+                        whole.copy(before, places[key])
+                        continue
+                    with Demonstrations(self.kept[key]) as part:
+                        whole.copy(part, 0)
+                for key in self.failed:
+                    whole.fail(key)
+            new.replace(self.output)
+        finally:
+            if before:
+                before.close()
+        shutil.rmtree(self.folder)
+
+    def close(self) -> None:
+        """Let others write; the folder goes where nothing is in it."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+        if self.folder.exists() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def _check_settings(output: Path, found: Header, wanted: Header) -> None:
+    check_alike(output, found, wanted)
+    theirs, ours = _flat(found.settings), _flat(wanted.settings)
+    for name in sorted(theirs.keys() | ours.keys()):
+        if theirs.get(name) != ours.get(name):
+            raise DemonstrationError(
+                f"{output}: begun with {name} {theirs.get(name)!r}, now it is {ours.get(name)!r}; "
+                "give the same options, or another --output."
+            )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by names with dots."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found

@@ -1,0 +1,81 @@
+"""The environment of a recorded run, to play its tokens again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtbench.core.errors import RunError
+
+if TYPE_CHECKING:
+    from rtbench.core.environment import EnvSettings
+    from rtbench.evaluation.latency import Pace
+    from rtbench.result.run import Run
+
+
+def settings(run: Run, content: Sequence[Path] = ()) -> EnvSettings:
+    """What the run's environment was made from, without cameras: tokens need none.
+
+    Args:
+        run: The run.
+        content: Where its content lies now; where it lay then, if empty.
+
+    Raises:
+        RunError: it was played in another environment than the kitchen.
+    """
+    from rtbench.core.environment import EnvSettings
+    from rtbench.evaluation.evaluate import FACTORY
+
+    used = run.meta["settings"]
+    if used["factory"] != FACTORY:
+        raise RunError(
+            f"{run.path}: was played in {used['factory']}, which the command line does not load; "
+            "use rtbench.evaluation.replay from Python."
+        )
+    return EnvSettings(
+        profile=used["profile"],
+        convention=used["convention"],
+        content=tuple(map(str, content)) or tuple(used["content"]),
+        control_hz=used["control_hz"],
+    )
+
+
+def pace(run: Run) -> Pace:
+    """The run's control rate and thinking time."""
+    from rtbench.evaluation.latency import Latency, Pace
+
+    used = run.meta["settings"]
+    return Pace(Latency(tuple(used["latency_ms"])), used["control_hz"])
+
+
+def changes(run: Run, content: Sequence[Path] = ()) -> list[str]:
+    """What is different from when the run was played and may change results, in sentences."""
+    from rtbench.task.yaml_loader import content_hash
+
+    found = []
+    roots = [Path(root) for root in settings(run, content).content]
+    if content_hash(roots) != run.meta["content_hash"]:
+        found.append("the content (envs/ or tasks/) has changed since the run was played.")
+    then, now = run.meta["simulator"].get("rtbench"), _version("rtbench")
+    if then != now:
+        found.append(f"played with rtbench {then or 'of a checkout'}, this is {now or 'a checkout'}.")
+    return found
+
+
+def mujoco_differs(run: Run) -> str:
+    """A sentence where the run was played with another MuJoCo; '' where it was this one."""
+    then, now = run.meta["simulator"]["mujoco"], _version("mujoco")
+    if then == now:
+        return ""
+    return f"played with MuJoCo {then}, this is {now}; pip install mujoco=={then} to compare."
+
+
+def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,331 @@
+"""Many episodes: workers that play them, one policy that decides, one record each.
+
+Results depend on the list of episodes alone: not on the number of workers, on who plays what, on the order
+in which episodes end, or on errors in others.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rtbench.core.episode import Episode
+from rtbench.core.errors import Exit, RunError
+from rtbench.core.fault import Fault
+from rtbench.evaluation.batched_policy import Desk
+from rtbench.evaluation.messages import (
+    Alive,
+    Ask,
+    Broken,
+    Done,
+    FromWorker,
+    Hello,
+    Idle,
+    Play,
+    Ready,
+    Reply,
+    Withdraw,
+)
+from rtbench.evaluation.progress import Reporter
+from rtbench.evaluation.reorder_buffer import Turns
+from rtbench.evaluation.rollout import Decision
+from rtbench.evaluation.worker_pool import Crew, Job, Worker
+from rtbench.policy.seed import policy_seed
+from rtbench.result.record import Record, of_fault, of_result
+
+TICK_S = 0.25
+"""How long the runner sleeps when nobody speaks [s]."""
+MAX_DEATHS = 2
+"""Workers an episode may cost: it is run again once, for the first may have died of something else."""
+MAX_STILLBORN = 2
+"""Workers in a row that may die before they are ready."""
+
+
+class InterruptedRunError(RunError):
+    """The user stopped the run."""
+
+    exit_code = Exit.INTERRUPTED
+
+
+class TooManyErrorsError(RunError):
+    """So many episodes were errors that the rest would tell nothing."""
+
+    exit_code = Exit.TOO_MANY_ERRORS
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to give up."""
+
+    policy_s: float = 60.0
+    """Seconds that a policy may take for one `reset` or `act`."""
+    step_s: float = 120.0
+    """Seconds without a sign of life from a worker that plays: one reset, or one step."""
+    start_s: float = 600.0
+    """Seconds that a worker may take to start; the first one may have to bake the robot."""
+    error_share: float = 0.1
+    """The run stops when more than this share of its episodes were errors ..."""
+    error_least: int = 10
+    """... once so many have ended."""
+    run_s: float = math.inf
+    """Seconds after which no episode is begun any more. Those begun are played to their end: to drop them
+    would be to drop the long ones."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be played."""
+
+    episodes: tuple[tuple[int, Episode], ...]
+    """Missing episodes in order, each with its number in the whole list."""
+    hello: Hello
+    """What workers are told."""
+    workers: int = 1
+    """Worker processes."""
+    video: str = "none"
+    """none, fail, all, or the number of episodes at the head of the list that get one."""
+    limits: Limits = Limits()
+    """When to give up."""
+    in_order: bool = False
+    """Records count in the order of `episodes`, not in the order in which these end: needed by whoever
+    stops the run half-way; see `rtbench.evaluation.reorder_buffer`."""
+    repeat: int = 0
+    """Which of several runs of the same episodes this is; see `rtbench.policy.seed`."""
+
+
+class Runner:
+    """Plays a plan once."""
+
+    def __init__(
+        self, plan: Plan, desk: Desk | None, *,
+        sink: Callable[[Record], bool], reporter: Reporter, on_ready: Callable[[dict[str, str]], None],
+    ) -> None:  # fmt: skip
+        """Prepare a run; nothing is started.
+
+        Args:
+            plan: What to play.
+            desk: The policy, or None where each worker has its own.
+            sink: Given each record as its episode ends, or in order; says whether that is enough. Then the
+                run stops at once, and what else has been played or begun is dropped.
+            reporter: Told of the course.
+            on_ready: Given the environment's `info()` by each worker that starts.
+        """
+        self._plan = plan
+        self._desk = desk
+        self._sink = sink
+        self._reporter = reporter
+        self._on_ready = on_ready
+        self._crew = Crew(plan.hello)
+        self._fresh = deque(Job(episode, number) for number, episode in plan.episodes)
+        self._again = deque[Job]()
+        self._turns = Turns(episode.key for _, episode in plan.episodes) if plan.in_order else None
+        self._enough = False
+        self._ended = 0
+        self._faults: Counter[str] = Counter()
+        self._stillborn = 0
+
+    def run(self) -> None:
+        """Play until every episode has its record, the sink has enough, or the time is up.
+
+        Raises:
+            InterruptedRunError: Ctrl-C.
+            TooManyErrorsError: see `Limits`.
+            RunError: workers cannot start, or the record cannot be written.
+        """
+        began = time.monotonic()
+        try:
+            while not self._enough and (self._waiting() or self._playing()):
+                if time.monotonic() - began >= self._plan.limits.run_s:
+                    self._fresh.clear()
+                self._staff()
+                for worker in self._crew.ready(TICK_S):
+                    self._listen(worker)
+                self._decide()
+                self._bury_silent()
+        except KeyboardInterrupt:
+            done = f"{self._ended} of {len(self._plan.episodes)} episodes"
+            raise InterruptedRunError(
+                f"interrupted after {done}; the same command continues the run."
+            ) from None
+        finally:
+            self._crew.close()
+            if self._desk:
+                self._desk.close()
+
+    def _playing(self) -> list[Worker]:
+        return [worker for worker in self._crew.workers.values() if worker.job]
+
+    def _waiting(self) -> int:
+        """Episodes that nobody plays now."""
+        return len(self._again) + len(self._fresh)
+
+    def _staff(self) -> None:
+        """Give every idle worker an episode, and have as many workers as there is work for."""
+        for worker in list(self._crew.workers.values()):
+            while worker.state == "idle" and self._waiting() and not self._enough:
+                self._assign(worker, (self._again or self._fresh).popleft())
+        idle = sum(worker.job is None for worker in self._crew.workers.values())
+        for slot in range(self._plan.workers):
+            if slot not in self._crew.workers and idle < self._waiting():
+                self._crew.hire(slot)
+                idle += 1
+
+    def _assign(self, worker: Worker, job: Job) -> None:
+        seed = policy_seed(job.episode, self._plan.repeat)
+        if self._desk:
+            answer = self._desk.reset(worker.slot, job.episode.instruction, seed)
+            if answer.renewed:
+                self._restart({worker.slot})
+            if answer.fault:
+                self._record(of_fault(job.episode, self._convention, answer.fault, []))
+                return
+        worker.job, worker.state = job, "playing"
+        worker.touch()
+        worker.send(Play(job.episode, seed, self._video(job)))
+
+    def _video(self, job: Job) -> str:
+        video = self._plan.video
+        if video.isdigit():
+            return "all" if job.number < int(video) else "none"
+        return video
+
+    @property
+    def _convention(self) -> str:
+        return self._plan.hello.settings.convention
+
+    def _listen(self, worker: Worker) -> None:
+        message = worker.hear()
+        if message is None:
+            self._bury_dead(worker)
+        elif isinstance(message, Ready):
+            self._stillborn = 0
+            worker.state = "idle"
+            self._on_ready(message.info)
+        elif isinstance(message, Broken):
+            detail = f"\n{message.traceback}" if message.traceback else ""
+            raise RunError(f"the environment cannot be made: {message.message}{detail}")
+        elif not isinstance(message, Alive):
+            self._hear_of(worker, message)
+
+    def _hear_of(self, worker: Worker, message: FromWorker) -> None:
+        """Go on with the episode that a worker plays."""
+        job = worker.job
+        if isinstance(message, Ask) and job and not job.withdrawn:
+            worker.question, worker.state = message.observation, "asking"
+        elif isinstance(message, Ask):
+            worker.send(Withdraw())
+        elif isinstance(message, Done | Idle):
+            worker.job, worker.state = None, "idle"
+            if isinstance(message, Done) and job and not job.withdrawn:
+                self._finish(job, message)
+
+    def _finish(self, job: Job, done: Done) -> None:
+        if done.warning:
+            self._reporter.say(done.warning)
+        if done.result:
+            self._record(of_result(job.episode, self._convention, done.result, done.video))
+        elif done.fault:
+            self._record(of_fault(job.episode, self._convention, done.fault, done.tokens))
+
+    def _decide(self) -> None:
+        """Let the policy answer all that ask, together but for those that must be alone."""
+        asking = [worker for worker in self._crew.workers.values() if worker.state == "asking"]
+        alone = [worker for worker in asking if worker.job and worker.job.alone]
+        together = [worker for worker in asking if worker not in alone]
+        for batch in [*([worker] for worker in alone), together]:
+            # An earlier batch may have cost the policy its memory, and these their episode.
+            self._answer([worker for worker in batch if worker.state == "asking"])
+
+    def _answer(self, batch: list[Worker]) -> None:
+        if not batch or not self._desk:
+            return
+        observations = [worker.question for worker in batch if worker.question is not None]
+        answer = self._desk.act(observations, [worker.slot for worker in batch])
+        if answer.renewed:
+            self._restart({worker.slot for worker in batch})
+        if answer.fault and len(batch) > 1:
+            # Nobody can tell whose fault it was. Alone, each shows; acting on at once is no way, for the
+            # policy may already have noted this observation in its history.
+            for worker in batch:
+                self._give_up(worker, alone=True)
+            return
+        rows = [answer.fault] if answer.fault else answer.rows
+        for worker, row in zip(batch, rows, strict=True):
+            worker.question, worker.state = None, "playing"
+            worker.touch()
+            worker.send(Reply(row) if isinstance(row, Decision) else Withdraw(row))
+
+    def _restart(self, but: set[int]) -> None:
+        """The policy lost its memory: play all running episodes again but those in some slots."""
+        for worker in self._playing():
+            if worker.slot not in but and worker.job and not worker.job.withdrawn:
+                self._give_up(worker, alone=worker.job.alone)
+
+    def _give_up(self, worker: Worker, *, alone: bool) -> None:
+        """Give a worker's episode up, to be played again before all others."""
+        job = worker.job
+        if job is None:
+            return
+        self._again.appendleft(replace(job, alone=alone))
+        job.withdrawn = True
+        if worker.state == "asking":
+            worker.question, worker.state = None, "playing"
+            worker.touch()
+            worker.send(Withdraw())
+
+    def _bury_dead(self, worker: Worker) -> None:
+        epitaph, words = worker.epitaph(), worker.last_words()
+        self._crew.bury(worker)
+        if worker.state == "starting":
+            self._stillborn += 1
+            if self._stillborn >= MAX_STILLBORN:
+                raise RunError(f"workers do not start: {epitaph}.\n{words}".rstrip())
+        job = worker.job
+        if job is None or job.withdrawn:
+            return
+        job.deaths += 1
+        if job.deaths < MAX_DEATHS:
+            self._reporter.say(f"{job.episode.key}: {epitaph}; the episode is run again.")
+            self._again.appendleft(job)
+        else:
+            fault = Fault("worker_died", f"{epitaph}, {job.deaths} times.", words)
+            self._record(of_fault(job.episode, self._convention, fault, []))
+
+    def _bury_silent(self) -> None:
+        limits = self._plan.limits
+        for worker in list(self._crew.workers.values()):
+            limit = {"starting": limits.start_s, "playing": limits.step_s}.get(worker.state)
+            # It may have spoken while the policy was thinking.
+            if limit is None or worker.silent_s() <= limit or worker.wire.poll():
+                continue
+            job, words = worker.job, worker.last_words()
+            self._crew.bury(worker)
+            if worker.state == "starting":
+                raise RunError(f"the environment was not ready within {limit:g} s.\n{words}".rstrip())
+            if job and not job.withdrawn:
+                fault = Fault("worker_timeout", f"no sign of life for {limit:g} s.", words)
+                self._record(of_fault(job.episode, self._convention, fault, []))
+
+    def _record(self, record: Record) -> None:
+        for due in self._turns.take(record) if self._turns else [record]:
+            if self._enough:
+                return
+            self._count(due)
+
+    def _count(self, record: Record) -> None:
+        self._enough = self._sink(record)
+        self._ended += 1
+        self._reporter.episode(record.outcome.end if record.outcome else None)
+        if record.error is None or self._enough:
+            return
+        self._faults[f"{record.error.kind}: {record.error.message}"] += 1
+        errors, limits = self._faults.total(), self._plan.limits
+        if self._ended >= limits.error_least and errors > limits.error_share * self._ended:
+            cause, times = self._faults.most_common(1)[0]
+            raise TooManyErrorsError(
+                f"{errors} of {self._ended} episodes were errors; most often ({times}): {cause} "
+                "The tracebacks are in episodes.jsonl."
+            )

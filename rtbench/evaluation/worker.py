@@ -1,0 +1,215 @@
+"""A worker: one process, one environment, one episode after another.
+
+It is started as a fresh interpreter and not by `multiprocessing`, which would import the user's main script
+again; it is told everything through one connection, and it leaves when the main process is gone.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from rtbench.core.action import convention
+from rtbench.core.environment import EnvSettings, EpisodeEnv
+from rtbench.core.episode import EpisodeResult, Observation, Trace
+from rtbench.core.errors import ActionError, RenderError, RtbenchError
+from rtbench.core.fault import Fault, FaultError
+from rtbench.core.importing import load_object
+from rtbench.evaluation.messages import (
+    Alive,
+    Ask,
+    Broken,
+    Done,
+    FromWorker,
+    Hello,
+    Idle,
+    Play,
+    Ready,
+    Reply,
+    ToWorker,
+    Wire,
+    Withdraw,
+)
+from rtbench.evaluation.rollout import Act, Decision, rollout
+from rtbench.policy.base import Policy, Privileged
+from rtbench.policy.check import check_tokens
+
+PARENT_CHECK_S = 0.5
+"""How often a worker looks whether its parent still lives [s]: even a hung simulator leaves no orphan."""
+
+
+class WithdrawnError(Exception):
+    """The main process gave the episode up."""
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Serve the main process `parent` over the socket `descriptor` until it says or goes away."""
+    # Ctrl-C reaches the whole group; only the main process decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    wire: Wire = Connection(descriptor)
+    try:
+        serve(wire)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def serve(wire: Wire) -> None:
+    """Play what the wire asks for."""
+    hello: Hello = wire.recv()
+    try:
+        worker = Worker(hello, wire)
+    except RtbenchError as error:
+        wire.send(Broken(str(error), ""))
+        return
+    except Exception as error:  # noqa: BLE001 - whatever it is, the main process must hear of it
+        fault = Fault.of("environment", error)
+        wire.send(Broken(fault.message, fault.traceback))
+        return
+    wire.send(Ready(worker.env.info()))
+    try:
+        while (play := worker.receive()) is not None:
+            if isinstance(play, Play):
+                worker.send(worker.play(play))
+    finally:
+        worker.env.close()
+
+
+class Worker:
+    """One environment and, for privileged policies, the policy beside it."""
+
+    def __init__(self, hello: Hello, wire: Wire) -> None:
+        self._hello = hello
+        self._wire = wire
+        self._convention = convention(hello.settings.convention)
+        self.env = self._make_env()
+        self._policy = _make_policy(hello)
+
+    def receive(self) -> ToWorker:
+        """The next message from the main process."""
+        return cast("ToWorker", self._wire.recv())
+
+    def send(self, message: FromWorker) -> None:
+        """Tell the main process."""
+        self._wire.send(message)
+
+    def play(self, play: Play) -> Done | Idle | Broken:
+        """Play one episode; whatever happens in it, the worker stays fit for the next."""
+        trace = Trace(keep_frames=play.video != "none")
+        try:
+            act = self._act_here(play) if self._policy is not None else self._act_there
+            result = rollout(self.env, play.episode, act, pace=self._hello.pace, trace=trace)
+        except WithdrawnError:
+            return Idle()
+        except RenderError as error:
+            # No episode's fault: the machine cannot draw, and all others would end like this one.
+            return Broken(str(error), "")
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever breaks, it is an error of this episode only
+            return Done(None, self._blame(error), _listed(trace))
+        return self._finish(play, result)
+
+    def _blame(self, error: Exception) -> Fault:
+        """The fault an exception stands for; afterwards the environment is fit for another episode."""
+        if isinstance(error, FaultError):
+            return error.fault
+        if isinstance(error, ActionError):
+            return Fault("policy_output", str(error))
+        if isinstance(error, RtbenchError):
+            return Fault("environment", str(error))
+        fault = Fault.of("environment", error)
+        self._renew_env()
+        return fault
+
+    def _finish(self, play: Play, result: EpisodeResult) -> Done:
+        video, warning = None, ""
+        if play.video == "all" or (play.video == "fail" and not result.outcome.end):
+            from rtbench.result.video import write_video
+
+            try:
+                video = write_video(Path(self._hello.videos), play.episode, result).name
+            except (OSError, RuntimeError) as error:
+                warning = f"{play.episode.key}: no video: {error}"
+        # Frames have done their work, and are a hundred times larger than all the rest.
+        result.trace.frames.clear()
+        return Done(result, None, video=video, warning=warning)
+
+    def _act_there(self, observation: Observation) -> Decision:
+        self.send(Ask(observation))
+        answer = self.receive()
+        if isinstance(answer, Reply):
+            return answer.decision
+        if isinstance(answer, Withdraw):
+            raise FaultError(answer.fault) if answer.fault else WithdrawnError
+        raise EOFError
+
+    def _act_here(self, play: Play) -> Act:
+        policy = cast("Policy", self._policy)
+        try:
+            if isinstance(policy, Privileged):
+                policy.attach(0, self.env)
+        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything
+            raise FaultError(Fault.of("policy", error)) from None
+        started = False
+
+        def act(observation: Observation) -> Decision:
+            nonlocal started
+            try:
+                if not started:
+                    # Only now does the environment hold the episode that the policy may read.
+                    policy.reset(0, play.episode.instruction, play.seed)
+                    started = True
+                start = time.perf_counter()
+                tokens = policy.act([observation], [0])
+                seconds = time.perf_counter() - start
+            except Exception as error:  # noqa: BLE001
+                raise FaultError(Fault.of("policy", error)) from None
+            self.send(Alive())
+            checked = check_tokens(tokens, 1, self._convention)
+            if isinstance(checked, Fault):
+                raise FaultError(checked)
+            if isinstance(checked[0], Fault):
+                raise FaultError(checked[0])
+            return Decision(checked[0], seconds)
+
+        return act
+
+    def _make_env(self) -> EpisodeEnv:
+        factory: Callable[[EnvSettings], EpisodeEnv] = load_object(self._hello.factory)
+        return factory(self._hello.settings)
+
+    def _renew_env(self) -> None:
+        """A simulator that raised is in no known state."""
+        try:
+            self.env.close()
+        finally:
+            self.env = self._make_env()
+
+
+def _make_policy(hello: Hello) -> Policy | None:
+    if hello.card is None:
+        return None
+    from rtbench.policy.card import build
+
+    return build(hello.card)
+
+
+def _listed(trace: Trace) -> list[list[int]]:
+    return [[int(t) for t in np.asarray(row)] for row in trace.tokens]
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    os._exit(1)

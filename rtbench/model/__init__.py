@@ -1,1 +1,0 @@
-"""Networks in torch. Nothing here imports the simulator."""

@@ -1,0 +1,104 @@
+"""Driving: to a station, or as near to a thing as the arm needs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.core.rotation import wrap
+from rtbench.env.scene import ARM_AHEAD, ARM_TO_COUNTER
+from rtbench.policy.oracle.motion import REACH, View, drive_step, move
+
+Array = NDArray[np.float64]
+
+APRON = 0.35
+"""This far behind a station [m] the robot may turn on the spot without touching a counter."""
+TUCKED = (0.50, 0.0, 1.19)
+"""Grip point in the base frame while driving far [m]."""
+CLOSE = (0.03, 0.04)
+"""Errors at which the base has arrived [m, rad]."""
+
+
+def drive_to(view: View, pose: Array, close: tuple[float, float] = CLOSE) -> Array | None:
+    """One step of the base to x, y [m], yaw [rad] of the world; None once it is there."""
+    offset = np.asarray(pose) - view.base
+    distance, turn = float(np.linalg.norm(offset[:2])), abs(wrap(float(offset[2])))
+    if distance <= close[0] and turn <= close[1]:
+        return None
+    tuck = _tuck(view, far=distance > 0.3 or turn > 0.5)
+    if tuck is not None:
+        return tuck
+    forward = np.array([math.cos(pose[2]), math.sin(pose[2])])
+    aside = abs(float(offset[0] * forward[1] - offset[1] * forward[0]))
+    if turn < 0.3 and (distance < 0.3 or aside < 0.06):
+        return drive_step(view, pose)
+    back = _back_off(view)
+    if back is not None:
+        return drive_step(view, back)
+    apron = np.array([*(pose[:2] - APRON * forward), pose[2]])
+    return drive_step(view, apron)
+
+
+def come_near(view: View, point: Array) -> Array | None:
+    """One step of the base, if a point float64[2] [m] is out of the arm's reach; None if it is not."""
+    c, s = math.cos(view.base[2]), math.sin(view.base[2])
+    axis = view.base[:2] + ARM_AHEAD * np.array([c, s])
+    d = point - axis
+    ahead, left = float(c * d[0] + s * d[1]), float(-s * d[0] + c * d[1])
+    if REACH[0] <= math.hypot(ahead, left) <= REACH[1] and abs(math.atan2(left, ahead)) < math.radians(75):
+        return None
+    return drive_to(view, _workplace(view, point))
+
+
+def _workplace(view: View, point: Array) -> Array:
+    """Base pose [m, m, rad] from which the arm reaches a point on the nearest counter."""
+    spec = view.world.scene.spec
+    near = min(spec.counters, key=lambda c: float(np.linalg.norm(view.world.surface(c).center[:2] - point)))
+    station = view.world.station(near)
+    c, s = math.cos(station[2]), math.sin(station[2])
+    d = point - station[:2]
+    ahead, left = c * d[0] + s * d[1] - ARM_AHEAD, -s * d[0] + c * d[1]
+    shift_left = left - float(np.clip(left, -0.30, 0.30))
+    shift_ahead = float(np.clip(ahead - 0.62, 0.0, 0.22)) if ahead > 0.66 else 0.0
+    station[:2] += [c * shift_ahead - s * shift_left, s * shift_ahead + c * shift_left]
+    return station
+
+
+def _tuck(view: View, *, far: bool) -> Array | None:
+    """Raise the hand before driving, and draw it in before driving far; None once that is so."""
+    local = view.world.to_base(view.hand).position
+    goal = local.copy()
+    if local[2] < TUCKED[2] - 0.09:
+        goal[2] = TUCKED[2]
+        if local[2] < TUCKED[2] - 0.2:
+            return _move_in_base(view, goal)
+    if far and (math.hypot(local[0] - TUCKED[0], local[1] - TUCKED[1]) > 0.06 or goal[2] != local[2]):
+        goal[:2] = TUCKED[:2]
+        return _move_in_base(view, goal)
+    return None if goal[2] == local[2] else _move_in_base(view, goal)
+
+
+def _move_in_base(view: View, goal: Array) -> Array:
+    world = view.in_world(goal)
+    carrying = view.carried() is not None
+    return move(
+        view,
+        world,
+        view.hand.quaternion if carrying else view.straightened(view.hand_yaw),
+        0.0 if carrying else 0.08,
+    )
+
+
+def _back_off(view: View) -> Array | None:
+    """A pose straight behind, while the robot stands too near a counter to turn; None when it may turn."""
+    c, s = math.cos(view.base[2]), math.sin(view.base[2])
+    for name in view.world.scene.spec.counters:
+        region = view.world.surface(name)
+        local = region.local(np.array([*view.base[:2], 0.0]))
+        gap = float(np.linalg.norm(np.maximum(np.abs(local[:2]) - region.half[:2], 0.0)))
+        ahead = region.center[:2] - view.base[:2]
+        if gap < ARM_TO_COUNTER + ARM_AHEAD + APRON - 0.08 and float(ahead @ [c, s]) > 0:
+            return np.array([view.base[0] - 0.3 * c, view.base[1] - 0.3 * s, view.base[2]])
+    return None

@@ -1,0 +1,255 @@
+"""What the oracle sees in one step, and how it moves: every motion is one 11-D action."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.core.action import BASE_SLICE, GRIPPER, MODE, REACH_HIGH, Mode, idle
+from rtbench.core.rotation import (
+    difference,
+    from_rotation_vector,
+    multiply,
+    pointing_down,
+    rotate,
+    wrap,
+    yaw_of,
+)
+from rtbench.core.world import Pose
+from rtbench.env.kitchen import Kitchen
+from rtbench.env.scene import ARM_AHEAD
+
+Array = NDArray[np.float64]
+
+MAX_OPENING = 0.08
+"""Opening of the gripper [m]."""
+FINGERTIP = 0.0145
+"""Finger below the grip point [m]."""
+PALM = 0.026
+"""Palm above the grip point [m]."""
+HAND_HALF = (0.034, 0.104)
+"""Half thickness and half width (along the opening) of the hand [m]."""
+REACH = (0.30, 0.73)
+"""Nearest and farthest place that the hand works at from the arm's axis [m]."""
+LEVEL = 0.5
+"""A hand that leans further does not point down [rad]."""
+PATH_STEPS = 12
+"""Steps in which a turn of the hand is tried out by inverse kinematics."""
+FOLDED = 0.34
+"""Nearer than this to the arm's axis a low hand cannot be raised straight up [m]."""
+EASY_POSE = (0.55, 0.0, 1.12)
+"""Grip point in the base frame from which the arm gets anywhere [m]."""
+HEADROOM = 0.025
+"""Air kept between what is carried and what it passes over [m]."""
+CORRIDOR = 0.13
+"""Things nearer than this to a straight path count as in its way [m]: half a hand and a finger."""
+PRESSING = 0.012
+"""A hand this far above where it is sent stands on something [m]."""
+TURN = 0.45
+"""Most the gripper turns in one step [rad]."""
+
+WRIST_MARGIN = 0.03
+"""Room kept to the limits of joint 7 [rad]."""
+
+
+@dataclass
+class View:
+    """The world and the robot at one step, read once."""
+
+    env: Kitchen
+    hand: Pose = field(init=False)
+    """Grip point, world."""
+    base: Array = field(init=False)
+    """x, y [m], yaw [rad]."""
+    opening: float = field(init=False)
+    """Between the pads [m]."""
+
+    def __post_init__(self) -> None:
+        self.world = self.env.world
+        self.hand = self.world.gripper()
+        self.base = self.world.base()
+        self.opening = self.world.gripper_opening()
+
+    @property
+    def hand_yaw(self) -> float:
+        """Heading of the gripper's x axis in the base frame [rad]."""
+        return wrap(yaw_of(self.hand.quaternion) - float(self.base[2]))
+
+    @property
+    def leaning(self) -> float:
+        """Angle between the gripper and straight down [rad]."""
+        return math.acos(float(np.clip(-rotate(self.hand.quaternion, [0, 0, 1])[2], -1.0, 1.0)))
+
+    @property
+    def pressing(self) -> bool:
+        """Whether the hand stands on something."""
+        return bool(self.env.controller.position[2] < self.hand.position[2] - PRESSING)
+
+    def down(self, yaw: float) -> Array:
+        """World quaternion of a gripper pointing down, heading `yaw` [rad] in the base frame."""
+        return pointing_down(yaw + float(self.base[2]))
+
+    def in_world(self, local: Sequence[float] | Array) -> Array:
+        """A point of the base frame in the world, float64[3] [m]."""
+        x, y, z = local
+        c, s = math.cos(self.base[2]), math.sin(self.base[2])
+        return np.array([self.base[0] + c * x - s * y, self.base[1] + s * x + c * y, z])
+
+    def turned_down(self, yaw: float) -> Array | None:
+        """World quaternion, pointing down, on the way to heading `yaw`; None if the wrist cannot get there.
+
+        Joint 7 turns against the heading and has limits: the way to a heading may be the longer one.
+        """
+        wrist = float(self.env.controller.angles[6])
+        low, high = self.env.arm.limits[6]
+        shortest = wrap(yaw - self.hand_yaw)
+        ways = [d for d in (shortest, shortest - 2 * math.pi, shortest + 2 * math.pi)
+                if low + WRIST_MARGIN < wrist - d < high - WRIST_MARGIN]  # fmt: skip
+        if not ways:
+            return None
+        way = min(ways, key=abs)
+        return self.down(self.hand_yaw + float(np.clip(way, -TURN, TURN)))
+
+    def straightened(self, yaw: float) -> Array:
+        """World quaternion, pointing down, for a leaning hand: heading `yaw` if the arm gets there.
+
+        From a level hand the shortest turn may lead into limits of joints 5 and 6, and the arm folds.
+        """
+        if self.leaning < LEVEL:
+            return self.down(yaw)
+        arm, angles = self.env.arm, self.env.controller.angles
+        here, turned = arm.forward(angles)
+        headings = [yaw, *sorted(np.arange(12) * (math.pi / 6) - math.pi, key=lambda h: abs(wrap(h - yaw)))]
+        for heading in headings:
+            whole, at = difference(pointing_down(heading), turned), angles
+            for step in range(1, PATH_STEPS + 1):
+                turn = multiply(from_rotation_vector(step / PATH_STEPS * whole), turned)
+                solution = arm.solve(at, here, turn, iterations=5)
+                at = solution.angles
+            if solution.position_error < 0.01 and solution.rotation_error < 0.05:
+                return self.down(heading)
+        return self.down(yaw)
+
+    def carried(self) -> str | None:
+        """The object between the fingers, if any."""
+        return next((name for name in self.world.names() if self.world.held(name)), None)
+
+    def below_grip(self) -> float:
+        """How far fingers and what they carry reach below the grip point [m]."""
+        carried = self.carried()
+        if carried is None:
+            return FINGERTIP
+        return max(FINGERTIP, float(self.hand.position[2] - self.world.box(carried)[0][2]))
+
+
+def move(view: View, position: Array, quaternion: Array, opening: float) -> Array:
+    """One step of the gripper towards a world pose, in a straight line and within the action's bounds."""
+    action = idle()
+    action[GRIPPER] = 1.0 - 2.0 * min(max(opening, 0.0), MAX_OPENING) / MAX_OPENING
+    action[:3] = _within(_to_base(view, position - view.hand.position), REACH_HIGH[0])
+    turn = difference(quaternion, view.hand.quaternion)
+    action[3:6] = _within(_to_base(view, turn), TURN)
+    return action
+
+
+def settle(view: View, position: Array, quaternion: Array, opening: float) -> Array:
+    """Like `move`, but each axis goes as far as it may by itself: what is aside is mended first."""
+    action = move(view, position, quaternion, opening)
+    offset = _to_base(view, position - view.hand.position)
+    action[:3] = np.clip(offset, -REACH_HIGH[0], REACH_HIGH[0])
+    return action
+
+
+def stay(view: View, opening: float) -> Array:
+    """One step in which only the fingers move."""
+    return move(view, view.hand.position, view.hand.quaternion, opening)
+
+
+def drive_step(view: View, pose: Array) -> Array:
+    """One step of the base towards x, y [m], yaw [rad] of the world, fingers as they are."""
+    action = idle()
+    action[MODE] = Mode.BASE
+    d = np.asarray(pose, dtype=np.float64) - view.base
+    c, s = math.cos(view.base[2]), math.sin(view.base[2])
+    local = np.array([c * d[0] + s * d[1], -s * d[0] + c * d[1]])
+    action[BASE_SLICE] = [*_within(local, REACH_HIGH[7]), np.clip(wrap(d[2]), -TURN, TURN)]
+    return action
+
+
+def travel(
+    view: View, position: Array, quaternion: Array, opening: float, *, ignore: tuple[str, ...] = ()
+) -> Array:
+    """One step of the gripper to a pose, over whatever stands between here and there.
+
+    First up until all is cleared, then across, then down. The height is worked out anew at each step.
+    """
+    here = view.hand.position
+    flat = position[:2] - here[:2]
+    if np.linalg.norm(flat) < 0.02:
+        return move(view, position, quaternion, opening)
+    height = max(float(position[2]), _clear_height(view, here[:2], position[:2], ignore))
+    if here[2] < height - 0.015:
+        if _folded(view):
+            return move(view, view.in_world(EASY_POSE), quaternion, opening)
+        # Rising straight up first, bending towards the goal only near the top.
+        share = max(0.0, 1.0 - (height - here[2]) / 0.05)
+        return move(view, np.array([*(here[:2] + share * flat), height]), quaternion, opening)
+    return move(view, np.array([*position[:2], height]), quaternion, opening)
+
+
+def _folded(view: View) -> bool:
+    """Whether the hand is so near to the robot that the arm cannot raise it."""
+    x, y, _ = view.world.to_base(view.hand).position
+    return math.hypot(x - ARM_AHEAD, y) < FOLDED
+
+
+def _clear_height(view: View, start: Array, end: Array, ignore: tuple[str, ...]) -> float:
+    """Height of the grip point [m] that clears everything within the corridor from start to end."""
+    carried = view.carried()
+    top = 0.0
+    for name in view.world.names():
+        if name == carried or name in ignore:
+            continue
+        low, high = view.world.box(name)
+        reach = CORRIDOR + float(np.linalg.norm(high[:2] - low[:2])) / 4
+        if _distance_to_segment((low[:2] + high[:2]) / 2, start, end) < reach:
+            top = max(top, float(high[2]))
+    for counter in view.world.scene.spec.counters:
+        region = view.world.surface(counter)
+        if any(region.covers(np.array([*p, 0.0]), -CORRIDOR) for p in (start, end, (start + end) / 2)):
+            top = max(top, float(region.center[2]))
+    return top + view.below_grip() + HEADROOM
+
+
+def _distance_to_segment(point: Array, start: Array, end: Array) -> float:
+    along = end - start
+    share = float(np.clip((point - start) @ along / max(float(along @ along), 1e-9), 0.0, 1.0))
+    return float(np.linalg.norm(point - start - share * along))
+
+
+def counter_of(view: View, name: str) -> str:
+    """The counter nearest to an object."""
+    position = view.world.pose(name).position
+    counters = view.world.scene.spec.counters
+    return min(counters, key=lambda c: float(np.linalg.norm(view.world.surface(c).center[:2] - position[:2])))
+
+
+def counter_height(view: View, name: str) -> float:
+    """Height of the top of the counter nearest to an object [m]."""
+    return float(view.world.surface(counter_of(view, name)).center[2])
+
+
+def _to_base(view: View, vector: Array) -> Array:
+    c, s = math.cos(view.base[2]), math.sin(view.base[2])
+    x, y, z = vector
+    return np.array([c * x + s * y, -s * x + c * y, z])
+
+
+def _within(vector: Array, most: float) -> Array:
+    """The vector, shortened so that no component exceeds `most`."""
+    longest = float(np.abs(vector).max())
+    return vector if longest <= most else vector * (most / longest)

@@ -1,0 +1,268 @@
+"""Where something can be put down: free places beside, on and in other things."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbench.core.rotation import about_z, rotate, wrap
+from rtbench.core.world import Region
+from rtbench.env.scene import ARM_AHEAD
+from rtbench.policy.oracle.drawer import drawer_window
+from rtbench.policy.oracle.footprint import Footprint, footprint
+from rtbench.policy.oracle.grasp import crowding
+from rtbench.policy.oracle.motion import HAND_HALF, PALM, REACH, View
+from rtbench.policy.oracle.predicted_world import would_hold
+from rtbench.task.task import Goal
+
+Array = NDArray[np.float64]
+
+GAPS = (0.03, 0.04)
+"""Gaps left to the thing that something is put near [m]: half of what counts as near, or a little more where
+that leaves more room. The spot is met to 12 mm."""
+EDGE = 0.012
+"""Least distance from the counter's edge [m]."""
+ROOM = 0.012
+"""Air kept to all other things [m]."""
+SURE = (0.012, 0.004)
+"""A relation must still hold this far from the spot [m]; the second where there is no other."""
+BEYOND = 0.15
+"""Relations may need a place so far beside the workspace [m]."""
+WALL_ROOM = 0.008
+"""Air kept to the walls of bowls, drawers and sinks [m]."""
+CROWDED = 0.1
+"""Places with a higher cost are no place to put something down."""
+TURNS = np.radians([0.0, 45.0, -45.0, 90.0, -90.0])
+"""Fixed headings of the hand in the base frame: options that moved along with it would never be reached."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where something is put down."""
+
+    place: Array
+    """Of the middle of the object, float64[2] [m], world."""
+    ground: float
+    """Height [m]."""
+    least: float = 0.0
+    """Lowest grip point [m]."""
+    yaw: float | None = None
+    """Heading of the hand in the base frame [rad]; as it is, for None."""
+
+
+def related_spot(view: View, name: str, relations: Goal, targets: Iterable[str]) -> Spot:
+    """The best free spot at which relations to other things hold.
+
+    Args:
+        view: What is so now.
+        name: The object that is put down.
+        relations: Leaves of `near`, `left_of` and so on, all about the object.
+        targets: Those that it is to be near.
+    """
+    counter = view.world.counter(next(leaf.arguments[1] for leaf in relations.leaves()))
+    ground = float(view.world.surface(counter).center[2])
+    near = tuple(targets)
+    if not near:
+        places = _grid(view, counter, BEYOND)
+        ranked = places[np.argsort(_costs(view, name, places, ground), kind="stable")]
+        sure = (place for margin in SURE for place in ranked if _holds(view, name, relations, place, margin))
+        return Spot(next(sure, ranked[0]), ground, yaw=view.hand_yaw)
+    yaws = (view.hand_yaw, *TURNS)
+    turns = np.array([wrap(yaw - view.hand_yaw) for yaw in yaws])
+    places = np.array([_rings(view, name, near[0], turn) for turn in turns])
+    costs = _costs(view, name, places, ground, turns[:, None, None])
+    costs += 0.02 * np.abs(turns)[:, None, None] + 3 * (np.array(GAPS) - GAPS[0])[:, None]
+    for option in np.argsort(costs, axis=None, kind="stable"):
+        turned, gap, around = np.unravel_index(option, costs.shape)
+        place = places[turned, gap, around]
+        if len(relations.leaves()) == 1 or _holds(view, name, relations, place, SURE[0]):
+            return Spot(place, ground, yaw=yaws[turned])
+    return Spot(view.world.pose(name).position[:2], ground, yaw=view.hand_yaw)
+
+
+def _rings(view: View, name: str, target: str, turn: float) -> Array:
+    """Places float64[len(GAPS), 24, 2] round a target, at each gap, for an object turned by so much [rad]."""
+    low, high = view.world.box(target)
+    middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
+    own = _turned_half(view, name, turn)
+    angles = np.arange(24) * (2 * math.pi / 24)
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    touching = np.hypot(*(half * directions).T) + np.hypot(*(own * directions).T)
+    rings: Array = middle + (touching + np.array(GAPS)[:, None])[..., None] * directions
+    return rings
+
+
+def _holds(view: View, name: str, relations: Goal, place: Array, margin: float) -> bool:
+    """Whether the relations would hold at a place, and that much beside it too [m]."""
+    low, high = view.world.box(name)
+    base = np.array([*(place - (low[:2] + high[:2]) / 2), _resting(view, relations) - low[2]])
+    around = ((0.0, 0.0), (margin, 0.0), (-margin, 0.0), (0.0, margin), (0.0, -margin))
+    return all(would_hold(view.world, relations, name, base + np.array([*d, 0.0])) for d in around)
+
+
+def _resting(view: View, relations: Goal) -> float:
+    target = relations.leaves()[0].arguments[1]
+    return float(view.world.surface(view.world.counter(target)).center[2])
+
+
+def _turned_half(view: View, name: str, turn: float) -> Array:
+    """Half extents float64[2] [m] of an object's footprint after a turn about the vertical."""
+    obj, quaternion = view.world.scene.objects[name], view.world.pose(name).quaternion
+    turned = [rotate(about_z(turn), rotate(quaternion, axis)) for axis in np.eye(3)]
+    if obj.round:
+        axis = np.abs(turned[2][:2])
+        reach: Array = obj.half[2] * axis + obj.half[0] * np.sqrt(np.maximum(0.0, 1.0 - axis**2))
+    else:
+        reach = np.sum([np.abs(a[:2]) * h for a, h in zip(turned, obj.half, strict=True)], axis=0)
+    return reach
+
+
+def free_spot(view: View, name: str, counter: str, also: Callable[[Array], Array] | None = None) -> Spot:
+    """The best free spot on a counter; `also` adds to the costs float64[n] of places float64[n, 2] [m]."""
+    ground = float(view.world.surface(counter).center[2])
+    places = _grid(view, counter)
+    costs = _costs(view, name, places, ground)
+    return Spot(places[np.argmin(costs if also is None else costs + also(places))], ground)
+
+
+def is_free(view: View, name: str, counter: str) -> bool:
+    """Whether an object in the hand can be put down right where it is."""
+    ground = float(view.world.surface(counter).center[2])
+    low, high = view.world.box(name)
+    cost = float(_costs(view, name, (low[:2] + high[:2]) / 2, ground))
+    return cost < CROWDED and float(low[2]) > ground - 0.01
+
+
+def _grid(view: View, counter: str, beyond: float = 0.0) -> Array:
+    """Places float64[n, 2] all over the workspace, and that far to its sides [m]."""
+    workspace = view.world.scene.spec.workspace
+    inset = 0.0 if beyond else 0.02
+    xs = np.linspace(workspace.low[0] + inset, workspace.high[0] - inset, 6 if beyond else 4)
+    ys = np.arange(workspace.low[1] + 0.02 - beyond, workspace.high[1] - 0.01 + beyond, 0.055)
+    return np.array([view.world.scene.to_world(counter, x, y) for x in xs for y in ys])
+
+
+def platform_spot(view: View, name: str, platform: str) -> Spot:
+    """The middle of a mat, or the freest place on it if something stands there already."""
+    top = view.world.surface(platform)
+    ground = float(top.center[2])
+    offsets = [np.zeros(2)]
+    if any(view.world.box(o)[1][2] > ground + 0.01 and top.covers(view.world.pose(o).position)
+           for o in view.world.names() if o not in (name, platform)):  # fmt: skip
+        offsets += [np.array([x, y]) * top.half[:2] * 0.75 for x in (-1, 0, 1) for y in (-1, 0, 1)]
+    places = np.array([top.center[:2] + _turned(offset, top.yaw) for offset in offsets])
+    return Spot(places[np.argmin(_costs(view, name, places, ground, ignore=platform))], ground)
+
+
+def bowl_spot(view: View, name: str, bowl: str) -> Spot:
+    """The middle of a bowl, or beside what lies in it already."""
+    cavity = view.world.cavity(bowl)
+    rim, floor = float(cavity.center[2] + cavity.half[2]), float(cavity.center[2] - cavity.half[2])
+    least = rim - PALM + 0.010  # the palm clears the rim
+    inside = _inside(view, name, cavity)
+    if not inside:
+        return Spot(cavity.center[:2], floor, least=least)
+    away = cavity.center[:2] - np.mean([view.world.pose(o).position[:2] for o in inside], axis=0)
+    length = float(np.linalg.norm(away))
+    direction = away / length if length > 0.004 else _turned(np.array([0.0, 1.0]), float(view.base[2]))
+    own = float(np.min(footprint(view, name).half))
+    place = cavity.center[:2] + max(0.0, float(cavity.half[0]) - own - WALL_ROOM) * direction
+    return Spot(place, rim - 0.03, least=least)
+
+
+def drawer_spot(view: View, name: str, drawer: str) -> Spot:
+    """A free spot in the drawn-out part of a drawer."""
+    cavity = view.world.drawn_out(drawer)
+    middle, _ = drawer_window(view, drawer)
+    floor, rim = float(cavity.center[2] - cavity.half[2]), float(cavity.center[2] + cavity.half[2])
+    others = [footprint(view, o) for o in _inside(view, name, cavity)]
+    radius = float(np.min(footprint(view, name).half))
+    best, most = Spot(middle, floor, yaw=wrap(cavity.yaw - float(view.base[2]))), -1.0
+    for y in (0.0, -0.05, 0.05, -0.10, 0.10):
+        place = middle + _turned(np.array([0.0, y]), cavity.yaw)
+        room = min((float(o.distance(place)) - radius for o in others), default=1.0)
+        if min(room, ROOM) > most + 0.002:
+            least = 0.0 if abs(y) + HAND_HALF[1] + WALL_ROOM < cavity.half[1] else rim - PALM + 0.010
+            best, most = Spot(place, floor, least, best.yaw), min(room, ROOM)
+    return best
+
+
+def sink_spot(view: View, name: str, sink: str) -> Spot:
+    """A free spot in a sink, where the whole hand fits in."""
+    cavity = view.world.cavity(sink)
+    floor, rim = float(cavity.center[2] - cavity.half[2]), float(cavity.center[2] + cavity.half[2])
+    yaw = wrap(cavity.yaw - float(view.base[2]))
+    size = np.maximum(footprint(view, name).half.max(), HAND_HALF) + WALL_ROOM
+    room = np.maximum(cavity.half[:2] - size, 0.0)
+    sides = [np.array([x, y]) for x in (-1.0, -0.5, 0.0, 0.5, 1.0) for y in (-1.0, 0.0, 1.0)]
+    places = np.array([cavity.center[:2] + _turned(side * room, cavity.yaw) for side in sides])
+    best = places[np.argmin(_costs(view, name, places, floor, wrap(yaw - view.hand_yaw)))]
+    fits = bool(np.all(cavity.half[:2] > size))
+    return Spot(best, floor, 0.0 if fits else rim - PALM + 0.010, yaw)
+
+
+def _inside(view: View, name: str, cavity: Region) -> list[str]:
+    """All but `name` that lies in a receptacle."""
+    found = []
+    for other in view.world.names():
+        position = view.world.pose(other).position
+        if other != name and not view.world.held(other) and cavity.covers(position):
+            hollow = view.world.scene.objects[other].cavity is not None
+            if not hollow and abs(float(position[2] - cavity.center[2])) < 0.10:
+                found.append(other)
+    return found
+
+
+def _turned(vector: Array, yaw: float) -> Array:
+    c, s = math.cos(yaw), math.sin(yaw)
+    return np.array([c * vector[0] - s * vector[1], s * vector[0] + c * vector[1]])
+
+
+def _costs(
+    view: View, name: str, places: Array, ground: float, turn: Array | float = 0.0, ignore: str = ""
+) -> Array:
+    """How bad places are: metres by which an object there is out of reach, off the counter or in something.
+
+    Args:
+        view: What is so now.
+        name: The object.
+        places: For its middle float64[..., 2] [m], world.
+        ground: Height of what it is to stand on [m].
+        turn: Of the hand and the object from how they are turned now [rad], float64[...], or one for all.
+        ignore: Something else that is not in the way.
+
+    Returns:
+        float64[...] [m], with something for the way there.
+    """
+    world, base = view.world, view.base
+    low, high = world.box(name)
+    way: Array = 0.15 * np.linalg.norm(places - (low[:2] + high[:2]) / 2, axis=-1)
+    axis = base[:2] + ARM_AHEAD * np.array([math.cos(base[2]), math.sin(base[2])])
+    distance = np.linalg.norm(places - axis, axis=-1)
+    cost: Array = 10 * np.maximum(0.0, np.maximum(REACH[0] - distance, distance - REACH[1]))
+    own = footprint(view, name)
+    own = replace(own, center=places, yaw=own.yaw + turn)
+    counters = [_as_footprint(world.surface(counter)) for counter in world.scene.spec.counters]
+    cost = cost + 10 * np.maximum(0.0, EDGE - np.max([_inside_by(c, own) for c in counters], axis=0))
+    things = [footprint(view, other) for other in world.names() if other not in (name, ignore)]
+    holes = map(world.cavity, world.scene.spec.sinks)
+    things += [_as_footprint(hole) for hole in holes if ground > hole.center[2]]
+    for thing in things:
+        cost = cost + 10 * np.maximum(0.0, ROOM - thing.gap(own))
+    grip = ground + (float(view.hand.position[2] - low[2]) if world.held(name) else 0.05)
+    cost = cost + 10 * crowding(view, name, places, grip, view.hand_yaw + turn)
+    return cost + way
+
+
+def _as_footprint(region: Region) -> Footprint:
+    return Footprint(region.center[:2], region.half[:2], region.yaw, region.round)
+
+
+def _inside_by(area: Footprint, own: Footprint) -> Array:
+    """How far inside of a rectangle's edge a footprint is, float64[...] [m]; negative beyond it."""
+    inside: Array = np.min(area.half - np.abs(area.local(own.center)) - own.reach(area.yaw), axis=-1)
+    return inside

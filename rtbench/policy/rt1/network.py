@@ -1,0 +1,127 @@
+"""RT-1: images and language to action tokens (Brohan et al. 2022), exact in the size `paper`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from rtbench.core.action import MODE, Mode, convention
+from rtbench.core.seeding import entropy
+from rtbench.policy.rt1.config import Size
+from rtbench.policy.rt1.efficientnet import EfficientNet
+from rtbench.policy.rt1.film import FiLM
+from rtbench.policy.rt1.mixer import Mixer
+from rtbench.policy.rt1.token_learner import TokenLearner
+from rtbench.policy.rt1.transformer import Transformer
+
+
+class RT1(nn.Module):
+    """The whole network, for one action convention."""
+
+    position: Tensor
+
+    def __init__(self, size: Size, *, convention: str = "rtbench", seed: int = 0) -> None:
+        """A network with fresh weights.
+
+        Args:
+            size: Its dimensions.
+            convention: Action convention of its tokens; decides which token is the mode.
+            seed: Of the weights.
+
+        Raises:
+            UnknownNameError: no such convention.
+        """
+        super().__init__()
+        self.size = size
+        self.convention = convention
+        self.mode_slot = _convention(convention).order.index(MODE)
+        self.language = nn.Linear(size.text, size.film) if size.text != size.film else nn.Identity()
+        self.backbone = EfficientNet(size)
+        inputs = size.top + 2 * size.coordinates
+        self.projection = nn.Conv2d(inputs, size.features, 1, bias=False)
+        self.film = FiLM(size.film, size.features)
+        self.token_learner = TokenLearner(size.features, size.tokens)
+        mixers = (Mixer(size.tokens, size.features, size.mixed) for _ in range(size.mixers))
+        self.mixers = nn.Sequential(*mixers)
+        self.transformer = Transformer(size)
+        self.register_buffer("position", _positions(*size.map), persistent=False)
+        self._initialise(torch.Generator().manual_seed(entropy("rt1 weights", seed) >> 65))
+
+    def forward(self, images: Tensor, text: Tensor) -> Tensor:
+        """Logits for every frame of windows.
+
+        Args:
+            images: float32[B, T, 3, H, W], RGB from 0 to 1, of the size's height and width; T at most
+                `size.frames`. A window that begins with its episode has frame 0 first, and what follows its
+                last frame is without effect on it.
+            text: float32[B, text].
+
+        Returns:
+            float32[B, T, 11, 256]; mode tokens that do not exist have minus infinity.
+        """
+        count = images.shape[1]
+        tokens = self.image_tokens(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
+        return self.logits(tokens.view(-1, count, *tokens.shape[1:]))
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Logits as of `forward`, from the image tokens float32[B, T, tokens, features] of windows."""
+        mixed = self.mixers(tokens.flatten(0, 1))
+        return self.mask(self.transformer(mixed.view(tokens.shape)))
+
+    def feature_map(self, images: Tensor, text: Tensor) -> Tensor:
+        """The projected map float32[N, features, H', W'], with H', W' of `Size.map`.
+
+        Args:
+            images: float32[N, 3, H, W], RGB from 0 to 1.
+            text: float32[N, text].
+        """
+        language = self.language(text)
+        features = self.backbone(images, language)
+        if self.size.coordinates:
+            position = self.position.to(features.dtype).expand(len(features), -1, -1, -1)
+            features = torch.cat([features, position], dim=1)
+        modulated: Tensor = self.film(self.projection(features), language)
+        return modulated
+
+    def image_tokens(self, images: Tensor, text: Tensor) -> Tensor:
+        """Image tokens float32[N, tokens, features] of single frames; arguments as in `feature_map`.
+
+        They depend on nothing but their frame and the text, so that they can be kept from step to step.
+        """
+        if images.shape[-2:] != self.size.image:
+            raise ValueError(f"images are {tuple(images.shape[-2:])}, the network's {self.size.image}")
+        rows = self.feature_map(images, text).flatten(2).transpose(1, 2)
+        learnt: Tensor = self.token_learner(rows)
+        return learnt
+
+    def mask(self, logits: Tensor) -> Tensor:
+        """Logits float[..., 11, 256] with minus infinity for the modes that do not exist."""
+        impossible = torch.zeros(logits.shape[-2:], dtype=torch.bool, device=logits.device)
+        impossible[self.mode_slot, len(Mode) :] = True
+        return logits.masked_fill(impossible, -math.inf)
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator) -> None:
+        """Keras' defaults, of which the published network was made; FiLM is zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                outputs = module.out_channels // module.groups * math.prod(module.kernel_size)
+                module.weight.normal_(0, math.sqrt(2 / outputs), generator=generator)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight, generator=generator)
+                nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, FiLM):
+                module.zero()
+
+
+def _positions(height: int, width: int) -> Tensor:
+    """Each position of the map as x and y from -1 to 1, float32[2, height, width]."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    return torch.stack([x, y])
+
+
+_convention = convention
+"""The parameter of the same name is what users write in cards and on the command line."""

@@ -1,0 +1,80 @@
+"""What policy, environment and closed loop took, beside the deadline of the control rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FuncFormatter
+
+from rtbench.report.html import svg_chart
+from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, percent, table
+
+_SPREADS = ("policy", "env", "loop", "reset")
+_NAMES = {"env": "environment", "loop": "closed loop"}
+_BINS = 40
+_HEIGHT = 180
+_LEAST_MS = 1e-3
+"""Times are recorded to the microsecond; shorter ones are drawn as that [ms]."""
+
+
+def section(runs: Sequence[Series]) -> Section:
+    """Percentiles, and how the times are spread."""
+    figures = [_table(runs)]
+    if any(_times(one, "policy") for one in runs):
+        figures += [_histogram(runs, "policy"), _histogram(runs, "loop")]
+    note = "Times of the episodes that have an outcome. On a real robot the environment takes no time."
+    return Section("timings", "Timings", tuple(figures), note)
+
+
+def _table(runs: Sequence[Series]) -> Figure:
+    rows = []
+    for one in runs:
+        rates = one.run.summary["hz"]
+        for name in _SPREADS:
+            found = rates[name]
+            cells = (
+                UNKNOWN if found[key] is None else _short(found[key]) for key in ("p50", "p95", "p99", "hz")
+            )
+            in_time = percent(rates["in_time"]) if name == "policy" else ""
+            rows.append((_NAMES.get(name, name), one.label, *cells, in_time))
+    hz = runs[0].run.summary["hz"]["control_hz"]
+    heads = ("", "policy", "p50 [ms]", "p95 [ms]", "p99 [ms]", "mean rate [Hz]", f"within 1/{hz} s")
+    return Figure("Percentiles", table=table(runs, heads, rows), wide=True)
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _times(one: Series, name: str) -> list[float]:
+    return [t for r in one.run.records if r.outcome for t in getattr(r.times, name)]
+
+
+def _histogram(runs: Sequence[Series], name: str) -> Figure:
+    times = [np.maximum(_times(one, name), _LEAST_MS) for one in runs]
+    deadline = 1000 / runs[0].run.summary["hz"]["control_hz"]
+    pooled = np.concatenate(times)
+    ends = np.geomspace(pooled.min() * 0.9, max(pooled.max(), deadline) * 1.2, _BINS + 1)
+
+    def paint(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        for one, found in zip(runs, times, strict=True):
+            counts, _ = np.histogram(found, ends)
+            axes.stairs(
+                100 * counts / max(len(found), 1), ends, color=svg_chart.colour(one.index), linewidth=1.6
+            )
+        axes.axvline(deadline, color=svg_chart.INK, linestyle="--", linewidth=1.2)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
+        axes.set_xlabel("time [ms]")
+        axes.set_ylabel("share [%]")
+
+    what = "a decision of the policy" if name == "policy" else "a turn of the closed loop"
+    return Figure(
+        f"Time of {what}",
+        svg_chart.draw(f"delay-{name}", _HEIGHT, paint),
+        f"How the times of {what} are spread, with the deadline of {deadline:.0f} ms as a dashed line.",
+        note=f"The dashed line is the deadline of the control rate, {deadline:.0f} ms.",
+    )

@@ -1,0 +1,189 @@
+"""Who has a row: a policy, with all its runs that belong together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtbench.core.errors import RunError
+from rtbench.result.control_rate import KEEPS_UP
+from rtbench.result.folder import SUMMARY, read_json
+from rtbench.result.identity import deciding
+from rtbench.result.scores import Scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFERENCES = {"oracle": "ceiling", "random": "floor", "noop": "floor"}
+"""Policies that bound a task from above and below, and what they show."""
+COLUMNS = (
+    "key", "split", "axis", "skill", "task", "counts_as", "valid", "success", "decisions", "policy_s",
+    "state", "image", "version",
+)  # fmt: skip
+"""What is kept of a run's episodes, for hundreds of runs must fit into memory; version is the task's hash."""
+_EPISODES = ("suite", "episodes_hash", "content_hash")
+"""What decides of the episodes of a run; that its tasks are the same is looked at one by one."""
+_DIGITS = 4
+"""Digits of a run's id that are shown at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One run, as far as a table needs it."""
+
+    path: Path
+    """Its folder."""
+    meta: dict[str, Any]
+    """run.json, without what is told of each episode."""
+    frame: pd.DataFrame
+    """One row an episode, `COLUMNS`; `success` by the rule of the table."""
+    in_time: float | None
+    """Share of the decisions within a control period; None where the run does not say."""
+    notes: tuple[str, ...] = ()
+    """What was odd about the run."""
+
+    @property
+    def valid(self) -> pd.DataFrame:
+        """The episodes that have an outcome."""
+        return self.frame[self.frame["valid"]]
+
+    @cached_property
+    def identity(self) -> str:
+        """What runs of one row have in common, as JSON: all that decides, but for the choice of episodes."""
+        shared = {name: value for name, value in deciding(self.meta).items() if name not in _EPISODES}
+        return json.dumps(shared | {"arm": self.meta.get("arm", "")}, sort_keys=True)
+
+
+def part(scores: Scores, rule: str) -> Part:
+    """A run, cut down to what a table needs.
+
+    Args:
+        scores: The run.
+        rule: success, ever or held: which of these a success is.
+    """
+    versions = scores.frame["task"].map(scores.meta.get("tasks") or {}).fillna("").astype("str")
+    frame = scores.frame.assign(success=scores.frame[rule], version=versions)[list(COLUMNS)]
+    meta = {name: value for name, value in scores.meta.items() if name != "novelties"}
+    return Part(scores.path, meta, frame, _in_time(scores), tuple(scores.notes))
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A row of a table before anything is counted."""
+
+    policy: str
+    """Name of the policy."""
+    parts: tuple[Part, ...]
+    """Its runs, which share no episode."""
+    mark: str = ""
+    """What tells it from other rows of that policy: the beginning of a run's id, or a folder."""
+
+    @property
+    def name(self) -> str:
+        """How the row is called: the policy, its control arm, and the mark."""
+        arm = self.parts[0].meta.get("arm", "")
+        told = f", {arm} instructions" if arm else ""
+        return f"{self.policy}{told}" + (f" ({self.mark})" if self.mark else "")
+
+    @property
+    def reference(self) -> str:
+        """'ceiling' or 'floor' for a policy that is there to compare with, else ''."""
+        return REFERENCES.get(self.policy, "")
+
+    @property
+    def hz(self) -> float | None:
+        """Decisions a second of the policy's own time [Hz], over all episodes with an outcome."""
+        decisions = sum(int(one.valid["decisions"].sum()) for one in self.parts)
+        seconds = sum(float(one.valid["policy_s"].sum()) for one in self.parts)
+        return decisions / seconds if seconds > 0 else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the policy kept up with the control rate; None where a run does not say."""
+        shares = [(one.in_time, int(one.valid["decisions"].sum())) for one in self.parts]
+        total = sum(count for _, count in shares)
+        if not total or any(share is None and count for share, count in shares):
+            return None
+        return sum(share * count for share, count in shares if share is not None) / total >= KEEPS_UP
+
+
+def entrants(parts: Iterable[Part]) -> list[Entrant]:
+    """Rows of a table, in the order of the first run of each.
+
+    Runs of one identity (`Part.identity`) are one row. Those of them that have an episode in common with
+    another stand in a row each, because one of two results of an episode would have to be dropped; so do runs
+    of one policy with other settings. A run that is given twice counts once.
+    """
+    groups: dict[str, list[Part]] = {}
+    seen: set[Path] = set()
+    for one in parts:
+        place = one.path.resolve()
+        if place not in seen:
+            groups.setdefault(one.identity, []).append(one)
+        seen.add(place)
+    found = [entrant for group in groups.values() for entrant in _pool(group)]
+    return _marked(found)
+
+
+def _pool(group: Sequence[Part]) -> list[Entrant]:
+    """The rows of runs of one identity."""
+    import pandas as pd
+
+    policy = str(group[0].meta["policy"]["name"])
+    if len(group) == 1:
+        return [Entrant(policy, (group[0],))]
+    keys = pd.concat([one.frame["key"] for one in group], keys=range(len(group)))
+    repeated = keys[keys.duplicated(keep=False)].index.get_level_values(0)
+    alone = set(repeated) | _other_tasks(group)
+    together = [one for number, one in enumerate(group) if number not in alone]
+    rows = [Entrant(policy, tuple(together))] if together else []
+    rows += [Entrant(policy, (group[number],)) for number in sorted(alone)]
+    return sorted(rows, key=lambda row: group.index(row.parts[0]))
+
+
+def _other_tasks(group: Sequence[Part]) -> set[int]:
+    """Numbers of the runs that played a task in another version than the first run that has it."""
+    hashes: dict[str, str] = {}
+    other = set()
+    for number, one in enumerate(group):
+        for task, version in (one.meta.get("tasks") or {}).items():
+            if hashes.setdefault(task, version) != version:
+                other.add(number)
+    return other
+
+
+def _marked(found: Sequence[Entrant]) -> list[Entrant]:
+    """The same with a mark wherever a name occurs twice."""
+    names = [entrant.name for entrant in found]
+    ids = [str(entrant.parts[0].meta["id"]) for entrant in found]
+    return [
+        entrant
+        if names.count(name) == 1
+        else Entrant(entrant.policy, entrant.parts, _mark(entrant.parts[0], ids))
+        for entrant, name in zip(found, names, strict=True)
+    ]
+
+
+def _mark(first: Part, ids: Sequence[str]) -> str:
+    """The shortest beginning of the run's id that no other has; the folder where two have the same id."""
+    own = str(first.meta["id"])
+    for digits in range(_DIGITS, len(own) + 1):
+        if sum(other.startswith(own[:digits]) for other in ids) == 1:
+            return own[:digits]
+    return str(first.path)
+
+
+def _in_time(scores: Scores) -> float | None:
+    """What the run's summary says, if it is of these very episodes."""
+    path = scores.path / SUMMARY
+    try:
+        told = read_json(path)["hz"]
+        valid = scores.frame[scores.frame["valid"]]
+        fresh = told["decisions"] == int(valid["decisions"].sum())
+        return float(told["in_time"]) if fresh and told["in_time"] is not None else None
+    except (RunError, KeyError, TypeError):
+        return None

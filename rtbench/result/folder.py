@@ -1,0 +1,143 @@
+"""The folder of a run: run.json, episodes.jsonl, summary.json, videos/."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rtbench.core.errors import RunError
+from rtbench.result.jsonl import SCHEMA, Reading, check_schema
+from rtbench.result.record import Record, repair
+
+_META = ("id", "policy", "suite", "settings", "simulator", "episodes")
+"""What no run.json is without."""
+RUN, EPISODES, SUMMARY, VIDEOS = "run.json", "episodes.jsonl", "summary.json", "videos"
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write a JSON file whole or not at all.
+
+    Raises:
+        RunError: the disk is full, or the folder cannot be written.
+    """
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise RunError(f"{path}: cannot be written: {error.strerror}. {_remedy(error)}") from None
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file, or say in a RunError why not."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}; is this the folder of a run?") from None
+    except ValueError as error:
+        raise RunError(f"{path}: not valid JSON: {error}.") from None
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """What run.json says.
+
+    Raises:
+        RunError: no run there, or one whose run.json is damaged.
+        SchemaError: a run in a form that this rtbench does not read.
+    """
+    path = folder / RUN
+    meta = read_json(path)
+    missing = [key for key in _META if not isinstance(meta, dict) or key not in meta]
+    if missing:
+        raise RunError(f"{path}: not what a run writes: {', '.join(missing)} missing; play the run again.")
+    check_schema(str(path), meta.get("schema", SCHEMA))
+    return dict(meta)
+
+
+class RunFolder:
+    """An open run folder: one process at a time appends records to it."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the folder, or open it to continue; repairs a record that was cut off.
+
+        Raises:
+            RunError: it cannot be written, is damaged, or another process is writing to it.
+        """
+        self.path = path
+        self.reading: Reading[Record] = Reading(())
+        self._file = -1
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path / EPISODES, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written: {error.strerror}. {_remedy(error)}") from None
+        try:
+            self._lock()
+            self.reading = repair(path / EPISODES)
+        except RunError:
+            self.close()
+            raise
+
+    @property
+    def videos(self) -> Path:
+        """Folder of the videos; made when the first is written."""
+        return self.path / VIDEOS
+
+    def append(self, record: Record) -> None:
+        """Write a record and see it onto the disk.
+
+        Raises:
+            RunError: the disk is full or failing; the records before it are intact.
+        """
+        line = record.line()
+        size = os.fstat(self._file).st_size
+        try:
+            written = os.write(self._file, line)
+            if written < len(line):
+                # A second write tells why the first was short: ENOSPC, EFBIG, ...
+                os.write(self._file, line[written:])
+            os.fsync(self._file)
+        except OSError as error:
+            self._forget(size)
+            place = self.path / EPISODES
+            reason = f"cannot write the record of episode {record.key}: {error.strerror}"
+            raise RunError(f"{place}: {reason}. Earlier records are intact. {_remedy(error)}") from None
+
+    def close(self) -> None:
+        """Let others write; may be called twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{self.path}: another process is writing this run; wait for it to end.") from None
+        except OSError:
+            # Some network file systems have no locks; running there beats refusing to.
+            return
+
+    def _forget(self, size: int) -> None:
+        """Take back half a line; should that fail too, the next reader repairs it."""
+        try:
+            os.ftruncate(self._file, size)
+        except OSError:
+            return
+
+
+def _remedy(error: OSError) -> str:
+    again = "run the same command again: it continues where it stopped."
+    if error.errno in {28, 27, 122}:  # ENOSPC, EFBIG, EDQUOT
+        return f"Free some space and {again}"
+    if error.errno in {13, 30, 1}:  # EACCES, EROFS, EPERM
+        return "Choose a folder that can be written with --out."
+    return f"Mend it and {again}"

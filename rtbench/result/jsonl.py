@@ -1,0 +1,127 @@
+"""Lines of `episodes.jsonl`, whatever is read of each: damage is told apart, and no key counts twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from rtbench.core.episode import Episode
+from rtbench.core.errors import Exit, RunError
+
+SCHEMA = 1
+"""Version of a line's form. A reader refuses all others."""
+
+
+class SchemaError(RunError):
+    """A run in a form that this rtbench does not read."""
+
+    exit_code = Exit.NOT_COMPARABLE
+
+
+class Line(Protocol):
+    """What a line is read into."""
+
+    @property
+    def key(self) -> str:
+        """Key of its episode."""
+        ...
+
+
+T = TypeVar("T", bound=Line)
+
+
+@dataclass(frozen=True)
+class Reading(Generic[T]):
+    """What a file of records held."""
+
+    records: tuple[T, ...]
+    """First record of each key, in order of the file."""
+    notes: tuple[str, ...] = ()
+    """What was odd, in sentences: a line cut off, keys that occur twice."""
+    cut: bytes = b""
+    """Bytes of a last line that was cut off."""
+
+
+class _Head(msgspec.Struct):
+    schema: object
+
+
+def read_lines(path: Path, parse: Callable[[bytes], T]) -> Reading[T]:
+    """Read all lines; changes nothing.
+
+    Args:
+        path: The file.
+        parse: Makes a record of a line; raises ValueError or TypeError where it cannot.
+
+    Raises:
+        RunError: no such file, or a line that is damaged (other than a last one cut off).
+        SchemaError: another schema.
+    """
+    records: dict[str, T] = {}
+    notes: list[str] = []
+    cut = b""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n") and not _is_json(line):
+                    # A line without its newline may still be whole: the newline alone was lost.
+                    cut = line
+                    notes.append(
+                        f"{path}: the last line was cut off after {len(cut)} bytes; that episode is lost."
+                    )
+                    break
+                record = _parsed(f"{path}, line {number}", line, parse)
+                if records.setdefault(record.key, record) is not record:
+                    notes.append(
+                        f"{path}, line {number}: {record.key} occurs again; the first record counts."
+                    )
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}.") from None
+    return Reading(tuple(records.values()), tuple(notes), cut)
+
+
+def check(schema: int, key: str, episode: Episode) -> None:
+    """Refuse a line of another schema, or of another episode than its key says, with a ValueError."""
+    if schema != SCHEMA:
+        raise ValueError(f"schema {schema}")
+    if episode.key != key:
+        raise ValueError(f"its key is {key}, but its episode's is {episode.key}")
+
+
+def _parsed(place: str, line: bytes, parse: Callable[[bytes], T]) -> T:
+    try:
+        return parse(line)
+    except (ValueError, TypeError) as error:
+        try:
+            schema = msgspec.json.decode(line, type=_Head).schema
+        except msgspec.DecodeError:
+            remedy = "remove the line (its episode is then run again) or start in another folder with --out."
+            raise RunError(f"{place}: not a record; the file is damaged: {remedy}") from None
+        check_schema(place, schema)
+        raise RunError(f"{place}: not a usable record: {error}.") from None
+
+
+def check_schema(place: str, schema: object) -> None:
+    """Refuse another schema.
+
+    Raises:
+        SchemaError: names the place and a remedy.
+    """
+    if schema == SCHEMA:
+        return
+    remedy = "not known"
+    if isinstance(schema, int):
+        remedy = "play it again" if schema < SCHEMA else "update rtbench to read it"
+    raise SchemaError(f"{place}: written in schema {schema}, this rtbench reads {SCHEMA}; {remedy}.")
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""From YAML to tasks, suites and episodes, without importing the simulator."""

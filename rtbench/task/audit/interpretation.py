@@ -1,0 +1,74 @@
+"""A reading: an English text, taken for what a task means by it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from rtbench.task.audit.mentions import Mention, Mentions
+from rtbench.task.suite import Library
+from rtbench.task.task import Goal, Task
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One text for one task."""
+
+    text: str
+    task: Task
+    library: Library
+    mentions: tuple[Mention, ...]
+    """Things that the text names."""
+
+    @classmethod
+    def of(cls, text: str, task: Task, library: Library, mentions: Mentions) -> Reading:
+        """Read a text; `mentions` knows the names of all objects and of the scene's fixtures."""
+        return cls(text, task, library, mentions(text))
+
+    @cached_property
+    def there(self) -> frozenset[str]:
+        """Objects of every episode, and fixtures."""
+        return frozenset((*self.task.present, *self.library.scenes[self.task.scene].fixtures))
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Of those, what the text names."""
+        return frozenset(name for mention in self.mentions for name in mention.may_mean & self.there)
+
+    @cached_property
+    def unnamed(self) -> str:
+        """The text without names and marks."""
+        rest = self.text
+        for mention in self.mentions:
+            end = mention.start + len(mention.words)
+            rest = rest[: mention.start] + " " * len(mention.words) + rest[end:]
+        return re.sub(r"[,.?!:]", " ", rest)
+
+    @cached_property
+    def described(self) -> frozenset[str]:
+        """Objects that a description stands for, or one of all of a kind."""
+        every = self.task.every
+        objects = self.library.objects
+        counted = {n for n in self.task.present if any(reference.fits(objects[n]) for reference in every)}
+        return frozenset({*self.task.means, *counted})
+
+    def tags(self, names: frozenset[str]) -> frozenset[str]:
+        """Tags of any of these objects, as words."""
+        found = {tag for name in names for tag in self.library.objects[name].tags}
+        return frozenset(tag.removesuffix("_colored").replace("_", " ") for tag in found)
+
+
+def goal_objects(task: Task) -> frozenset[str]:
+    """Objects that the goal is about."""
+    return frozenset(a for leaf in task.goal.leaves() for a in leaf.arguments) & {*task.present}
+
+
+def needed(goal: Goal) -> Iterator[Goal]:
+    """Leaves that have to be true, whatever is chosen among alternatives."""
+    if not goal.children:
+        yield goal
+    elif goal.predicate != "any":
+        yield from itertools.chain.from_iterable(map(needed, goal.children))

@@ -1,0 +1,190 @@
+"""Casting: skills and requests become tasks, one for every way to give their roles to different things."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from rtbench.core.errors import ContentError, UnknownNameError
+from rtbench.task import instruction, predicate
+from rtbench.task.skill import Named, Role, Setting, Skill, parse_goal
+from rtbench.task.task import Goal, Start, Task
+
+_ROLE = re.compile(r"\{(\w+)\}")
+HELD_OUT = "held_out"
+"""Group of the tasks that nothing may be trained on."""
+
+
+def expand(
+    skills: Iterable[tuple[str, Skill]], objects: Mapping[str, Named], scenes: Mapping[str, Setting]
+) -> dict[str, Task]:
+    """All tasks of all skills, by id, in order of skills and of objects.
+
+    Args:
+        skills: Group ('' for a skill, the file's stem for a request) and what to expand.
+        objects: The catalogue.
+        scenes: What each scene offers.
+
+    Raises:
+        RtbenchError: a name, tag, predicate or role that does not exist, or a template that does not say
+            what is meant; names file and entry.
+    """
+    tasks: dict[str, Task] = {}
+    gym_ids: dict[str, str] = {}
+    for group, skill in skills:
+        if skill.scene not in scenes:
+            raise UnknownNameError("scene", skill.scene, scenes, where=f"{skill.where}: scene")
+        for task in _Cast(group, skill, objects, scenes[skill.scene]).tasks():
+            other = gym_ids.setdefault(task.gym_id, task.id)
+            if task.id in tasks or other != task.id:
+                raise ContentError(skill.where, "", f"task {task.id} has the same name as {other}.")
+            tasks[task.id] = task
+    return tasks
+
+
+class _Cast:
+    """One skill on its way to tasks."""
+
+    def __init__(self, group: str, skill: Skill, objects: Mapping[str, Named], setting: Setting) -> None:
+        self.group, self.skill, self.objects, self.setting = group, skill, objects, setting
+        self.players = {role: self._candidates(rule) for role, rule in skill.roles.items()}
+        self._check()
+
+    def tasks(self) -> Iterator[Task]:
+        """A task for every way to give the roles to different things."""
+        held_out = set(self.skill.held_out)
+        for players in itertools.product(*self.players.values()):
+            if len(set(players)) == len(players) and not set(players) & set(self.skill.foils):
+                group = HELD_OUT if players in held_out else self.group
+                held_out.discard(players)
+                yield self._task(dict(zip(self.players, players, strict=True)), group)
+        for cast in held_out:
+            reason = (
+                f"{list(cast)} is no cast of its roles; give one player for each of {list(self.players)}."
+            )
+            raise ContentError(self.skill.where, "held_out", reason)
+
+    def _candidates(self, role: Role) -> Sequence[str]:
+        where = f"{self.skill.where}: roles"
+        if role.tag:
+            own = {name: thing for name, thing in self.objects.items() if thing.set == role.set}
+            if not own:
+                raise UnknownNameError(
+                    "set of objects", role.set, {t.set for t in self.objects.values()}, where=where
+                )
+            tags = {tag for thing in own.values() for tag in thing.tags}
+            for tag in role.tag:
+                if tag not in tags:
+                    raise UnknownNameError("tag", tag, tags, where=where)
+            return [name for name, thing in own.items() if set(role.tag) <= set(thing.tags)]
+        for name in role.names:
+            self._known("object, drawer, counter or station", name, [*self.objects, *self.setting.fixtures])
+        return role.names
+
+    def _check(self) -> None:
+        """What can be told before the roles are cast."""
+        skill, roles = self.skill, self.skill.roles
+        # A role that a description stands for need not be named.
+        needed = [role for role, found in self.players.items() if len(found) > 1 and role not in skill.means]
+        for template in skill.instructions:
+            instruction.check_template(template, roles, needed, where=skill.where)
+        for role in [*skill.place, *skill.lying, *skill.means, *itertools.chain(*skill.apart)]:
+            if role not in skill.foils:
+                self._known("role", role, roles)
+        for foil in skill.foils:
+            self._known("object", foil, self.objects)
+        self._known("station", skill.station, self.setting.stations)
+        for role, players in self.players.items():
+            if role not in skill.place and any(player in self.objects for player in players):
+                known = ", ".join((*self.setting.surfaces, *roles))
+                raise ContentError(skill.where, "place", f"says not where {role!r} starts; known: {known}.")
+
+    def _task(self, cast: dict[str, str], group: str) -> Task:
+        skill = self.skill
+        own = tuple(player for player in cast.values() if player in self.objects)
+        goal = _bind(skill.tree, cast)
+        predicate.check_goal(goal, self._kinds(own), where=skill.where, roles=skill.roles)
+        words = {role: self._words(player) for role, player in cast.items()}
+        return Task(
+            id=self._id(cast),
+            skill=skill.counts_as,
+            scene=skill.scene,
+            objects=own,
+            goal=goal,
+            start=self._start(cast, own),
+            templates=tuple(instruction.fill(text, words, where=skill.where) for text in skill.instructions),
+            horizon=skill.horizon,
+            entry=skill.name,
+            cast=words,
+            foils=skill.foils,
+            group=group,
+            means={cast[role]: reference.bound(cast) for role, reference in skill.means.items()},
+            every=skill.every,
+        )
+
+    def _id(self, cast: Mapping[str, str]) -> str:
+        """'pick/apple-v0' for a skill; for a request its group and name, and whom several could play."""
+        if not self.group:
+            called = _ROLE.sub(lambda match: cast.get(match[1], match[0]), self.skill.id)
+            return f"{self.skill.counts_as}/{called or '_'.join(cast.values())}-v{self.skill.version}"
+        chosen = [player for role, player in cast.items() if len(self.players[role]) > 1]
+        return f"{self.group}/{'_'.join((self.skill.name, *chosen))}-v{self.skill.version}"
+
+    def _start(self, cast: Mapping[str, str], own: tuple[str, ...]) -> Start:
+        skill = self.skill
+        kinds = self._kinds((*own, *skill.foils))
+        places = {cast.get(role, role): cast.get(place, place) for role, place in skill.place.items()}
+        for place in places.values():
+            self._known("place", place, [*kinds["surface"], *kinds["receptacle"]])
+        drawers = {cast.get(drawer, drawer): opening for drawer, opening in skill.drawers.items()}
+        for drawer in drawers:
+            self._known("drawer", drawer, self.setting.drawers)
+        given = self._given(cast, own)
+        if given is not None:
+            predicate.check_goal(given, kinds, where=f"{skill.where}: given")
+        return Start(
+            place=places,
+            lying=tuple(cast.get(role, role) for role in skill.lying),
+            drawers=drawers,
+            station=skill.station,
+            distractors=skill.distractors,
+            apart=tuple((cast.get(a, a), cast.get(b, b)) for a, b in skill.apart),
+            given=given,
+        )
+
+    def _given(self, cast: Mapping[str, str], own: tuple[str, ...]) -> Goal | None:
+        """What must hold at the start: what the skill says, and what its descriptions say of places."""
+        parts = [_bind(parse_goal(self.skill.given), cast)] if self.skill.given else []
+        present = {name: self.objects[name] for name in (*own, *self.skill.foils)}
+        for role, described in self.skill.means.items():
+            reference = described.bound(cast)
+            others = [name for name in reference.candidates(present) if name != cast[role]]
+            parts += [Goal(leaf[0], leaf[1:]) for leaf in reference.layout(cast[role], others)]
+        return None if not parts else parts[0] if len(parts) == 1 else Goal("all", children=tuple(parts))
+
+    def _kinds(self, present: tuple[str, ...]) -> dict[predicate.Kind, tuple[str, ...]]:
+        """Names that exist in an episode, by kind."""
+        setting = self.setting
+        bowls = tuple(name for name in present if "receptacle" in self.objects[name].tags)
+        platforms = tuple(name for name in present if "platform" in self.objects[name].tags)
+        return {
+            "object": present,
+            "receptacle": (*bowls, *setting.drawers, *setting.sinks),
+            "surface": (*setting.surfaces, *platforms),
+            "drawer": setting.drawers,
+            "station": setting.stations,
+        }
+
+    def _words(self, player: str) -> str:
+        return self.objects[player].names[0] if player in self.objects else player.replace("_", " ")
+
+    def _known(self, kind: str, name: str, known: Collection[str]) -> None:
+        if name not in known:
+            raise UnknownNameError(kind, name, known, where=self.skill.where)
+
+
+def _bind(goal: Goal, cast: Mapping[str, str]) -> Goal:
+    """The goal with players in place of roles."""
+    arguments = tuple(cast.get(name, name) for name in goal.arguments)
+    return Goal(goal.predicate, arguments, tuple(_bind(child, cast) for child in goal.children))

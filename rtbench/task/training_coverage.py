@@ -1,0 +1,196 @@
+"""Who has seen what: which aspects of an episode are new to a policy, by what its card says of its training.
+
+"Novel" is a word about a pair, episode and policy: an unseen object is unseen by somebody. A suite names what
+it means to be new, the card says what was trained on, and where the two disagree the card is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from rtbench.core.episode import Episode
+from rtbench.core.errors import UnknownNameError
+from rtbench.task import library
+from rtbench.task.task import Task
+
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+"""BCP 47."""
+
+
+class TrainedOn(BaseModel):
+    """What a policy was trained on. All that is named counts, and nothing that is not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    about: str = ""
+    """In words, for people."""
+    tasks: tuple[str, ...] = ()
+    """Tasks, by id: each with its skill, objects and scene."""
+    skills: tuple[str, ...] = ()
+    """Skills, each with all its ordinary tasks that need nothing but the objects and scenes named."""
+    groups: tuple[str, ...] = ()
+    """Groups ('held_out', request files) whose tasks count as the ordinary ones do."""
+    objects: tuple[str, ...] = ()
+    """Objects beside those of the tasks."""
+    object_sets: tuple[str, ...] = ()
+    """Sets of objects, all of each."""
+    scenes: tuple[str, ...] = ()
+    """Scenes beside those of the tasks."""
+    variants: tuple[str, ...] = ()
+    """Backgrounds, lights, cameras: entries of envs/variants. The scene as it is always counts."""
+    languages: tuple[LanguageTag, ...] = ("en",)
+    """Languages of the instructions, BCP 47."""
+    paraphrases: bool = False
+    """Trained on other English words than the tasks' own templates, so that no wording counts as new."""
+    distractors: int | None = Field(None, ge=0)
+    """Most distractors beside a task's objects; as many as each task has of itself where not given."""
+
+    @model_validator(mode="after")
+    def _is_about_something(self) -> Self:
+        if not self.tasks and not self.skills:
+            raise ValueError("give 'tasks' or 'skills', or leave 'trained_on' out")
+        if self.skills and not self.scenes:
+            raise ValueError("'skills' needs 'scenes': a skill is trained somewhere")
+        return self
+
+    def __str__(self) -> str:
+        """In words; where the card has none, what it names."""
+        named = [*self.tasks, *self.skills, *self.groups, *self.objects, *self.object_sets]
+        return self.about or ", ".join(named)
+
+
+class Thing(Protocol):
+    """What is asked of an object of the catalogue."""
+
+    @property
+    def set(self) -> str:
+        """Set that it belongs to."""
+        ...
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What a policy was trained on, as sets of names."""
+
+    trained: TrainedOn
+    """What the card says."""
+    known: Mapping[str, Task]
+    """All tasks there are, by id."""
+    tasks: Collection[str]
+    """Tasks trained on."""
+    skills: Collection[str]
+    objects: Collection[str]
+    scenes: Collection[str]
+
+    def novelties(self, episode: Episode) -> tuple[str, ...]:
+        """Aspects of the episode that are new to the policy, such as 'object pear'; empty: it knows them all.
+
+        Only what the instruction is about and could be taken to mean decides whether an object is new.
+        Distractors are drawn at random and nobody asks for them: one unknown can among nine would make
+        nearly every episode novel, though the request is an old one. Their number counts instead.
+        """
+        return tuple(self._novelties(episode, self.known.get(episode.task)))
+
+    def _novelties(self, episode: Episode, task: Task | None) -> Iterator[str]:
+        # A task that is gone since it was played: all that was present must do.
+        about = task.present if task else episode.objects
+        parts = [f"skill {episode.skill}"] if episode.skill not in self.skills else []
+        parts += [f"object {name}" for name in about if name not in self.objects]
+        parts += [f"scene {episode.scene}"] if episode.scene not in self.scenes else []
+        yield from parts
+        # With a part unknown the whole is unknown; it is worth a word only where each part is known.
+        if not parts and episode.task not in self.tasks:
+            yield f"task {episode.task}"
+        if episode.variant and episode.variant not in self.trained.variants:
+            yield f"variant {episode.variant}"
+        if episode.language not in self.trained.languages:
+            yield f"language {episode.language}"
+        elif task and self._new_wording(episode, task):
+            yield "wording"
+        if task and (count := len(episode.objects) - len(task.present)) > self._most(task):
+            yield f"{count} distractors"
+
+    def _new_wording(self, episode: Episode, task: Task) -> bool:
+        # A control arm's instruction is altered on purpose; in other languages the tasks have no templates.
+        own = episode.arm or episode.language != "en" or episode.instruction in task.templates
+        return not own and not self.trained.paraphrases
+
+    def _most(self, task: Task) -> int:
+        return task.start.distractors[1] if self.trained.distractors is None else self.trained.distractors
+
+
+def expose(
+    trained: TrainedOn, tasks: Mapping[str, Task], things: Mapping[str, Thing], *, where: str = "trained_on"
+) -> Exposure:
+    """The names behind what a card says.
+
+    Args:
+        trained: What the card says.
+        tasks: All tasks, by id.
+        things: All objects, by name.
+        where: Card and key, for messages.
+
+    Raises:
+        UnknownNameError: a task, skill, group, object or set that does not exist.
+    """
+    sets = {thing.set for thing in things.values()}
+    known: dict[str, tuple[Sequence[str], Collection[str]]] = {
+        "task": (trained.tasks, tasks),
+        "skill": (trained.skills, {task.skill for task in tasks.values()}),
+        "group": (trained.groups, {task.group for task in tasks.values()} - {""}),
+        "object": (trained.objects, things),
+        "object set": (trained.object_sets, sets),
+    }
+    for kind, (names, allowed) in known.items():
+        _check(kind, names, allowed, where)
+    listed = [tasks[name] for name in trained.tasks]
+    objects = {name for name, thing in things.items() if thing.set in trained.object_sets}
+    objects |= {*trained.objects, *(name for task in listed for name in task.present)}
+    practised = {task.id for task in tasks.values() if _practised(task, trained, objects)}
+    return Exposure(
+        trained=trained,
+        known=tasks,
+        tasks=frozenset((*trained.tasks, *practised)),
+        skills=frozenset((*trained.skills, *(task.skill for task in listed))),
+        objects=frozenset(objects),
+        scenes=frozenset((*trained.scenes, *(task.scene for task in listed))),
+    )
+
+
+def load_exposure(trained: TrainedOn, extra: Sequence[Path] = (), *, where: str = "trained_on") -> Exposure:
+    """`expose` with the content there is, scenes and variants checked too.
+
+    Args:
+        trained: What the card says.
+        extra: The user's content roots.
+        where: Card and key, for messages.
+
+    Raises:
+        UnknownNameError: a name that no content has.
+        ContentError: content that cannot be used.
+    """
+    _check("scene", trained.scenes, library.load_settings(extra), where)
+    if trained.variants:
+        _check("variant", trained.variants, library.load_variants(extra), where)
+    return expose(trained, library.load_tasks(extra), library.load_things(extra), where=where)
+
+
+def _check(kind: str, names: Sequence[str], known: Collection[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(kind, name, known, where=where)
+
+
+def _practised(task: Task, trained: TrainedOn, objects: Collection[str]) -> bool:
+    """Whether a task is one of the skills trained on, with nothing in it that was not there."""
+    return (
+        task.skill in trained.skills
+        and task.group in ("", *trained.groups)
+        and task.scene in trained.scenes
+        and all(name in objects for name in task.present)
+    )

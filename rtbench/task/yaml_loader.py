@@ -1,0 +1,316 @@
+"""Finds and reads content: the YAML of envs/, tasks/ and policies/, ours and the user's.
+
+A content root is a folder that holds some of `FOLDERS`. The first root is ours: the checkout's top level,
+or `rtbench/_content` in an installed wheel. More roots of the same shape come from the user
+(``--content DIR``); they add entries and may not redefine ours.
+
+Each file maps entry names to fields. Reading is strict, so that a slip of the pen is an error that names
+the file, the entry and the key, instead of a default that nobody chose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
+
+from rtbench.core.errors import ContentError, UnknownNameError, nearest
+
+FOLDERS = ("envs", "tasks", "policies", "results")
+"""Folders of a content root."""
+HASHED = ("envs", "tasks")
+"""Folders that decide what an episode is; a new policy or result must not make runs incomparable."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class Entry(BaseModel):
+    """Base of content models: immutable, no unknown keys, and the entry's name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    """Key under which the entry stands in its file."""
+    _file: str = PrivateAttr(default="")
+    _stem: str = PrivateAttr(default="")
+
+    def model_post_init(self, context: dict[str, str] | None, /) -> None:
+        """Remember the file, which `_entry` hands over."""
+        self._file = (context or {}).get("file", "")
+        self._stem = Path(self._file).stem
+
+    @property
+    def where(self) -> str:
+        """'FILE: NAME', for errors that show only when entries are put together."""
+        return f"{self._file}: {self.name}" if self._file else self.name
+
+    @property
+    def stem(self) -> str:
+        """Name of its file without the ending: the set of an object, the group of a request."""
+        return self._stem
+
+
+M = TypeVar("M", bound=BaseModel)
+Stamp = tuple[str, int, int]
+"""A file's path, time of change [ns] and size [bytes]: enough to know that a cached reading is stale."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data as YAML 1.2 reads it; duplicate keys are errors.
+
+    PyYAML's YAML 1.1 would read the key ``on`` as true, ``1e-3`` as text and ``1:30`` as ninety.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a text", problem_mark=key.start_mark)
+            if key.value in seen:
+                problem = f"key {key.value!r} stands twice, first on line {seen[key.value]}"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen[key.value] = key.start_mark.line + 1
+            if key.value != "<<":  # a name that looks like a number is still a name
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"^(?:~|null|)$", ["~", "n", ""]),
+    ("bool", r"^(?:true|false)$", list("tf")),
+    ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", list("-+.0123456789")),
+    ("merge", r"^<<$", ["<"]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    return int(loader.construct_scalar(node))
+
+
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    return float(loader.construct_scalar(node))
+
+
+# PyYAML's own number constructors still think of base 8 and base 60.
+_Loader.add_constructor("tag:yaml.org,2002:int", _int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
+
+
+def roots(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """All content roots, ours first.
+
+    Raises:
+        ContentError: an extra root that is no folder, or holds none of `FOLDERS`.
+    """
+    bundled = _PACKAGE / "_content"
+    ours = bundled if bundled.is_dir() else _PACKAGE.parent
+    for root in extra:
+        if not Path(root).is_dir():
+            raise ContentError(root, "", "no such folder; --content takes one that holds envs/ or tasks/.")
+        if not any((Path(root) / folder).is_dir() for folder in FOLDERS):
+            raise ContentError(root, "", f"holds no content; expected one of {_list(FOLDERS)} inside it.")
+    return (ours, *(Path(root) for root in extra))
+
+
+def read_folder(folder: str, model: type[M], extra: Sequence[Path] = ()) -> dict[str, M]:
+    """All entries of all YAML files in one folder of every root, by name, in order of root and file.
+
+    Args:
+        folder: Folder inside a root, such as ``tasks/skills``.
+        model: Pydantic model with a field ``name`` that forbids unknown keys, as `Entry` does, or ignores
+            them because another model reads the same file in full.
+        extra: The user's content roots.
+
+    Raises:
+        ContentError: no root has the folder, or a file cannot be used.
+    """
+    searched = [root / folder for root in roots(extra)]
+    if not any(path.is_dir() for path in searched):
+        raise ContentError(folder, "", f"no such content folder; looked for {_list(searched)}.")
+    for path in (p for place in searched for p in place.glob("*.yml")):
+        raise ContentError(path, "", f"content files end in .yaml; rename it to {path.stem}.yaml.")
+    files = [path for place in searched for path in sorted(place.glob("*.yaml"))]
+    return dict(_read(tuple(map(_stamp, files)), model))
+
+
+def read_plain(folder: str, extra: Sequence[Path] = ()) -> dict[str, dict[str, Any]]:
+    """All entries of a folder as they stand in their files, for hashing; `read_folder` has checked them."""
+    files = [path for root in roots(extra) for path in sorted((root / folder).glob("*.yaml"))]
+    return {name: fields for path in files for name, fields in _parse(_stamp(path)).items()}
+
+
+def read_file(path: Path, model: type[M]) -> dict[str, M]:
+    """All entries of one YAML file, by name; rules and errors are those of `read_folder`."""
+    if not path.is_file():
+        raise ContentError(path, "", "no such file.")
+    return dict(_read((_stamp(path),), model))
+
+
+def find(folder: str, name: str, extra: Sequence[Path] = ()) -> Path:
+    """The file `name` (with its ending) in one folder of the roots; the first root that has it.
+
+    Raises:
+        UnknownNameError: no root has it; names the files that are there.
+    """
+    places = [root / folder for root in roots(extra)]
+    for place in places:
+        if (place / name).is_file():
+            return place / name
+    there = [path.name for place in places if place.is_dir() for path in place.iterdir() if path.is_file()]
+    raise UnknownNameError("file", name, there, where=folder)
+
+
+def content_hash(extra: Sequence[Path] = (), folders: Sequence[str] = HASHED) -> str:
+    """64 hex digits: SHA-256 over relative names and bytes of all content files but READMEs.
+
+    The same content has the same hash in a checkout and in a wheel.
+    """
+    found = []
+    for number, root in enumerate(roots(extra)):
+        names = sorted((path.relative_to(root).as_posix(), path) for path in _content_files(root, folders))
+        found += [(f"{number}:{name}", _stamp(path)) for name, path in names]
+    return _hash(tuple(found))
+
+
+def _content_files(root: Path, folders: Sequence[str]) -> Iterator[Path]:
+    for folder in folders:
+        for path in (root / folder).rglob("*"):
+            parts = path.relative_to(root).parts
+            hidden = any(part.startswith((".", "__")) for part in parts)
+            if path.is_file() and not hidden and path.stem.upper() != "README":
+                yield path
+
+
+def _stamp(path: Path) -> Stamp:
+    status = path.stat()
+    return str(path), status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=32)
+def _hash(files: tuple[tuple[str, Stamp], ...]) -> str:
+    total = hashlib.sha256()
+    for name, (path, _, _) in files:
+        # Hashing each file first keeps the border between name and bytes unambiguous.
+        total.update(f"{name}\0{hashlib.sha256(Path(path).read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _read(files: tuple[Stamp, ...], model: type[M]) -> dict[str, M]:
+    if model.model_config.get("extra") not in ("forbid", "ignore"):
+        raise TypeError(f"{model.__name__} must say what it does with unknown keys; derive it from Entry.")
+    entries: dict[str, M] = {}
+    origin: dict[str, Path] = {}
+    for stamp in files:
+        path = Path(stamp[0])
+        for name, fields in _parse(stamp).items():
+            if name in origin:
+                raise ContentError(path, name, f"already defined in {origin[name]}; rename one of the two.")
+            entries[name], origin[name] = _entry(path, name, fields, model), path
+    return entries
+
+
+@lru_cache(maxsize=256)
+def _parse(stamp: Stamp) -> dict[str, dict[str, Any]]:
+    """The file as entry name -> fields, read once however many models look at it."""
+    path = Path(stamp[0])
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ContentError(path, line, f"not valid YAML: {error.problem or error.context}.") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ContentError(path, "", f"not valid YAML in UTF-8: {str(error).splitlines()[0]}.") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ContentError(path, "", f"expected a mapping of entry names to fields, found {_kind(data)}.")
+    for name, fields in data.items():
+        if not _NAME.fullmatch(name):
+            rule = "lower-case letters, digits, '_' and '-', a letter or digit first"
+            raise ContentError(path, name, f"not a usable entry name; allowed are {rule}.")
+        if not isinstance(fields, dict):
+            raise ContentError(path, name, f"expected a mapping of keys to values, found {_kind(fields)}.")
+    return data
+
+
+def _entry(path: Path, name: str, fields: dict[str, Any], model: type[M]) -> M:
+    if "name" in fields:
+        raise ContentError(path, name, "key 'name' is not allowed: the entry's own key is its name.")
+    try:
+        # JSON is the one mode in which pydantic is strict about types and still reads a list as a tuple.
+        text = json.dumps({**fields, "name": name}, allow_nan=False)
+        return model.model_validate_json(text, strict=True, context={"file": str(path)})
+    except ValidationError as error:
+        # A misspelt key is unknown and missing at once; only the first of the two helps.
+        complaints = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+        raise ContentError(path, name, _reason(complaints[0], model)) from None
+    except (TypeError, ValueError) as error:
+        raise ContentError(path, name, f"a value that content cannot hold: {error}.") from None
+
+
+def _reason(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """A sentence for pydantic's first complaint."""
+    location = tuple(part for part in error["loc"] if part != "[key]")
+    key = ".".join(map(str, location))
+    if error["type"] == "extra_forbidden":
+        allowed = _allowed(model, location[:-1])
+        close = nearest(str(location[-1]), allowed)
+        hint = f" Did you mean {close!r}?" if close else ""
+        return f"unknown key {key!r}.{hint} Allowed: {_list(allowed)}."
+    if error["type"] == "missing":
+        allowed = _allowed(model, location[:-1])
+        return f"key {key!r} is missing. Keys: {_list(allowed)}."
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    if error["type"] in ("value_error", "assertion_error"):
+        return f"{key}: {message}." if key else f"{message}."
+    return f"key {key!r} is {_show(error['input'])}; expected {message}."
+
+
+def _allowed(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """Keys that the (sub)model at that location has; empty where it cannot be told."""
+    current: Any = model
+    for part in location:
+        field = _models(current)[0].model_fields.get(str(part)) if _models(current) else None
+        current = field.annotation if field else current
+    models = _models(current)
+    keys = {field.alias or key for m in models for key, field in m.model_fields.items()}
+    return sorted(keys - {"name"} if not location else keys)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models inside an annotation such as ``dict[str, Part] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+def _kind(value: object) -> str:
+    names = {dict: "a mapping", list: "a list", str: "a text", type(None): "nothing"}
+    return names.get(type(value), f"the value {value!r}")
+
+
+def _show(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _list(items: Sequence[object]) -> str:
+    return ", ".join(map(str, items)) or "none"

