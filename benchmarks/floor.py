@@ -28,7 +28,7 @@ SUBSTEPS = 80
 TARGET = 1.25
 
 
-class Floor:
+class NoiseFloor:
     """Bare MuJoCo with the kitchen's own model and drawing context."""
 
     def __init__(self, kitchen: Kitchen) -> None:
@@ -68,7 +68,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     kitchen = Kitchen(cameras=("head",), profile="lean")
     kitchen.begin(some_episodes(1)[0])
-    floor, tokens = Floor(kitchen), motions()
+    floor, tokens = NoiseFloor(kitchen), motions()
     ours, bare, physics, drawing = (Samples(n) for n in ("rtbench", "floor", "physics", "drawing"))
     for turn in range(rounds + 5):
         floor.copy()

@@ -21,8 +21,8 @@ from rtbench.analysis.verdict import (
     PASS,
     REGRESSION,
     Flip,
-    Floor,
     Judgement,
+    NoiseFloor,
     Side,
     Terms,
 )
@@ -38,7 +38,7 @@ MOST = 100_000
 
 
 def gate(candidate: Scores, baseline: Scores, terms: Terms) -> Judgement:
-    """Judge a candidate by a baseline.
+    """StoppingRule a candidate by a baseline.
 
     Args:
         candidate: The run that is judged.
@@ -195,13 +195,13 @@ def _unfinished(runs: tuple[Scores, Scores]) -> list[str]:
     return found
 
 
-def _floor(runs: tuple[Scores, Scores]) -> Floor | None:
+def _floor(runs: tuple[Scores, Scores]) -> NoiseFloor | None:
     """The larger noise of the two, where either was measured."""
     found = [read_floor(run.path) for run in runs]
     return max((floor for floor in found if floor), key=lambda floor: floor.rate, default=None)
 
 
-def read_floor(run: Path) -> Floor | None:
+def read_floor(run: Path) -> NoiseFloor | None:
     """The noise that was measured with a run; None where none was.
 
     Raises:
@@ -213,7 +213,7 @@ def read_floor(run: Path) -> Floor | None:
     told = read_json(path)
     try:
         rate, high = told["rate"], float(told["interval"][1])
-        return None if rate is None else Floor(float(rate), high, str(run))
+        return None if rate is None else NoiseFloor(float(rate), high, str(run))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise RunError(f"{path}: not what `rtbench run --repeat` writes ({error}); remove it.") from None
 

@@ -38,7 +38,7 @@ class Terms:
     max_errors: float = 0.1
     """Share of errors above which a run says nothing."""
     allow_partial: bool = False
-    """Judge by the episodes that agree where some do not."""
+    """StoppingRule by the episodes that agree where some do not."""
     split: str = ""
     """Only this split; '' for all."""
     axis: str = ""
@@ -104,7 +104,7 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class Floor:
+class NoiseFloor:
     """How often a policy's outcomes flip between two runs of it; see `rtbench.analysis.noise_floor`."""
 
     rate: float
@@ -143,7 +143,7 @@ class Judgement:
     """Why episodes are not judged, and how many."""
     notes: tuple[str, ...] = ()
     """What else there is to know, in sentences."""
-    floor: Floor | None = None
+    floor: NoiseFloor | None = None
     """Noise of baseline or candidate, the larger."""
     more: int | None = None
     """Where inconclusive: how many more episodes would decide with a chance of 80 %, were the rates as
@@ -290,7 +290,7 @@ def _errors(judged: Judgement) -> list[str]:
     return found
 
 
-def _noise(judged: Judgement, floor: Floor) -> str:
+def _noise(judged: Judgement, floor: NoiseFloor) -> str:
     own = f"{percent(floor.rate)} of outcomes flip between two runs of one policy"
     if judged.pairs is None or not judged.pairs.n:
         return f"Noise floor: {own}."

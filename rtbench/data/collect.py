@@ -23,17 +23,17 @@ from rtbench.data.demonstration import DemonstrationError, Header
 from rtbench.data.recorder import Acting, Recorder
 from rtbench.data.shards import Parts
 from rtbench.env import gl
-from rtbench.evaluation.batched_policy import Desk
+from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Pace
 from rtbench.evaluation.messages import Hello
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import Limits, Plan, Runner, TooManyErrorsError
+from rtbench.evaluation.scheduler import Limits, Plan, Scheduler, TooManyErrorsError
 from rtbench.policy.card import Card
 from rtbench.result.provenance import code_hash
 from rtbench.result.record import Record
 from rtbench.task import library
 from rtbench.task.suite import SEEDS, TRAINING_SEED, episodes
-from rtbench.task.training_coverage import Exposure, TrainedOn, load_exposure
+from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
 from rtbench.task.yaml_loader import content_hash
 
 FACTORY, GLIMPSING = "rtbench.data.expert_env:make_env", "rtbench.data.segments:make_env"
@@ -166,10 +166,10 @@ def check_seen(chosen: Iterable[Episode], content: Sequence[Path] = ()) -> None:
             )
 
 
-def training(content: Sequence[Path] = ()) -> Exposure:
+def training(content: Sequence[Path] = ()) -> TrainingCoverage:
     """All that may be trained on: the tasks of the seen suite and what is in them."""
     tasks = library.load_suite(TRAINING, content).tasks()
-    return load_exposure(
+    return load_coverage(
         TrainedOn(tasks=tuple(task.id for task in tasks), distractors=None),
         content,
         where=f"suite {TRAINING}",
@@ -224,9 +224,11 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
     with tempfile.TemporaryDirectory() as videos:
         hello = Hello(factory, settings, Pace(NO_LATENCY, CONTROL_HZ), card=None, videos=videos)
         workers = max(1, min(job.workers or min(os.cpu_count() or 1, 8), len(missing)))
-        desk = Desk(recorder, convention(needs.convention), limit_s=job.limits.policy_s, renew=None)
+        batched = BatchedPolicy(
+            recorder, convention(needs.convention), limit_s=job.limits.policy_s, renew=None
+        )
         plan = Plan(missing, hello, workers, limits=job.limits)
-        Runner(plan, desk, sink=sink, reporter=reporter, on_ready=lambda _: None).run()
+        Scheduler(plan, batched, sink=sink, reporter=reporter, on_ready=lambda _: None).run()
     return errors
 
 

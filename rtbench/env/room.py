@@ -61,7 +61,7 @@ class OrnamentSpec(FixtureModel):
 
 
 def add_room(world: mujoco.MjSpec, floor: FloorSpec) -> None:
-    """Floor, the two walls that the camera can see, and light from the ceiling."""
+    """NoiseFloor, the two walls that the camera can see, and light from the ceiling."""
     low, high = np.array(floor.low), np.array(floor.high)
     middle, half, up = (low + high) / 2, (high - low) / 2, WALL_HEIGHT / 2
     world.worldbody.add_geom(

@@ -28,7 +28,7 @@ class Answer:
     """The policy had to be made anew: the histories of all its slots are lost."""
 
 
-class Desk:
+class BatchedPolicy:
     """A policy in the main process."""
 
     def __init__(

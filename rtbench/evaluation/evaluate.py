@@ -14,11 +14,11 @@ from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError
 from rtbench.env import gl
-from rtbench.evaluation.batched_policy import Desk
+from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import Limits, Plan, Runner
+from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
 from rtbench.result.folder import RUN, SUMMARY, RunFolder, read_json, write_json
@@ -27,7 +27,7 @@ from rtbench.result.jsonl import SCHEMA
 from rtbench.result.provenance import code_hash, packages, session
 from rtbench.result.record import Record
 from rtbench.result.run import Run, load_run
-from rtbench.task.training_coverage import Exposure
+from rtbench.task.training_coverage import TrainingCoverage
 from rtbench.task.yaml_loader import content_hash
 
 FACTORY = "rtbench.env.kitchen:make_worker_env"
@@ -35,7 +35,7 @@ FACTORY = "rtbench.env.kitchen:make_worker_env"
 VIDEOS = ("none", "fail", "all")
 
 
-class Judge(Protocol):
+class StoppingRule(Protocol):
     """Looks at the records of a run, and may end it early; see `rtbench.analysis.early_stopping`."""
 
     def begin(self, meta: Mapping[str, Any]) -> None:
@@ -77,7 +77,7 @@ class Options:
     """When to give up."""
     reporter: Reporter = field(default_factory=Silent)
     """Told of the course; `rtbench.evaluation.progress.Display` shows it."""
-    judge: Judge | None = None
+    stopping_rule: StoppingRule | None = None
     """Ends the run when it has seen enough. Records are then written in the order of the list, so that the
     file holds a beginning of it, whatever the number of workers."""
 
@@ -109,7 +109,7 @@ def evaluate(
     chosen = _episodes(episodes, options)
     player = _player(policy, options)
     needs = player.policy.needs
-    exposure = policies.exposure(player.card, [Path(r) for r in options.content]) if player.card else None
+    coverage = policies.coverage(player.card, [Path(r) for r in options.content]) if player.card else None
     settings = EnvSettings(
         cameras=needs.cameras or (("head",) if options.images else ()),
         profile=options.profile,
@@ -118,9 +118,9 @@ def evaluate(
         control_hz=options.control_hz,
     )
     meta = _meta(player, chosen, settings, options)
-    meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, exposure), "tasks": _tasks(chosen, options)}
-    if options.judge:
-        options.judge.begin(meta)
+    meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, coverage), "tasks": _tasks(chosen, options)}
+    if options.stopping_rule:
+        options.stopping_rule.begin(meta)
     folder = RunFolder(Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"])
     try:
         _play(folder, meta, player, chosen, _Setting(settings, options, workers))
@@ -151,13 +151,13 @@ def _play(
     folder: RunFolder, meta: dict[str, Any], player: _Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
-    reporter, judge = options.reporter, options.judge
+    reporter, stopping_rule = options.reporter, options.stopping_rule
     for note in folder.reading.notes:
         reporter.say(note)
     done = {record.key for record in folder.reading.records}
     missing = tuple((i, e) for i, e in enumerate(chosen) if e.key not in done)
     reporter.begin(len(chosen), len(chosen) - len(missing))
-    if judge and any(judge.add(record) for record in folder.reading.records):
+    if stopping_rule and any(stopping_rule.add(record) for record in folder.reading.records):
         missing = ()
     meta = _with_sessions(folder, meta, player.policy)
     write_json(folder.path / RUN, meta)
@@ -174,27 +174,29 @@ def _play(
     )
     workers = setting.workers or min(os.cpu_count() or 1, 8)
     workers = max(1, min(workers, len(missing)))
-    plan = Plan(missing, hello, workers, options.video, options.limits, judge is not None, options.repeat)
+    plan = Plan(
+        missing, hello, workers, options.video, options.limits, stopping_rule is not None, options.repeat
+    )
 
     def note_environment(info: dict[str, str]) -> None:
         if meta["sessions"][-1].get("environment") != info:
             meta["sessions"][-1]["environment"] = info
             write_json(folder.path / RUN, meta)
 
-    desk = None
+    batched = None
     if not privileged:
         spec = convention(setting.env.convention)
-        desk = Desk(player.policy, spec, limit_s=options.limits.policy_s, renew=player.renew)
+        batched = BatchedPolicy(player.policy, spec, limit_s=options.limits.policy_s, renew=player.renew)
 
     def keep(record: Record) -> bool:
         folder.append(record)
-        return judge is not None and judge.add(record)
+        return stopping_rule is not None and stopping_rule.add(record)
 
-    runner = Runner(plan, desk, sink=keep, reporter=reporter, on_ready=note_environment)
+    runner = Scheduler(plan, batched, sink=keep, reporter=reporter, on_ready=note_environment)
     try:
         if missing:
             runner.run()
-        if judge and (decision := judge.decision()):
+        if stopping_rule and (decision := stopping_rule.decision()):
             write_json(folder.path / RUN, {**meta, "decision": decision})
     finally:
         # Half a run is worth a summary too.
@@ -288,15 +290,15 @@ def _arm(chosen: Sequence[Episode]) -> str:
     return arms.pop() if len(arms) == 1 else "mixed"
 
 
-def _novelties(chosen: Sequence[Episode], exposure: Exposure | None) -> dict[str, list[str]] | None:
+def _novelties(chosen: Sequence[Episode], coverage: TrainingCoverage | None) -> dict[str, list[str]] | None:
     """What is new to the policy, by key, of the episodes in which anything is; None: its card does not say.
 
     This stands in run.json, beside the card that says so, and not in the records: a card that is corrected
     changes what a result is called, and no result.
     """
-    if exposure is None:
+    if coverage is None:
         return None
-    found = {episode.key: list(exposure.novelties(episode)) for episode in chosen}
+    found = {episode.key: list(coverage.novelties(episode)) for episode in chosen}
     return {key: novelties for key, novelties in found.items() if novelties}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rtbench.result.record import Record
 
 
-class Turns:
+class ReorderBuffer:
     """Holds each record back until those before it in the list have come.
 
     With several workers short episodes end first. Whoever stops at the n-th that *ended* has too many short

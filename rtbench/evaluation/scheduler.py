@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from rtbench.core.episode import Episode
 from rtbench.core.errors import Exit, RunError
 from rtbench.core.fault import Fault
-from rtbench.evaluation.batched_policy import Desk
+from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.messages import (
     Alive,
     Ask,
@@ -30,9 +30,9 @@ from rtbench.evaluation.messages import (
     Withdraw,
 )
 from rtbench.evaluation.progress import Reporter
-from rtbench.evaluation.reorder_buffer import Turns
+from rtbench.evaluation.reorder_buffer import ReorderBuffer
 from rtbench.evaluation.rollout import Decision
-from rtbench.evaluation.worker_pool import Crew, Job, Worker
+from rtbench.evaluation.worker_pool import Job, Worker, WorkerPool
 from rtbench.policy.seed import policy_seed
 from rtbench.result.record import Record, of_fault, of_result
 
@@ -40,7 +40,7 @@ TICK_S = 0.25
 """How long the runner sleeps when nobody speaks [s]."""
 MAX_DEATHS = 2
 """Workers an episode may cost: it is run again once, for the first may have died of something else."""
-MAX_STILLBORN = 2
+MAX_FAILED_STARTS = 2
 """Workers in a row that may die before they are ready."""
 
 
@@ -96,36 +96,36 @@ class Plan:
     """Which of several runs of the same episodes this is; see `rtbench.policy.seed`."""
 
 
-class Runner:
+class Scheduler:
     """Plays a plan once."""
 
     def __init__(
-        self, plan: Plan, desk: Desk | None, *,
+        self, plan: Plan, policy: BatchedPolicy | None, *,
         sink: Callable[[Record], bool], reporter: Reporter, on_ready: Callable[[dict[str, str]], None],
     ) -> None:  # fmt: skip
         """Prepare a run; nothing is started.
 
         Args:
             plan: What to play.
-            desk: The policy, or None where each worker has its own.
+            policy: The policy, or None where each worker has its own.
             sink: Given each record as its episode ends, or in order; says whether that is enough. Then the
                 run stops at once, and what else has been played or begun is dropped.
             reporter: Told of the course.
             on_ready: Given the environment's `info()` by each worker that starts.
         """
         self._plan = plan
-        self._desk = desk
+        self._policy = policy
         self._sink = sink
         self._reporter = reporter
         self._on_ready = on_ready
-        self._crew = Crew(plan.hello)
+        self._pool = WorkerPool(plan.hello)
         self._fresh = deque(Job(episode, number) for number, episode in plan.episodes)
         self._again = deque[Job]()
-        self._turns = Turns(episode.key for _, episode in plan.episodes) if plan.in_order else None
+        self._buffer = ReorderBuffer(episode.key for _, episode in plan.episodes) if plan.in_order else None
         self._enough = False
         self._ended = 0
         self._faults: Counter[str] = Counter()
-        self._stillborn = 0
+        self._failed_starts = 0
 
     def run(self) -> None:
         """Play until every episode has its record, the sink has enough, or the time is up.
@@ -141,22 +141,22 @@ class Runner:
                 if time.monotonic() - began >= self._plan.limits.run_s:
                     self._fresh.clear()
                 self._staff()
-                for worker in self._crew.ready(TICK_S):
+                for worker in self._pool.ready(TICK_S):
                     self._listen(worker)
                 self._decide()
-                self._bury_silent()
+                self._discard_silent()
         except KeyboardInterrupt:
             done = f"{self._ended} of {len(self._plan.episodes)} episodes"
             raise InterruptedRunError(
                 f"interrupted after {done}; the same command continues the run."
             ) from None
         finally:
-            self._crew.close()
-            if self._desk:
-                self._desk.close()
+            self._pool.close()
+            if self._policy:
+                self._policy.close()
 
     def _playing(self) -> list[Worker]:
-        return [worker for worker in self._crew.workers.values() if worker.job]
+        return [worker for worker in self._pool.workers.values() if worker.job]
 
     def _waiting(self) -> int:
         """Episodes that nobody plays now."""
@@ -164,19 +164,19 @@ class Runner:
 
     def _staff(self) -> None:
         """Give every idle worker an episode, and have as many workers as there is work for."""
-        for worker in list(self._crew.workers.values()):
+        for worker in list(self._pool.workers.values()):
             while worker.state == "idle" and self._waiting() and not self._enough:
                 self._assign(worker, (self._again or self._fresh).popleft())
-        idle = sum(worker.job is None for worker in self._crew.workers.values())
+        idle = sum(worker.job is None for worker in self._pool.workers.values())
         for slot in range(self._plan.workers):
-            if slot not in self._crew.workers and idle < self._waiting():
-                self._crew.hire(slot)
+            if slot not in self._pool.workers and idle < self._waiting():
+                self._pool.start(slot)
                 idle += 1
 
     def _assign(self, worker: Worker, job: Job) -> None:
         seed = policy_seed(job.episode, self._plan.repeat)
-        if self._desk:
-            answer = self._desk.reset(worker.slot, job.episode.instruction, seed)
+        if self._policy:
+            answer = self._policy.reset(worker.slot, job.episode.instruction, seed)
             if answer.renewed:
                 self._restart({worker.slot})
             if answer.fault:
@@ -199,9 +199,9 @@ class Runner:
     def _listen(self, worker: Worker) -> None:
         message = worker.hear()
         if message is None:
-            self._bury_dead(worker)
+            self._discard_dead(worker)
         elif isinstance(message, Ready):
-            self._stillborn = 0
+            self._failed_starts = 0
             worker.state = "idle"
             self._on_ready(message.info)
         elif isinstance(message, Broken):
@@ -232,7 +232,7 @@ class Runner:
 
     def _decide(self) -> None:
         """Let the policy answer all that ask, together but for those that must be alone."""
-        asking = [worker for worker in self._crew.workers.values() if worker.state == "asking"]
+        asking = [worker for worker in self._pool.workers.values() if worker.state == "asking"]
         alone = [worker for worker in asking if worker.job and worker.job.alone]
         together = [worker for worker in asking if worker not in alone]
         for batch in [*([worker] for worker in alone), together]:
@@ -240,10 +240,10 @@ class Runner:
             self._answer([worker for worker in batch if worker.state == "asking"])
 
     def _answer(self, batch: list[Worker]) -> None:
-        if not batch or not self._desk:
+        if not batch or not self._policy:
             return
         observations = [worker.question for worker in batch if worker.question is not None]
-        answer = self._desk.act(observations, [worker.slot for worker in batch])
+        answer = self._policy.act(observations, [worker.slot for worker in batch])
         if answer.renewed:
             self._restart({worker.slot for worker in batch})
         if answer.fault and len(batch) > 1:
@@ -276,33 +276,33 @@ class Runner:
             worker.touch()
             worker.send(Withdraw())
 
-    def _bury_dead(self, worker: Worker) -> None:
-        epitaph, words = worker.epitaph(), worker.last_words()
-        self._crew.bury(worker)
+    def _discard_dead(self, worker: Worker) -> None:
+        exit_reason, words = worker.exit_reason(), worker.output_tail()
+        self._pool.discard(worker)
         if worker.state == "starting":
-            self._stillborn += 1
-            if self._stillborn >= MAX_STILLBORN:
-                raise RunError(f"workers do not start: {epitaph}.\n{words}".rstrip())
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                raise RunError(f"workers do not start: {exit_reason}.\n{words}".rstrip())
         job = worker.job
         if job is None or job.withdrawn:
             return
         job.deaths += 1
         if job.deaths < MAX_DEATHS:
-            self._reporter.say(f"{job.episode.key}: {epitaph}; the episode is run again.")
+            self._reporter.say(f"{job.episode.key}: {exit_reason}; the episode is run again.")
             self._again.appendleft(job)
         else:
-            fault = Fault("worker_died", f"{epitaph}, {job.deaths} times.", words)
+            fault = Fault("worker_died", f"{exit_reason}, {job.deaths} times.", words)
             self._record(of_fault(job.episode, self._convention, fault, []))
 
-    def _bury_silent(self) -> None:
+    def _discard_silent(self) -> None:
         limits = self._plan.limits
-        for worker in list(self._crew.workers.values()):
+        for worker in list(self._pool.workers.values()):
             limit = {"starting": limits.start_s, "playing": limits.step_s}.get(worker.state)
             # It may have spoken while the policy was thinking.
             if limit is None or worker.silent_s() <= limit or worker.wire.poll():
                 continue
-            job, words = worker.job, worker.last_words()
-            self._crew.bury(worker)
+            job, words = worker.job, worker.output_tail()
+            self._pool.discard(worker)
             if worker.state == "starting":
                 raise RunError(f"the environment was not ready within {limit:g} s.\n{words}".rstrip())
             if job and not job.withdrawn:
@@ -310,7 +310,7 @@ class Runner:
                 self._record(of_fault(job.episode, self._convention, fault, []))
 
     def _record(self, record: Record) -> None:
-        for due in self._turns.take(record) if self._turns else [record]:
+        for due in self._buffer.take(record) if self._buffer else [record]:
             if self._enough:
                 return
             self._count(due)

@@ -24,7 +24,7 @@ _BOOT = (
 )
 LEAVE_S = 3.0
 """How long workers may take to close their environments before they are killed [s]."""
-LAST_WORDS = 4000
+OUTPUT_TAIL = 4000
 """Characters of a dead worker's output that are kept."""
 
 
@@ -97,7 +97,7 @@ class Worker:
         """Seconds since it was last heard."""
         return time.monotonic() - self.heard
 
-    def epitaph(self) -> str:
+    def exit_reason(self) -> str:
         """How it died, once it has."""
         try:
             code = self._process.wait(LEAVE_S)
@@ -112,10 +112,10 @@ class Worker:
         hint = "; perhaps memory ran out" if -code == signal.SIGKILL else ""
         return f"the worker was killed by {name}{hint}"
 
-    def last_words(self) -> str:
+    def output_tail(self) -> str:
         """The end of what it wrote to stdout and stderr."""
         size = self._output.seek(0, os.SEEK_END)
-        self._output.seek(max(0, size - LAST_WORDS))
+        self._output.seek(max(0, size - OUTPUT_TAIL))
         return self._output.read().decode(errors="replace").strip()
 
     def kill(self) -> None:
@@ -135,7 +135,7 @@ class Worker:
             self._output.close()
 
 
-class Crew:
+class WorkerPool:
     """All workers of a run, by slot."""
 
     def __init__(self, hello: Hello) -> None:
@@ -143,7 +143,7 @@ class Crew:
         self._hello = hello
         self.workers: dict[int, Worker] = {}
 
-    def hire(self, slot: int) -> Worker:
+    def start(self, slot: int) -> Worker:
         """Start a worker in that slot, in place of the one before."""
         self.workers[slot] = Worker(slot, self._hello)
         return self.workers[slot]
@@ -154,7 +154,7 @@ class Crew:
         heard = wait([worker.wire for worker in self.workers.values()], timeout_s)
         return [wires[id(wire)] for wire in heard]
 
-    def bury(self, worker: Worker) -> None:
+    def discard(self, worker: Worker) -> None:
         """Take a dead or hung worker out."""
         worker.kill()
         del self.workers[worker.slot]

@@ -18,7 +18,7 @@ from rtbench.core.errors import PolicyError, RtbenchError, UnknownNameError, nea
 from rtbench.core.hashing import source_hash
 from rtbench.core.importing import load_object
 from rtbench.policy.base import Needs, Policy, Privileged
-from rtbench.task.training_coverage import Exposure, TrainedOn, load_exposure
+from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
 from rtbench.task.yaml_loader import Entry, find, read_folder
 
 FOLDER = "policies"
@@ -92,7 +92,7 @@ def build(card: Card) -> Policy:
     return check_shape(policy, card.name)
 
 
-def exposure(card: Card, extra: Sequence[Path] = ()) -> Exposure | None:
+def coverage(card: Card, extra: Sequence[Path] = ()) -> TrainingCoverage | None:
     """What the policy was trained on, by the content there is; None where its card says nothing of it.
 
     Raises:
@@ -100,7 +100,7 @@ def exposure(card: Card, extra: Sequence[Path] = ()) -> Exposure | None:
     """
     if card.trained_on is None:
         return None
-    return load_exposure(card.trained_on, extra, where=f"policy {card.name}: trained_on")
+    return load_coverage(card.trained_on, extra, where=f"policy {card.name}: trained_on")
 
 
 def describe(card: Card) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def summarise(
         records: One an episode.
         planned: Episodes asked for.
         control_hz: Control rate [Hz].
-        novelties: See `rtbench.task.training_coverage.Exposure.novelties`; None where the policy's card says
+        novelties: Of `rtbench.task.training_coverage.TrainingCoverage`; None where the policy's card says
             nothing of its training.
 
     'skills' and 'overall' have all episodes. 'axes', 'splits' and 'drops' leave out those that a card's

@@ -21,7 +21,7 @@ WITHOUT_BLANKS = ("zh", "ja", "th")
 """Languages that write no blanks between words."""
 
 
-class ArmError(RtbenchError):
+class AblationError(RtbenchError):
     """Episodes that a control arm cannot be made of."""
 
 
@@ -40,14 +40,14 @@ def controlled(episodes: Sequence[Episode], arm: str, tasks: Mapping[str, Task])
 
     Raises:
         UnknownNameError: no such arm.
-        ArmError: episodes that are a control arm already, or none to swap instructions with.
+        AblationError: episodes that are a control arm already, or none to swap instructions with.
     """
     if arm not in ARMS:
         raise UnknownNameError("control arm", arm, ARMS)
     for episode in episodes:
         if episode.arm:
             reason = f"is of the {episode.arm} arm already; give episodes with their own instructions."
-            raise ArmError(f"episode {episode.key} ({episode.task}) {reason}")
+            raise AblationError(f"episode {episode.key} ({episode.task}) {reason}")
     pool = _Pool(episodes, tasks) if arm == SWAPPED else None
 
     def text(episode: Episode) -> str:
@@ -89,7 +89,7 @@ class _Pool:
         alike = {text for text, task in said if self._goals[task] == own}
         texts = list(dict.fromkeys(text for text, _ in said if text not in alike))
         if not texts:
-            raise ArmError(
+            raise AblationError(
                 f"--language swapped: no other task with an instruction in {episode.language!r} is there to "
                 f"swap with {episode.task}; play more tasks or axes, or use --language blank."
             )

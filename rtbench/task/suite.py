@@ -32,7 +32,7 @@ TRAINING_SEED = 10
 """Suite seed from which on demonstrations are drawn: their seeds are 1,000,000 and more, and an evaluation
 under a smaller suite seed shares no episode with them."""
 Split = Literal["seen", "novel", "emergent"]
-Turns = Annotated[int, Field(ge=1, le=1000)]
+ReorderBuffer = Annotated[int, Field(ge=1, le=1000)]
 
 
 class SuiteError(RtbenchError):
@@ -46,10 +46,10 @@ class Axis(BaseModel):
 
     split: Split | None = None
     """Where its episodes count; as the suite's where None."""
-    skills: dict[str, Turns] = Field(default_factory=dict)
+    skills: dict[str, ReorderBuffer] = Field(default_factory=dict)
     """Skill -> its turns in each round; all skills together take `turns` where empty."""
-    turns: Turns | None = None
-    """Turns in each round; as many as there are tasks where neither this nor `skills` says."""
+    turns: ReorderBuffer | None = None
+    """ReorderBuffer in each round; as many as there are tasks where neither this nor `skills` says."""
     groups: tuple[str, ...] = ()
     """Requests whose tasks are played, or 'held_out'; the skills' ordinary tasks where empty."""
     tasks: tuple[str, ...] = ()

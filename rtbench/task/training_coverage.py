@@ -74,7 +74,7 @@ class Thing(Protocol):
 
 
 @dataclass(frozen=True)
-class Exposure:
+class TrainingCoverage:
     """What a policy was trained on, as sets of names."""
 
     trained: TrainedOn
@@ -124,9 +124,9 @@ class Exposure:
         return task.start.distractors[1] if self.trained.distractors is None else self.trained.distractors
 
 
-def expose(
+def coverage_of(
     trained: TrainedOn, tasks: Mapping[str, Task], things: Mapping[str, Thing], *, where: str = "trained_on"
-) -> Exposure:
+) -> TrainingCoverage:
     """The names behind what a card says.
 
     Args:
@@ -152,7 +152,7 @@ def expose(
     objects = {name for name, thing in things.items() if thing.set in trained.object_sets}
     objects |= {*trained.objects, *(name for task in listed for name in task.present)}
     practised = {task.id for task in tasks.values() if _practised(task, trained, objects)}
-    return Exposure(
+    return TrainingCoverage(
         trained=trained,
         known=tasks,
         tasks=frozenset((*trained.tasks, *practised)),
@@ -162,8 +162,10 @@ def expose(
     )
 
 
-def load_exposure(trained: TrainedOn, extra: Sequence[Path] = (), *, where: str = "trained_on") -> Exposure:
-    """`expose` with the content there is, scenes and variants checked too.
+def load_coverage(
+    trained: TrainedOn, extra: Sequence[Path] = (), *, where: str = "trained_on"
+) -> TrainingCoverage:
+    """`coverage_of` with the content there is, scenes and variants checked too.
 
     Args:
         trained: What the card says.
@@ -177,7 +179,7 @@ def load_exposure(trained: TrainedOn, extra: Sequence[Path] = (), *, where: str 
     _check("scene", trained.scenes, library.load_settings(extra), where)
     if trained.variants:
         _check("variant", trained.variants, library.load_variants(extra), where)
-    return expose(trained, library.load_tasks(extra), library.load_things(extra), where=where)
+    return coverage_of(trained, library.load_tasks(extra), library.load_things(extra), where=where)
 
 
 def _check(kind: str, names: Sequence[str], known: Collection[str], where: str) -> None:

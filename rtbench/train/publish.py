@@ -16,7 +16,7 @@ from rtbench.policy.card import FOLDER
 from rtbench.policy.rt1.checkpoint import Origin, save
 from rtbench.policy.rt1.network import RT1
 from rtbench.task import library
-from rtbench.task.training_coverage import TrainedOn, expose
+from rtbench.task.training_coverage import TrainedOn, coverage_of
 
 FACTORY = "rtbench.policy.rt1:from_weights"
 """What plays the weights."""
@@ -53,7 +53,7 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
             scenes=tuple(sorted({known[name].scene for name in tasks})),
             **common,
         )
-        if set(expose(short, known, library.load_things()).tasks) == tasks:
+        if set(coverage_of(short, known, library.load_things()).tasks) == tasks:
             return short
     return TrainedOn(tasks=tuple(sorted(tasks)), **common)
 

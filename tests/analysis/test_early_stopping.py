@@ -263,7 +263,7 @@ def test_where_errors_stop_a_run_does_not_depend_on_workers(tmp_path, baseline):
 
 
 class Patient:
-    """A judge that never has enough."""
+    """A stopping_rule that never has enough."""
 
     def begin(self, meta):
         pass

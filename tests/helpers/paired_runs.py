@@ -31,8 +31,8 @@ def unequal(count):
     ]
 
 
-def run(out, chosen, rate, workers=2, judge=None, *, limits=TOLERANT, **arguments):
-    options = Options(factory=FACTORY, limits=limits, judge=judge)
+def run(out, chosen, rate, workers=2, stopping_rule=None, *, limits=TOLERANT, **arguments):
+    options = Options(factory=FACTORY, limits=limits, stopping_rule=stopping_rule)
     return evaluation.evaluate(chancy(rate, **arguments), chosen, out=out, workers=workers, options=options)
 
 

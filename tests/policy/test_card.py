@@ -17,7 +17,7 @@ from rtbench.evaluation.replay import ReplayPolicy, differences, replay, verify
 from rtbench.evaluation.rollout import Decision, rollout
 from rtbench.policy.base import Needs
 from rtbench.policy.baselines import NoopPolicy, RandomPolicy
-from rtbench.policy.card import Card, build, cards, check_shape, describe, exposure, identity, resolve
+from rtbench.policy.card import Card, build, cards, check_shape, coverage, describe, identity, resolve
 from rtbench.policy.seed import policy_seed
 from rtbench.result.record import of_result
 from rtbench.task.training_coverage import TrainedOn
@@ -200,10 +200,10 @@ def test_a_card_says_what_it_was_trained_on(tmp_path):
     assert plain["trained_on"]["object_sets"] == ["seen"]
     same = Card(**{**plain, "trained_on": TrainedOn.model_validate(plain["trained_on"])})
     assert same == replace(card, weights="w.bin"), "all but where its weights lie, which is the machine's"
-    known = exposure(card, [tmp_path])
+    known = coverage(card, [tmp_path])
     assert "pick/apple-v0" in known.tasks
     assert not any(task.startswith("move_near") for task in known.tasks)
-    assert exposure(resolve("oracle")) is None
+    assert coverage(resolve("oracle")) is None
     assert describe(resolve("noop"))["trained_on"] is None
 
 
@@ -226,7 +226,7 @@ def test_a_claim_about_what_does_not_exist_names_the_card(tmp_path):
     with pytest.raises(
         UnknownNameError, match=r"policy mine: trained_on: unknown skill 'pik'\. Did you mean 'pi"
     ):
-        exposure(resolve("mine", extra), extra)
+        coverage(resolve("mine", extra), extra)
 
 
 def test_a_card_with_an_unknown_key_names_file_and_key(tmp_path):

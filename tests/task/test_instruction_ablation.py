@@ -14,7 +14,7 @@ from rtbench.core.fault import Fault
 from rtbench.core.importing import load_object
 from rtbench.policy.baselines import NoopPolicy
 from rtbench.result.record import Record
-from rtbench.task.instruction_ablation import ARMS, ArmError, controlled, shuffled
+from rtbench.task.instruction_ablation import ARMS, AblationError, controlled, shuffled
 from rtbench.task.task import Goal, Start, Task
 from tests.helpers.paths import HELPERS
 from tests.helpers.runs import play
@@ -56,7 +56,7 @@ def test_a_swapped_instruction_asks_for_something_else_in_the_same_language(draw
     goals = {(TEXTS[name], language): TASKS[name].goal for name, language in drawn}
     others = {tongue: {goal for (_, said), goal in goals.items() if said == tongue} for _, tongue in drawn}
     if any(len(found) == 1 for found in others.values()):
-        with pytest.raises(ArmError, match="no other task"):
+        with pytest.raises(AblationError, match="no other task"):
             controlled(episodes, "swapped", TASKS)
         return
     for before, after in zip(episodes, controlled(episodes, "swapped", TASKS), strict=True):
@@ -66,7 +66,9 @@ def test_a_swapped_instruction_asks_for_something_else_in_the_same_language(draw
 def test_words_that_two_tasks_share_are_not_swapped_in():
     episodes = said("a", "b")
     both = [*episodes, replace(episodes[1], task="also_a", seed=7)]  # "pick the y" for the goal of a
-    with pytest.raises(ArmError, match="no other task with an instruction in 'en' is there to swap with a"):
+    with pytest.raises(
+        AblationError, match="no other task with an instruction in 'en' is there to swap with a"
+    ):
         controlled(both, "swapped", TASKS)
 
 
@@ -94,7 +96,7 @@ def test_languages_without_blanks_are_shuffled_by_characters():
 
 def test_an_arm_of_an_arm_and_an_unknown_arm_are_refused():
     blank = controlled(said("a"), "blank", TASKS)
-    with pytest.raises(ArmError, match="is of the blank arm already"):
+    with pytest.raises(AblationError, match="is of the blank arm already"):
         controlled(blank, "shuffled", TASKS)
     with pytest.raises(UnknownNameError, match=r"unknown control arm 'blnk'.*'blank'"):
         controlled(said("a"), "blnk", TASKS)

@@ -11,7 +11,7 @@ from rtbench.core.episode import Episode
 from rtbench.core.errors import UnknownNameError
 from rtbench.core.split import LEFT_OUT, NOVEL, SEEN, split_of
 from rtbench.task.task import Goal, Start, Task
-from rtbench.task.training_coverage import TrainedOn, expose, load_exposure
+from rtbench.task.training_coverage import TrainedOn, coverage_of, load_coverage
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def episode(name="pick/apple-v0", extra=(), **changes):
 
 
 def new(trained, *arguments, **changes):
-    return expose(trained, TASKS, THINGS).novelties(episode(*arguments, **changes))
+    return coverage_of(trained, TASKS, THINGS).novelties(episode(*arguments, **changes))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_more_training_makes_nothing_new(some, more, name, variant):
 )
 def test_names_that_nobody_has_are_refused(fields, message):
     with pytest.raises(UnknownNameError) as found:
-        expose(TrainedOn(**{"tasks": ("pick/apple-v0",), **fields}), TASKS, THINGS, where="card")
+        coverage_of(TrainedOn(**{"tasks": ("pick/apple-v0",), **fields}), TASKS, THINGS, where="card")
     assert message in str(found.value)
 
 
@@ -187,9 +187,9 @@ def test_the_split_follows_the_card_and_else_the_suite():
 def test_real_content_is_checked_to_the_scene():
     some = TrainedOn(skills=("pick",), scenes=("office_kitchn",))
     with pytest.raises(UnknownNameError, match=r"unknown scene 'office_kitchn'.*'office_kitchen'"):
-        load_exposure(some)
+        load_coverage(some)
     with pytest.raises(UnknownNameError, match="unknown variant 'no-such-thing'"):
-        load_exposure(replace_scene(some, variants=("no-such-thing",)))
+        load_coverage(replace_scene(some, variants=("no-such-thing",)))
 
 
 def replace_scene(trained, **update):
@@ -202,8 +202,8 @@ def test_the_seen_suite_is_known_to_who_trained_on_its_skills():
 
     suite = load_suite("seen")
     trained = TrainedOn(skills=suite.skills, object_sets=("seen",), scenes=("office_kitchen",))
-    exposure = load_exposure(trained)
+    coverage = load_coverage(trained)
     played = episodes(suite, rounds=1, axes=["seen"])
-    assert [exposure.novelties(e) for e in played] == [()] * len(played)
+    assert [coverage.novelties(e) for e in played] == [()] * len(played)
     first = replace(played[0], language="ja")
-    assert exposure.novelties(first) == ("language ja",)
+    assert coverage.novelties(first) == ("language ja",)

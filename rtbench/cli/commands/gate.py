@@ -54,7 +54,7 @@ def gate(  # noqa: PLR0913 - each is an option
     as_json: Json = False,
     out: Out = Path("runs"),
 ) -> None:
-    """Judge whether a run is as good as a baseline, but for a margin.
+    """StoppingRule whether a run is as good as a baseline, but for a margin.
 
     Exits with 0 for a pass, 1 for a regression, 3 if the episodes cannot say, 4 if the runs did not play the
     same, and 5 with too many errors. Errors count at their worst.

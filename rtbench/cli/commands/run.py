@@ -201,7 +201,7 @@ def _challenge(how: _How, versus: Versus, chosen: Filter) -> None:
     limits = how.options.limits
     if target and target.budget_s is not None:
         limits = replace(limits, run_s=target.budget_s)
-    played = _play(replace(how, options=replace(how.options, judge=rule, limits=limits)), episodes)
+    played = _play(replace(how, options=replace(how.options, stopping_rule=rule, limits=limits)), episodes)
     report_versus(baseline, played, rule)
     _judge(played, limits.error_share)
     if target:

@@ -34,7 +34,7 @@ def test_its_weights_are_small_and_say_where_they_come_from(card):
 
 
 def test_nothing_that_is_held_out_was_trained_on(card):
-    known = cards.exposure(card)
+    known = cards.coverage(card)
     novel = episodes(load_suite("novel"), rounds=1)
     held_out = [e for e in novel if e.axis.partition("/")[0] in HELD_OUT and e.split != "seen"]
     assert len(held_out) > 20
