@@ -201,8 +201,12 @@ def _make_policy(hello: Hello) -> Policy | None:
     if hello.card is None:
         return None
     from rtbench.policy.card import build
+    from rtbench.policy.identity import check_identity
 
-    return build(hello.card)
+    policy = build(hello.card)
+    if hello.identity is not None:
+        check_identity(hello.card, policy, hello.identity)
+    return policy
 
 
 def _listed(trace: Trace) -> list[list[int]]:
