@@ -159,7 +159,7 @@ class Worker:
         try:
             if isinstance(policy, Privileged):
                 policy.attach(0, self.env)
-        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything
+        except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything, SystemExit too
             raise FaultError(Fault.of("policy", error)) from None
         started = False
 
@@ -173,7 +173,7 @@ class Worker:
                 start = time.perf_counter()
                 tokens = policy.act([observation], [0])
                 seconds = time.perf_counter() - start
-            except Exception as error:  # noqa: BLE001
+            except BaseException as error:  # noqa: BLE001
                 raise FaultError(Fault.of("policy", error)) from None
             self.send(Alive())
             checked = check_tokens(tokens, 1, self._convention)
