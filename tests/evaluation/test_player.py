@@ -89,10 +89,10 @@ def test_first_calls_have_a_limit_of_their_own(tmp_path):
 def test_errors_are_played_again_once_their_cause_is_gone(tmp_path):
     broken = tmp_path / "broken"
     broken.write_text("yes")
-    chosen = [episode(1, instruction="raise here"), *episodes(5)[2:]]
+    chosen = [episode(1, instruction="mend this"), *episodes(5)[2:]]
     policy = load_object(f"{ODD}:Mends")(str(broken))
     first = play(tmp_path, chosen, policy)
-    assert by_seed(first)[1].error.message.startswith("ValueError")
+    assert by_seed(first)[1].error.message.startswith("ValueError: not yet")
     broken.write_text("no")
     listener = Listener()
     kept = play(tmp_path, chosen, policy, keep_errors=True, reporter=listener)

@@ -84,7 +84,7 @@ class Mends(Pusher):
     def one(self, observation, slot):
         from pathlib import Path
 
-        if "raise" in self.texts[slot] and Path(self.broken).read_text() == "yes":
+        if "mend" in self.texts[slot] and Path(self.broken).read_text() == "yes":
             raise ValueError("not yet")
         return super().one(observation, slot)
 
