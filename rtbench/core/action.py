@@ -7,7 +7,7 @@ are ignored, in base mode the arm's and gripper's.
 
 A convention fixes the bounds, the order of the tokens, the numbering of the modes and the rounding:
 
-- ``rtbench``: bounds that one 3 Hz step can really reach, signed dimensions laid out like an int8 so that
+- ``rtbench``: bounds that one 3 Hz step can reach, signed dimensions laid out like an int8 so that
   token 128 is *exactly* zero: an idle policy does not drift. Rounds to the nearest bin.
 - ``rt1``: bounds and order of the released RT-1 checkpoints (``policy_specs.pbtxt`` and
   ``tokenize_action`` of open_x_embodiment). Rounds; ``rt1-reference`` truncates as the published code does.
@@ -46,7 +46,7 @@ MODE = 10
 
 
 def _int8(step: float) -> tuple[float, float]:
-    """Bounds of 256 bins `step` apart with token 128 at zero."""
+    """Lower and upper bound of 256 bins that are `step` apart; token 128 is zero."""
     return -128 * step, 127 * step
 
 
@@ -151,9 +151,10 @@ RT1_REFERENCE = _convention("rt1-reference", _RT1, _RT1_ORDER, _RT1_MODES, trunc
 CONVENTIONS = {c.name: c for c in (RTBENCH, RT1, RT1_REFERENCE)}
 
 REACH_LOW = np.array(RTBENCH.low)
-"""float64[10]: what one control step can do at most, downwards; the simulator clips to it."""
+"""float64[10] [m, rad, 1], in the order of DIMENSIONS: lower bounds of one control step; the simulator clips
+to them."""
 REACH_HIGH = np.array(RTBENCH.high)
-"""float64[10]: likewise upwards."""
+"""float64[10]: the upper bounds, likewise."""
 
 
 def convention(name: str) -> Convention:
@@ -187,7 +188,7 @@ def check_action(action: ArrayLike) -> NDArray[np.float64]:
 def clip_action(action: ArrayLike) -> tuple[NDArray[np.float64], int]:
     """The action float64[11] within what one step can reach, and how many dimensions were clipped.
 
-    Only dimensions that the mode uses are counted: a base number in arm mode harms nobody.
+    Only dimensions that the mode uses are counted: base numbers have no effect in arm mode.
     """
     vector = check_action(action)
     clipped = vector.copy()

@@ -1,4 +1,4 @@
-"""What the evaluator asks of an environment: the protocol `EpisodeEnv`, and the settings it is made from."""
+"""`EpisodeEnv`, the protocol between the evaluator and an environment, and the settings to make one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,23 @@ class EpisodeEnv(Protocol):
         ...
 
     def begin(self, episode: Episode) -> Observation:
-        """Reset to that episode; a PlacementError where its objects do not fit."""
+        """Reset to that episode and return its first observation.
+
+        Raises:
+            PlacementError: The episode's objects do not fit.
+        """
         ...
 
     def advance(self, tokens: NDArray[np.int64]) -> Observation:
-        """Act on tokens int64[11] for one control period; an ActionError names a bad dimension."""
+        """Act on tokens int64[11], in the convention's order, for one control period; return an observation.
+
+        Raises:
+            ActionError: A token is wrong; names its dimension.
+        """
         ...
 
     def wait(self, seconds: float) -> None:
-        """Let the world go on with the last command [s, a multiple of 1/240]."""
+        """Simulate under the last command for a time [s], a multiple of 1/240."""
         ...
 
     def success(self) -> bool:
@@ -60,7 +68,7 @@ class EpisodeEnv(Protocol):
         ...
 
     def info(self) -> dict[str, str]:
-        """Version of MuJoCo, GL renderer and back end, profile: what a result depends on."""
+        """What a result depends on: version of MuJoCo, GL renderer and back end, render profile."""
         ...
 
     def close(self) -> None:
@@ -70,7 +78,7 @@ class EpisodeEnv(Protocol):
 
 @dataclass(frozen=True)
 class EnvSettings:
-    """How a worker makes its environment; plain values, so that any process can be told."""
+    """Settings of a worker's environment; plain values, which any process can read."""
 
     cameras: tuple[str, ...] = ()
     """Cameras rendered into each observation."""

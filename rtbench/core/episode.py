@@ -1,4 +1,4 @@
-"""Frozen records that cross the borders between packages."""
+"""Episodes, observations, outcomes and results: the frozen records that packages exchange."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Episode:
     twin: str = ""
     """Key of the same episode unperturbed, or with its own instruction; '' where there is none."""
     arm: str = ""
-    """Control arm that the instruction was altered for: blank, swapped or shuffled; '' for none."""
+    """Instruction ablation of the episode: blank, swapped or shuffled; '' for its own instruction."""
 
     @property
     def key(self) -> str:
         """16 hex digits: SHA-256 of all fields."""
-        # 15 times as fast as the json module, and byte for byte the same: a run has 100,000 of them.
+        # 15 times as fast as the json module, with the same bytes. A run computes 100,000 keys.
         return hashlib.sha256(_SORTED.encode(self)).hexdigest()[:16]
 
 
@@ -71,7 +71,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the simulator says of a finished episode."""
+    """How a finished episode ended in the simulator."""
 
     ever: bool
     """Goal true after any control step."""
@@ -99,20 +99,20 @@ HASH_DIGITS = 8
 
 @dataclass
 class Trace:
-    """What an episode leaves step by step. Give one to `rollout` to have it even when the episode breaks."""
+    """Per-step records of an episode. A caller that passes one to `rollout` keeps it if the episode fails."""
 
     keep_frames: bool = False
     """Render and keep an image of the head camera at reset and after each step."""
     tokens: list[NDArray[np.int64]] = field(default_factory=list)
     """int64[11] of each step."""
     hashes: list[str] = field(default_factory=list)
-    """First `HASH_DIGITS` hex digits of the state hash after each step."""
+    """State hash after each step, its first `HASH_DIGITS` hex digits."""
     policy_s: list[float] = field(default_factory=list)
-    """Wall time of each decision in the policy [s]."""
+    """Wall time of each decision of the policy [s]."""
     env_s: list[float] = field(default_factory=list)
     """Wall time of each step in the environment, rendering included [s]."""
     loop_s: list[float] = field(default_factory=list)
-    """Wall time of each turn of the closed loop, waiting for other episodes included [s]."""
+    """Wall time of each closed-loop step [s], with the wait for other episodes."""
     frames: list[NDArray[np.uint8]] = field(default_factory=list)
     """uint8[256, 320, 3] each; empty unless `keep_frames`."""
     reset_s: float = 0.0
@@ -124,14 +124,14 @@ class EpisodeResult:
     """A finished episode."""
 
     outcome: Outcome
-    """What the simulator says of it."""
+    """How it ended."""
     trace: Trace
-    """Step by step."""
+    """Its records per step."""
     final_hash: str
     """Hash of the full state at the end, before the hold is checked."""
     fingerprint: dict[str, str]
-    """Hashes of where it began."""
+    """Hashes of the initial state; see `rtbench.core.environment.EpisodeEnv.fingerprint`."""
     true_at_reset: bool
-    """The goal was true before anything was done: the episode measures nothing."""
+    """Whether the goal was true before the first action. Such an episode measures nothing."""
     simulated_s: float
-    """Simulated time used, thinking included [s]."""
+    """Simulated time, with the policy's decisions [s]."""

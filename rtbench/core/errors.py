@@ -1,7 +1,7 @@
-"""Mistakes of a user, told in a sentence and without a traceback.
+"""Errors that a user can correct, and the exit codes of the command line.
 
 Every error names the place, what is allowed, the nearest match and one remedy. The command line turns
-each into its exit code; Python callers can catch `RtbenchError`.
+each into its exit code and prints no traceback. Python callers can catch `RtbenchError`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Exit(IntEnum):
 
 
 class RtbenchError(Exception):
-    """Base of all errors that are the caller's to mend."""
+    """Base class of all errors that the caller can correct."""
 
     exit_code: Exit = Exit.USAGE
 

@@ -1,4 +1,4 @@
-"""What went wrong in an episode that is neither a success nor a failure, but an error."""
+"""Faults: causes of an error in an episode, which is neither a success nor a failure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 Kind = Literal["policy", "policy_output", "policy_timeout", "environment", "worker_died", "worker_timeout"]
 KINDS: tuple[str, ...] = get_args(Kind)
-"""What a fault can be blamed on; see `Fault.kind`."""
+"""Part of the system at fault; see `Fault.kind`."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Fault:
 
     @classmethod
     def of(cls, kind: Kind, error: BaseException) -> Fault:
-        """The fault that an exception stands for, with its traceback."""
+        """The fault of an exception, with its traceback."""
         text = "".join(tracebacks.format_exception(error))
         return cls(kind, f"{type(error).__name__}: {error}".splitlines()[0], text)
 
 
 class FaultError(Exception):
-    """Carries a fault up to whoever records the episode."""
+    """Carries a fault up to the code that records the episode."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault

@@ -10,9 +10,9 @@ from pathlib import Path
 import platformdirs
 
 KEPT_FROM = 64 * 2**20
-"""Size of a file [bytes] from which its digest is kept, for it takes long to read."""
+"""Size of a file [bytes] from which its digest is cached, because reading it takes long."""
 MOST_FILES = 20_000
-"""Files of a folder that are hashed at the most."""
+"""Most files of a folder that are hashed."""
 
 
 class TooManyFilesError(Exception):
@@ -28,7 +28,7 @@ def source_hash(files: Iterable[Path], root: Path) -> str:
 
 
 def names_hash(digests: Mapping[str, str]) -> str:
-    """12 hex digits: SHA-256 of names, each with the digest of what it names, in any order."""
+    """12 hex digits: SHA-256 of names, each with the digest of its content, in any order."""
     total = hashlib.sha256()
     for name, digest in sorted(digests.items()):
         total.update(f"{name}\0{digest}\n".encode())

@@ -1,6 +1,6 @@
-"""Objects named in text: 'package.module:name' or './file.py:name'.
+"""Imports objects by their text form: 'package.module:name' or './file.py:name'.
 
-A file is imported with its folder at hand, as `python file.py` would have it: `import helper` finds the
+A file is imported as `python file.py` would do it, with its folder on the path: `import helper` finds the
 `helper.py` beside it. These modules are the file's own. They are registered under a name made from the file's
 content, so that two folders may each have a `helper.py`, and an edited file is read anew.
 """
@@ -22,9 +22,9 @@ from typing import Any
 from rtbench.core.errors import PolicyError, nearest
 
 PREFIX = "rtbench_user_"
-"""Begins the name of a module that was imported from a user's file."""
+"""Prefix of the name of a module that was imported from a user's file."""
 _NEVER_BESIDE = {"rtbench", *sys.builtin_module_names}
-"""Names that a file beside the user's cannot take."""
+"""Names that a file beside the user's file cannot have."""
 
 
 def load_object(spec: str) -> Any:
@@ -75,7 +75,7 @@ def loaded_sources(path: Path) -> dict[str, str]:
 
 
 class _Folder(MetaPathFinder):
-    """A user's file with the modules beside it, under names of their own."""
+    """A user's file and the modules beside it, registered under unique names."""
 
     def __init__(self, full: Path, prefix: str) -> None:
         self.full = full
@@ -99,14 +99,14 @@ class _Folder(MetaPathFinder):
             raise
 
     def forget(self) -> None:
-        """Take the modules out again; objects that were made of them live on."""
+        """Remove the modules from `sys.modules`. Objects made from them stay valid."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
         for name in [n for n in sys.modules if n == self.prefix or n.startswith(f"{self.prefix}.")]:
             del sys.modules[name]
 
     def is_current(self) -> bool:
-        """Whether all that was run still stands in the files."""
+        """Whether no file has changed since it was run."""
         return all(_digest(path) == self.digests[name] for name, path in self.files.items())
 
     def find_spec(

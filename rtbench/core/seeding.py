@@ -1,4 +1,4 @@
-"""Random generators that depend on what is drawn, never on when or where.
+"""Seeded random generators, named by what they draw, independent of process and order.
 
 A stream is named by strings and integers, such as (suite, task, seed, "placement"). The same names give
 the same numbers in any process, order or version of Python.

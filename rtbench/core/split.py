@@ -1,4 +1,4 @@
-"""The split that an episode counts under for one policy, by what is new to that policy."""
+"""Splits of episodes (seen, novel, emergent) for one policy, by what is new to that policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEEN, NOVEL, LEFT_OUT = "seen", "novel", "left_out"
 
 
 Novelties = Mapping[str, Sequence[str]]
-"""What is new to the policy, by episode key; an episode that is not in it holds nothing new."""
+"""New aspects for the policy, by episode key. An episode that is not in it has nothing new."""
 
 
 def split_of(episode: Episode, novelties: Sequence[str] | None, *, reference: bool = False) -> str:
@@ -19,13 +19,13 @@ def split_of(episode: Episode, novelties: Sequence[str] | None, *, reference: bo
 
     Args:
         episode: The episode, with the split that its suite gives it.
-        novelties: What is new to the policy; None where its card says nothing of training. Then the suite
+        novelties: New aspects for the policy; None where its card says nothing of training. Then the suite
             decides.
-        reference: Whether other episodes are this one, perturbed. It is there to compare with, and claims
+        reference: Whether the episode is the unperturbed twin of others. It serves for comparison and claims
             nothing new.
 
-    An episode that is to be novel, and holds nothing that the policy was not trained on, is left out: it
-    belongs in no novel rate. An episode of the seen split that holds something new is novel.
+    An episode of a novel split that has nothing new to the policy is left out of all novel rates. An episode
+    of the seen split that has something new counts as novel.
     """
     if novelties is None:
         return episode.split
@@ -38,7 +38,7 @@ def splits_of(episodes: Mapping[str, Episode], novelties: Novelties | None) -> d
     """By key: the split that each episode of a run counts under for the policy; see `split_of`.
 
     Args:
-        episodes: All of the run by key: some may be what others perturb.
+        episodes: All episodes of the run by key, unperturbed twins among them.
         novelties: None where the policy's card says nothing of its training.
     """
     if novelties is None:

@@ -1,4 +1,4 @@
-"""What can be asked of a simulated world: the border between predicates, oracle and simulator.
+"""`World`, the protocol between predicates, oracle and simulator, with poses and regions.
 
 Frames: world is x, y horizontal, z up, metres. Poses are positions float64[3] with quaternions float64[4]
 in wxyz order. `rtbench.env.sim_world.SimWorld` implements it; tests use small fakes.
@@ -53,7 +53,7 @@ class Region:
 
 
 class World(Protocol):
-    """Privileged state of one environment. Names are those of objects, drawers, sinks, surfaces, stations."""
+    """Privileged state of one environment. Names are of objects, drawers, sinks, surfaces and stations."""
 
     def names(self) -> tuple[str, ...]:
         """Objects present, in episode order."""
@@ -80,15 +80,15 @@ class World(Protocol):
         ...
 
     def opening(self, drawer: str) -> float:
-        """How far a drawer is drawn out [m], 0 when shut."""
+        """Distance by which a drawer is drawn out [m], 0 when shut."""
         ...
 
     def surfaces(self) -> tuple[str, ...]:
-        """What things can stand on: all counters, then the platforms present, such as mats."""
+        """Surfaces that objects can stand on: all counters, then the platforms present, such as mats."""
         ...
 
     def surface(self, name: str) -> Region:
-        """Top face of a counter or platform, where it is now."""
+        """Top face of a counter or platform, at its present pose."""
         ...
 
     def counter(self, name: str) -> str:
@@ -99,15 +99,15 @@ class World(Protocol):
         ...
 
     def cavity(self, name: str) -> Region:
-        """Inside of a bowl, drawer or sink, where it is now; all of a drawer's inside, open or shut."""
+        """Inside of a bowl, drawer or sink, at its present pose; a drawer's whole inside, open or shut."""
         ...
 
     def base(self) -> Vector:
-        """Robot base x [m], y [m], yaw [rad], float64[3], world."""
+        """Pose of the robot's base, float64[3]: x, y [m], yaw [rad], world frame."""
         ...
 
     def station(self, name: str) -> Vector:
-        """Where the base stands to work at a counter: x, y [m], yaw [rad], float64[3], world."""
+        """Base pose for work at a counter, float64[3]: x, y [m], yaw [rad], world frame."""
         ...
 
     def gripper(self) -> Pose:

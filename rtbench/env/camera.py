@@ -1,4 +1,4 @@
-"""Renders cameras of a scene off screen."""
+"""Off-screen rendering of a scene's cameras, to RGB images and to images of geom ids."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Profile = Literal["lean", "full"]
 
 @dataclass(frozen=True)
 class Quality:
-    """What a profile asks of MuJoCo's renderer."""
+    """Settings of MuJoCo's renderer in one render profile."""
 
     samples: int
-    """Multisamples of a pixel."""
+    """Multisamples per pixel."""
     shadow: int
     """Edge of the shadow map [pixels]; 0 for no shadows."""
     slices: int
@@ -77,12 +77,12 @@ class Renderer:
         self._pixels = np.empty((height, width, 3), dtype=np.uint8)
 
     def render(self, data: mujoco.MjData, camera: str) -> NDArray[np.uint8]:
-        """The camera's image now."""
+        """Image uint8[height, width, 3] of a camera, RGB, row 0 at the top; of the state in `data`."""
         self._draw(data, camera)
         return np.ascontiguousarray(self._pixels[::-1])
 
     def segment(self, data: mujoco.MjData, camera: str, only: set[int] | None = None) -> NDArray[np.int32]:
-        """Geom id of each pixel, int32[256, 320], -1 where there is none.
+        """Geom id of each pixel, int32[height, width], row 0 at the top, -1 where there is none.
 
         Args:
             data: The state to draw.
@@ -129,7 +129,7 @@ class Renderer:
         """Free the GL context."""
         context: Any = getattr(self, "_context", None)
         if context is not None:
-            self._make_current()  # freeing with another context current would break that one
+            self._make_current()  # otherwise freeing breaks the context that is current
             context.free()
             self._context = None
         Renderer._current = None

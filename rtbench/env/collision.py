@@ -1,4 +1,4 @@
-"""Collision shapes: few, convex, with flat faces where a thing rests and where it is gripped."""
+"""Collision shapes of objects: a few convex primitives, flat where the object rests and is gripped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rtbench.env import mesh
 Array = NDArray[np.float64]
 Size = tuple[float, ...]
 Span = tuple[float, float]
-"""From where to where on a line; empty if the first is greater than the second."""
+"""Start and end of an interval on a line [m]; empty if the start is greater than the end."""
 
 BOWL_BOXES = 12
 """Collision boxes around a bowl."""
@@ -51,7 +51,7 @@ class Primitive:
 
     type: mujoco.mjtGeom
     size: tuple[float, float, float]
-    """As MuJoCo wants it [m]: half sizes of a box, (radius, half height, 0) of a cylinder or, without its
+    """MuJoCo's geom size [m]: half sizes of a box, (radius, half height, 0) of a cylinder or, without its
     caps, of a capsule, radii of an ellipsoid."""
     pos: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """[m]."""
@@ -60,14 +60,14 @@ class Primitive:
 
     @cached_property
     def rotation(self) -> Array:
-        """Its axes in the body frame as columns, float64[3, 3]."""
+        """Rotation matrix float64[3, 3]: its axes in the body frame as columns."""
         flat = np.zeros(9)
         mujoco.mju_quat2Mat(flat, np.array(self.quat))
         return flat.reshape(3, 3)
 
     @property
     def reach(self) -> Array:
-        """Half extents of its bounding box, aligned with the body frame, float64[3] [m]."""
+        """Half extents float64[3] [m] of its bounding box, aligned with the body frame."""
         reach: Array
         if self.type == _BOX:
             reach = np.abs(self.rotation) @ np.array(self.size)
@@ -81,7 +81,7 @@ class Primitive:
         return reach
 
     def span(self, x: float, z: float) -> Span:
-        """Where it is along y on the line at body x and z [m]; empty where the line misses it."""
+        """Interval [m] along y on the line at body x and z [m]; empty where the line misses it."""
         start = self.rotation.T @ (np.array([x, 0.0, z]) - self.pos)
         along = self.rotation.T[:, 1]
         if self.type == _BOX:
@@ -98,10 +98,10 @@ class Primitive:
 
 
 def width(parts: Sequence[Primitive], z: float, pad: float = 0.0) -> float:
-    """Distance of fingers that close along y on some primitives at body height z [m]; 0 where nothing is.
+    """Distance [m] between fingers that close along y on primitives at body height z; 0 where nothing is.
 
     Args:
-        parts: What is gripped.
+        parts: Collision geoms of the gripped object, in its body frame.
         z: Height in the body frame [m].
         pad: Half width of the finger pads along x [m].
     """
@@ -110,7 +110,7 @@ def width(parts: Sequence[Primitive], z: float, pad: float = 0.0) -> float:
 
 
 def _between(start: float, along: float, half: float) -> Span:
-    """Where a line is between two planes at -half and half."""
+    """Interval of a line between two planes at -half and half."""
     if abs(along) < 1e-9:
         return _EVERYWHERE if abs(start) <= half else _NOWHERE
     ends = ((-half - start) / along, (half - start) / along)
@@ -118,7 +118,7 @@ def _between(start: float, along: float, half: float) -> Span:
 
 
 def _in_ball(start: Array, along: Array) -> Span:
-    """Where a line is in the unit ball of its space."""
+    """Interval of a line inside the unit ball."""
     a, b, c = float(along @ along), float(start @ along), float(start @ start) - 1.0
     if a < 1e-9:
         return _EVERYWHERE if c <= 0 else _NOWHERE

@@ -1,4 +1,4 @@
-"""Colours as content names them."""
+"""Colour names of content files: CSS names or "#rrggbb"."""
 
 from __future__ import annotations
 

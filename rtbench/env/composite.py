@@ -1,6 +1,6 @@
-"""Things put together from a few coloured primitives: scissors, a hammer, a stapler.
+"""Composite objects made of a few coloured primitives: scissors, a hammer, a stapler.
 
-They are drawn as what they collide as. The parts stand in any frame; the assembly moves them so that the
+They look the way they collide. The parts stand in any frame; the assembly moves them so that the
 origin is in the middle of their bounding box.
 """
 
@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 MOST_PARTS = 8
 SWATCH = 8
-"""Side of a colour's square in the texture [pixels]: wide enough that filtering mixes no two colours."""
+"""Side of a colour's square in the texture [pixels]: wide enough that filtering mixes no colours."""
 _FORMS = ("box", "cylinder", "capsule", "ellipsoid")
 _UPRIGHT = (1.0, 0.0, 0.0, 0.0)
 _LYING = {
@@ -34,7 +34,7 @@ _LYING = {
     "y": (math.sqrt(0.5), -math.sqrt(0.5), 0.0, 0.0),
     "z": _UPRIGHT,
 }
-"""wxyz of what brings body z to an axis."""
+"""Axis -> unit quaternion (wxyz) that rotates body z to it."""
 
 
 class PartSpec(BaseModel):
@@ -77,7 +77,7 @@ class PartSpec(BaseModel):
         return self
 
     def primitive(self) -> Primitive:
-        """As a collision geom, in the frame in which it is written."""
+        """Its collision geom, in the frame of the content file."""
         kind = mujoco.mjtGeom
         w, x, y, z = multiply(about_z(math.radians(self.turn)), np.array(_LYING[self.axis])).tolist()
         solid = self.box or self.ellipsoid
@@ -91,7 +91,7 @@ class PartSpec(BaseModel):
         return Primitive(form, (diameter / 2, (length - caps) / 2, 0.0), self.at, (w, x, y, z))
 
     def mesh(self) -> Mesh:
-        """What is drawn, in its own frame: upright, the origin in its middle."""
+        """Its visual mesh, in its own frame: upright, the origin in the middle."""
         if self.box:
             return block(*self.box)
         if self.ellipsoid:
@@ -101,14 +101,14 @@ class PartSpec(BaseModel):
 
 @dataclass(frozen=True)
 class Assembly:
-    """Parts put together, in the body frame."""
+    """An object made of parts, in the body frame."""
 
     primitives: tuple[Primitive, ...]
-    """What it collides as."""
+    """Its collision geoms."""
     half: Array
     """Half extents of the bounding box, float64[3] [m]; read only."""
     mesh: Mesh
-    """What is drawn; the parts' surfaces, not joined."""
+    """Its visual mesh: the parts' surfaces, not joined."""
     pixels: NDArray[np.uint8]
     """Its texture, uint8[SWATCH, SWATCH * parts, 3]: a square of colour for each part."""
 

@@ -1,8 +1,8 @@
-"""ReorderBuffer an 11-D action into actuator targets, 24 times a second.
+"""Controller that turns an 11-D action into actuator targets, 24 times a second.
 
 Arm mode moves the gripper's *commanded* pose in the base frame, not its measured one: gravity's sag would
-otherwise add up to a drift of a millimetre a step. The command never runs further ahead of the hand than
-`LEASH`, so that a blocked arm does not wind up. Base mode moves the base in its own frame and keeps the
+otherwise add up to a drift of a millimetre a step. The command stays within `MAX_LEAD` of the hand, so that a
+blocked arm does not wind up. Base mode moves the base in its own frame and keeps the
 arm's joints where they are.
 """
 
@@ -24,9 +24,9 @@ Array = NDArray[np.float64]
 SUBSTEPS = 10
 """Physics steps between two updates of the targets: 240 Hz / 24 Hz."""
 RAMP = 7 / 8
-"""Share of a control period in which the motion is commanded; the rest lets it arrive."""
-LEASH = (0.03, 0.2)
-"""How far the commanded pose may be ahead of the measured one when a step begins [m, rad]."""
+"""Share of a control period in which the target moves; in the rest the robot reaches it."""
+MAX_LEAD = (0.03, 0.2)
+"""Most by which the commanded pose may lead the measured one when a step begins [m, rad]."""
 UNREACHED = 0.015
 """A commanded position that inverse kinematics misses by more than this is out of reach [m]."""
 MAX_SPEED = np.array([2.175] * 4 + [2.61] * 3)
@@ -59,10 +59,15 @@ class Controller:
         self._write()
 
     def apply(self, action: Array, steps: int) -> bool:
-        """Carry out one action float64[11] over `steps` physics steps; False if it was out of reach."""
+        """Carry out one action over some physics steps; return False if its pose was out of reach.
+
+        Args:
+            action: float64[11] [m, rad, 1], base frame, in the order of `rtbench.core.action.DIMENSIONS`.
+            steps: Physics steps of 1/240 s.
+        """
         mode = Mode(int(action[MODE]))
         ticks = max(1, round(steps / SUBSTEPS))
-        self._shorten_leash()
+        self._limit_lead()
         if mode is Mode.BASE:
             self._move_base(action[BASE_SLICE], ticks, steps)
             return True
@@ -74,18 +79,18 @@ class Controller:
         )
 
     def run(self, steps: int) -> None:
-        """Let the world go on under the last command."""
+        """Simulate `steps` physics steps of 1/240 s under the last command."""
         self._write()
         if steps:
             mujoco.mj_step(self._model, self._data, nstep=steps)
 
-    def _shorten_leash(self) -> None:
+    def _limit_lead(self) -> None:
         here, turned = self._arm.forward(self._data.qpos[self._arm_qpos])
         ahead = self.position - here
         turn = difference(self.quaternion, turned)
-        if np.linalg.norm(ahead) > LEASH[0] or np.linalg.norm(turn) > LEASH[1]:
-            self.position = here + clip_length(ahead, LEASH[0])
-            self.quaternion = multiply(from_rotation_vector(clip_length(turn, LEASH[1])), turned)
+        if np.linalg.norm(ahead) > MAX_LEAD[0] or np.linalg.norm(turn) > MAX_LEAD[1]:
+            self.position = here + clip_length(ahead, MAX_LEAD[0])
+            self.quaternion = multiply(from_rotation_vector(clip_length(turn, MAX_LEAD[1])), turned)
             self.angles = self._arm.solve(
                 self._data.qpos[self._arm_qpos], self.position, self.quaternion, iterations=4
             ).angles
@@ -130,7 +135,7 @@ class Controller:
 
 
 def _share(steps: int, ticks: int, tick: int) -> int:
-    """Physics steps of a tick, so that all ticks together make `steps`."""
+    """Physics steps of one tick. The ticks together make `steps`."""
     return steps * (tick + 1) // ticks - steps * tick // ticks
 
 

@@ -1,4 +1,4 @@
-"""Looks at the machine: what is installed, what draws, how fast, and what to do about what is amiss."""
+"""Diagnosis of the machine: packages, libraries, OpenGL, speed and folders, each with a remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Status = Literal["ok", "warn", "fail"]
 PACKAGES = ("rtbench", "mujoco", "mujoco-core", "gymnasium", "numpy", "scipy", "robosuite", "imageio-ffmpeg")
 OPTIONAL = ("torch",)
 LIBRARIES = ("libGL.so.1", "libgthread-2.0.so.0")
-"""What OpenCV loads, which robosuite imports when its robot is baked."""
+"""Shared libraries of OpenCV, which robosuite imports when its robot is baked."""
 FREE_GB = 2.0
 """Free disk [GB] below which videos of a suite may not fit."""
 SLOW_FRAME_MS = 50.0
@@ -51,34 +51,34 @@ _MODEL = """
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at."""
+    """One check of the machine."""
 
     name: str
-    """What, in a word or two."""
+    """Its name, one or two words."""
     status: Status
-    """Fine, worth knowing, or in the way."""
+    """Its result: fine, a warning, or an obstacle."""
     found: str
     """What was found."""
     remedy: str = ""
-    """What to do about it; '' where all is well."""
+    """Remedy; '' where none is needed."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that was looked at."""
+    """All checks of the machine."""
 
     checks: tuple[Check, ...]
     """In the order in which they are shown."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is in the way of a run."""
+        """Whether a run is possible."""
         return all(check.status != "fail" for check in self.checks)
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a scene costs here."""
+    """Speed of a scene on this machine."""
 
     scene: str
     """What was measured."""
@@ -89,10 +89,10 @@ class Speed:
 
 
 def examine(measure: Callable[[], Speed] | None = None) -> Report:
-    """Look at everything. Never raises: what fails is a check that failed.
+    """Run all checks. It never raises: an exception becomes a failed check.
 
     Args:
-        measure: what to time; the kitchen, or a small scene where that cannot be built.
+        measure: Measurement of speed; by default of the kitchen, or of a small scene if that cannot be built.
     """
     checks = [_python(), *_packages(), _libraries()]
     backend, drawing = _opengl()
@@ -210,7 +210,7 @@ def _opengl() -> tuple[gl.Backend | None, Check]:
 def _speed(measure: Callable[[], Speed]) -> list[Check]:
     try:
         speed = measure()
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it is what the report is for
+    except Exception as error:  # noqa: BLE001 - the report shows any error
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         failed = Check(
             "kitchen", "fail", reason, "Below, a small scene; try `rtbench run` for the whole error."

@@ -1,4 +1,4 @@
-"""One compiled scene with its state, and how an episode's initial state comes about."""
+"""Reset of a compiled scene to an episode's initial state: placement, settling, visibility checks."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from rtbench.task.task import Task
 SETTLE_STEPS = 60
 """Physics steps before the first observation: objects come to rest from a millimetre's drop."""
 SETTLE_ROUNDS = 12
-"""Times `SETTLE_STEPS` is run at most, until all lies still."""
+"""Most times that `SETTLE_STEPS` are run, until all objects lie still."""
 SETTLE_CREEP = 0.002
 """Objects that move more than this in `SETTLE_STEPS` [m] have not settled; they are dropped from 1 mm."""
 SETTLE_SPEED = 0.02
 """Objects faster than this [m/s] have not settled."""
 ATTEMPTS = 20
-"""Placements of the targets tried, each from a stream of its own, until one can be played."""
+"""Most placements of the targets, each from its own random stream, until one is playable."""
 REDRAWS = 6
-"""Placements of the distractors tried for each of them."""
+"""Most placements of the distractors for each of them."""
 START_JITTER = (0.02, 0.02, 0.03)
 """Half range of the base's start about its station [m, m, rad]: RT-1 varied the robot's pose."""
 LEAST_VISIBLE = 0.75
-"""Share of a target that must show at the start, by rays; at least 60 % of its pixels then do."""
+"""Least visible share of a target at the start, by rays; then at least 60 % of its pixels are visible."""
 ON_FLOOR = 0.3
-"""Objects below this height [m] fell off the counter."""
+"""Objects below this height [m] have fallen off the counter."""
 _DIVERGED = (
     mujoco.mjtWarning.mjWARN_BADQPOS,
     mujoco.mjtWarning.mjWARN_BADQVEL,
@@ -60,7 +60,7 @@ class Stage:
     """A scene's model with the data, world and controller that belong to it."""
 
     def __init__(self, scene: Scene, arm: Arm, content: Sequence[Path] = ()) -> None:
-        # A model of its own: what is hidden and asleep, and how a variant looks, is written into it.
+        # It owns its model, because visibility, sleep and a variant's appearance are written into it.
         self._whole = scene.model
         model = copy.copy(scene.model)
         self.scene, self.data = replace(scene, model=model), mujoco.MjData(model)
@@ -74,7 +74,7 @@ class Stage:
         self._geoms = {name: np.flatnonzero(model.geom_bodyid == body) for name, body in bodies.items()}
 
     def reset(self, task: Task, episode: Episode) -> int:
-        """Bring about the episode's initial state; how many attempts came before.
+        """Set the episode's initial state; return the number of attempts that failed before.
 
         Distractors are drawn again before targets are, so that other distractors rarely move the targets.
 
@@ -100,7 +100,7 @@ class Stage:
 
     def check_finite(self) -> None:
         """Raise a SimulationError if the physics has diverged."""
-        # MuJoCo resets a state that went bad and goes on from there: only its warnings tell.
+        # MuJoCo resets a diverged state and continues; only its warnings show it.
         if any(self.data.warning[w].number for w in _DIVERGED) or not np.isfinite(self.data.qpos).all():
             raise SimulationError(
                 f"the physics diverged at {self.data.time:.3f} s; the episode's tokens reproduce it with "
@@ -142,7 +142,7 @@ class Stage:
         data.time = 0.0
 
     def _sight(self, variation: Variation) -> Sight | None:
-        """What of the first object is to be seen from where the robot stands; None where all is."""
+        """How much of the first object may be visible from the robot; None where all of it."""
         if variation.visible is None:
             return None
         mujoco.mj_kinematics(self.scene.model, self.data)
@@ -150,7 +150,7 @@ class Stage:
         return Sight(self.data.cam(HEAD).xpos.copy(), *variation.visible)
 
     def _settle(self, episode: Episode) -> None:
-        """Run until nothing moves any more, neither fast nor by creeping."""
+        """Simulate until no object moves any more, neither fast nor slowly."""
         for _ in range(SETTLE_ROUNDS):
             before = self._positions(episode)
             self.controller.run(SETTLE_STEPS)
@@ -199,7 +199,7 @@ class Stage:
         return None
 
     def _badly_seen(self, task: Task, variation: Variation) -> str | None:
-        """Which of the task's objects and foils shows too little or too much; None if none does."""
+        """The task's object or foil that is visible too little or too much; None if there is none."""
         for name in (o for o in task.present if self._stands(task, o)):
             share = visible_share(self.scene.model, self.data, self.scene.objects[name])
             hidden = variation.visible if name == task.objects[0] else None
@@ -209,9 +209,9 @@ class Stage:
         return None
 
     def _stands(self, task: Task, name: str) -> bool:
-        """Whether an object starts where it can be seen.
+        """Whether an object starts in a place where the camera can see it.
 
-        What starts in a bowl or drawer is hidden on purpose, and a bowl by what lies in it.
+        An object that starts in a bowl or drawer is hidden on purpose. So is a bowl, by its content.
         """
         place = task.start.place
         on_counter = place.get(name, "") in {"", *self.scene.spec.counters}

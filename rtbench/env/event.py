@@ -1,4 +1,4 @@
-"""Counts what went on in an episode besides the goal."""
+"""Events of an episode besides the goal: wrong objects, drops, collisions, clipped actions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STILL = 0.02
 
 
 class EventCounter:
-    """Counts the beginnings of events, one look a control step.
+    """Counts the beginnings of events, once a control step.
 
     - wrong_object: the robot begins to touch an object that the task is not about: a foil or a distractor.
     - dropped: an object that was held falls, or anything falls off a counter.
@@ -45,7 +45,14 @@ class EventCounter:
     def step(
         self, action: NDArray[np.float64], last: NDArray[np.float64] | None, *, clipped: int, reached: bool
     ) -> None:
-        """Look at the world after a control step."""
+        """Update the counts after a control step.
+
+        Args:
+            action: float64[11] [m, rad, 1], base frame, in the order of `rtbench.core.action.DIMENSIONS`.
+            last: The action before, likewise; None in the first step.
+            clipped: Dimensions of the action that were out of range.
+            reached: Whether the commanded pose was within reach.
+        """
         touched = frozenset(self._world.touched() & set(self._world.names()))
         self._counts["wrong_object"] += len(touched - self._touched - self._targets)
         if touched and not self.first_touched:
@@ -76,7 +83,7 @@ class EventCounter:
             if self._world.held(name):
                 self._held[name] = low
                 continue
-            # Let go late in a step it has hardly fallen by the end: wait until it lies still.
+            # An object released late in a step has hardly fallen at its end: wait until it lies still.
             let_down = self._held.get(name, low) - low
             if fell or let_down > FELL:
                 self._counts["dropped"] += 1

@@ -1,4 +1,4 @@
-"""What is fixed in a scene and worked at: counters with their drawers and sinks.
+"""Fixtures of a scene: counters with their drawers and sinks.
 
 A counter's own frame has its origin on the floor below the middle of its front edge, x into the counter, y
 to the left as the robot faces it. Drawers and sinks are measured in the frame of the counter they belong to.
@@ -102,7 +102,7 @@ class Block(NamedTuple):
 
     @property
     def place(self) -> dict[str, list[float]]:
-        """`pos` and `size` of the geom."""
+        """MuJoCo's `pos` (centre) and `size` (half sizes) of the geom, 3 numbers each [m], counter frame."""
         return {"pos": [sum(axis) / 2 for axis in self], "size": [(b - a) / 2 for a, b in self]}
 
 
@@ -113,7 +113,7 @@ def add_counter(
     drawers: Sequence[DrawerSpec],
     sinks: Sequence[SinkSpec],
 ) -> None:
-    """A counter with room for its drawers and sinks, as a body of its name.
+    """Add a counter, with niches for its drawers and sinks, as a body of its name.
 
     Args:
         world: The model under construction.
@@ -195,7 +195,7 @@ def _legs(counter: CounterSpec) -> list[Block]:
 def check_fixtures(
     counters: dict[str, CounterSpec], drawers: dict[str, DrawerSpec], sinks: dict[str, SinkSpec]
 ) -> None:
-    """Refuse what cannot be built.
+    """Refuse fixtures that cannot be built.
 
     Raises:
         ValueError: a drawer or sink in no counter, drawers that are not one above the other, a second sink
@@ -221,7 +221,7 @@ def check_fixtures(
 
 
 def add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerSpec, counter: CounterSpec) -> None:
-    """A box that slides out along the counter's -x, with a bar handle; origin in the middle of its front."""
+    """Add a drawer that slides out along the counter's -x, with a bar handle; its origin is mid-front."""
     depth, width, height = DRAWER_SIZE
     pos, quat = _frame(counter)
     c, s = math.cos(math.radians(counter.yaw)), math.sin(math.radians(counter.yaw))
@@ -267,7 +267,7 @@ def _add_handle(body: Any, name: str) -> None:
 
 
 def add_sink(world: mujoco.MjSpec, name: str, sink: SinkSpec, counter: CounterSpec) -> None:
-    """A steel basin below the opening in the counter's top, as a body of its name at the counter's origin."""
+    """Add a steel basin below the opening in the counter's top, as a body at the counter's origin."""
     pos, quat = _frame(counter)
     body = world.worldbody.add_body(name=name, pos=pos, quat=quat)
     (x0, y0), (x1, y1), height = sink.low, sink.high, counter.size[2]

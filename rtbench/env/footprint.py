@@ -1,4 +1,4 @@
-"""Footprints of objects on a counter, as discs, and how much room they leave each other."""
+"""Footprints of objects on a counter as discs, and the free distance between them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Disc:
 
 
 def outline(obj: ObjectSpec, *, lying: bool) -> tuple[float, float, float]:
-    """Half its length along x, half its width along y, and the height of an object as it starts [m]."""
+    """Half length along x, half width along y, and height of an object in its initial orientation [m]."""
     x, y, z = obj.half.tolist()
     return (z, y, 2 * x) if lying else (x, y, 2 * z)
 
@@ -67,7 +67,7 @@ def _middles(half: float, count: int) -> list[float]:
 
 
 def overhang(obj: ObjectSpec, yaw: float, *, lying: bool) -> float:
-    """How far a footprint reaches towards -x from its middle [m]."""
+    """Reach [m] of a footprint from its middle towards the counter's -x, at a yaw [rad] in that frame."""
     length, width, _ = outline(obj, lying=lying)
     return length * abs(math.cos(yaw)) + width * abs(math.sin(yaw))
 
@@ -75,11 +75,11 @@ def overhang(obj: ObjectSpec, yaw: float, *, lying: bool) -> float:
 def shortage(
     discs: Iterable[Disc], others: Iterable[Disc], room: Callable[[Disc, Disc], float]
 ) -> tuple[float, str]:
-    """How much room [m] is missing where it is tightest, and beside which object; negative where all fits.
+    """Greatest lack of room [m], and the object beside it; negative where there is room enough.
 
     Args:
-        discs: Those of one object.
-        others: Those of all that is there already.
+        discs: Discs of one object.
+        others: Discs of all objects placed before.
         room: Free distance that two discs need between them [m].
     """
     pairs = itertools.product(discs, list(others))

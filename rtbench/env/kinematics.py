@@ -15,7 +15,7 @@ from rtbench.env.robot import ARM_JOINTS, HOME, robot_path
 Array = NDArray[np.float64]
 
 DAMPING = 0.02
-"""Damping of the least squares [-]: small enough to reach 1 mm, large enough to pass singular poses."""
+"""Damping of the least squares [1]: small enough to reach 1 mm, large enough to pass singular poses."""
 POSTURE = np.array([0.05, 0.05, 0.6, 0.05, 0.3, 0.05, 0.05])
 """Pull of each joint towards its resting angle in the null space: the elbow stays above the hand."""
 ELBOW, STRAIGHT = 3, -0.60
@@ -23,7 +23,7 @@ ELBOW, STRAIGHT = 3, -0.60
 -atan(0.0825 / 0.316) - atan(0.0825 / 0.384) = -0.467; there the way back has no gradient, and beyond it the
 elbow would bend the wrong way."""
 LONGEST_STEP = 0.25
-"""Most a joint turns in one iteration [rad]."""
+"""Most by which a joint turns in one iteration [rad]."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ class Arm:
         self.rest = np.array(HOME)
 
     def forward(self, angles: Array) -> tuple[Array, Array]:
-        """Gripper position float64[3] [m] and quaternion float64[4] in the base frame."""
+        """Gripper position float64[3] [m] and quaternion float64[4] (wxyz) in the base frame.
+
+        `angles` are the joint angles float64[7] [rad].
+        """
         self._data.qpos[self._qpos] = angles
         mujoco.mj_kinematics(self._model, self._data)
         quaternion = np.empty(4)
@@ -70,17 +73,26 @@ class Arm:
         return self._data.site_xpos[self._site].copy(), quaternion
 
     def lowest(self, angles: Array) -> float:
-        """Height of the lowest point of forearm and wrist [m], by their collision capsules."""
+        """Height above the floor [m] of the lowest point of forearm and wrist, by their collision capsules.
+
+        `angles` are the joint angles float64[7] [rad].
+        """
         self.forward(angles)
         radius, half = self._model.geom_size[self._forearm, :2].T
         axis = np.abs(self._data.geom_xmat[self._forearm, 8])
         return float(np.min(self._data.geom_xpos[self._forearm, 2] - axis * half - radius))
 
     def solve(self, angles: Array, position: Array, quaternion: Array, iterations: int = 20) -> Solution:
-        """Damped least squares from `angles` towards a gripper pose in the base frame.
+        """Inverse kinematics: damped least squares from `angles` towards a gripper pose in the base frame.
 
         Joints that meet a limit are held there while the others go on (an active set), so that the hand
-        still gets as near as it can.
+        still gets as near as it can. The joints' pull towards their resting angles acts in the null space.
+
+        Args:
+            angles: Joint angles float64[7] [rad] to start from.
+            position: Wanted gripper position float64[3] [m], base frame.
+            quaternion: Wanted orientation float64[4] (wxyz, unit), base frame.
+            iterations: Most iterations; it stops before at 0.2 mm and 1 mrad.
         """
         q = np.array(angles, dtype=np.float64)
         for _ in range(iterations):
@@ -92,7 +104,10 @@ class Arm:
         return Solution(q, float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:])))
 
     def follow(self, angles: Array, position: Array, quaternion: Array) -> Array:
-        """One iteration of `solve`: joint angles float64[7] that come nearer to a pose not far away."""
+        """One iteration of `solve`: joint angles float64[7] [rad] that come nearer to a pose not far away.
+
+        Arguments as for `solve`.
+        """
         error, jacobian = self._linearise(angles, position, quaternion)
         return self._step(angles, error, jacobian)
 

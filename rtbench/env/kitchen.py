@@ -1,4 +1,4 @@
-"""The kitchen as an environment: ordinary gymnasium on top, episodes and tokens underneath."""
+"""The kitchen environment: `begin` and `advance` for evaluation, `reset` and `step` of Gymnasium."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from rtbench.task.suite import draw
 from rtbench.task.task import Task
 
 CONTROL_HZ = 3.0
-"""RT-1's control rate."""
+"""RT-1's control rate [Hz]."""
 STAGES = 6
 """Models, states and GL contexts kept: making one takes a third of a second."""
 LEAST_HZ, MOST_HZ = 1.0, 24.0
@@ -111,6 +111,12 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     def advance(self, tokens: NDArray[np.int64]) -> Observation:
         """Act for one control period.
 
+        Args:
+            tokens: int64[11], in the order of the convention; see `rtbench.core.action`.
+
+        Returns:
+            The observation after the step, images uint8[256, 320, 3].
+
         Raises:
             ActionError: tokens of the wrong shape, type or range; names the dimension.
             SimulationError: the physics diverged.
@@ -126,7 +132,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         return self.observe()
 
     def wait(self, seconds: float) -> None:
-        """Let the world go on under the last command [s, rounded to 1/240]."""
+        """Simulate under the last command for a time [s], rounded to 1/240 s."""
         stage = self._current()
         stage.controller.run(round(seconds * 240))
         stage.check_finite()
@@ -215,7 +221,14 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         return self._as_dict(self.begin(episode)), {"episode": episode.key, "task": episode.task}
 
     def step(self, action: NDArray[np.int64]) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-        """Act for one control period; see the class for observation and reward."""
+        """Act for one control period.
+
+        Args:
+            action: Tokens int64[11], in the order of the convention; see `rtbench.core.action`.
+
+        Returns:
+            Observation and reward (see the class), terminated, truncated, and info.
+        """
         observation = self.advance(action)
         cut = self._episode is not None and self._control_steps >= self._episode.horizon
         success = self.success()
@@ -230,7 +243,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         )
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The head camera's image, if render_mode is 'rgb_array'."""
+        """Image uint8[256, 320, 3] of the head camera, RGB, if render_mode is 'rgb_array'; else None."""
         return self.frame("head") if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
@@ -301,10 +314,10 @@ def _digest(*parts: bytes) -> str:
 
 
 def make_worker_env(settings: Any) -> Kitchen:
-    """The environment of a worker, from `rtbench.core.environment.EnvSettings`.
+    """The environment of a worker process, from `rtbench.core.environment.EnvSettings`.
 
-    The process is ours, so MuJoCo's warnings need not litter the user's folder with MUJOCO_LOG.TXT; those
-    that matter end the episode with an error.
+    MuJoCo's warnings are not written to MUJOCO_LOG.TXT in the user's folder, because the process is rtbench's
+    own. A warning that matters ends the episode with an error.
     """
     mujoco.set_mju_user_warning(lambda _: None)
     return Kitchen(

@@ -1,4 +1,4 @@
-"""Materials of a room's surfaces: every texture for every kind of surface, so that variants can swap them.
+"""Materials of a room's surfaces: every texture for every kind of surface, so that variants can change them.
 
 A model holds all of them. Which one a surface wears is then a number in the model (`geom_matid`), and a new
 background costs neither a compilation nor an upload to the renderer.
@@ -18,7 +18,7 @@ Surface = Literal["floor", "walls", "tops", "fronts", "drawers"]
 SURFACES: tuple[Surface, ...] = get_args(Surface)
 """Kinds of surfaces: floor, walls, tops of counters, their fronts, and fronts of drawers."""
 _REPEATS: dict[Surface, float] = {"floor": 1.0, "walls": 1.0, "tops": 2.0, "fronts": 1.5, "drawers": 2.0}
-"""Times that a texture is repeated in a metre."""
+"""Repetitions of a texture per metre."""
 
 
 def _known_texture(name: str) -> str:
@@ -39,7 +39,7 @@ def material(surface: Surface, texture: str) -> str:
 
 
 def surface_of(name: str) -> str:
-    """The kind of surface that a material of that name is for; '' if it is none of ours."""
+    """The kind of surface of a material by its name; '' if the material is not from this module."""
     head, slash, _ = name.partition("/")
     return head if slash and head in SURFACES else ""
 

@@ -1,4 +1,4 @@
-"""Small meshes of everyday things: surfaces of revolution, pillows and bevelled blocks.
+"""Meshes of everyday objects: surfaces of revolution, pillows and bevelled blocks.
 
 Meshes are in metres, centred on their bounding box, z up, and closed: the surface bounds a volume, so that
 `Mesh.inertia` needs no other description. They hold 40 to 400 faces each because a software renderer pays for
@@ -246,7 +246,7 @@ def revolve(profile: Sequence[tuple[float, float, float]] | Points, segments: in
             high[i] = low[i + 1] = mean / np.linalg.norm(mean)
     u = np.linspace(0, 1, segments + 1)
     around = np.column_stack([np.cos(2 * np.pi * u), np.sin(2 * np.pi * u)])
-    around[-1] = around[0]  # not sin(2 pi) = -2e-16: the seam must close
+    around[-1] = around[0]  # sin(2 pi) is -2e-16, and the seam must close
     ring = segments + 1
     vertices, normals, texcoords, faces = [], [], [], []
     for i in range(len(step)):

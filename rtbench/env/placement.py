@@ -1,8 +1,8 @@
-"""Puts an episode's objects where it starts, by seed.
+"""Placement of an episode's objects at its start, by seed.
 
 Rejection sampling with discs (`rtbench.env.footprint`): an object is put down where it leaves room for a
 gripper's finger beside all others. Where many distractors do not find that much room, they may stand nearer
-to each other and farther out, but never nearer to what the task is about.
+to each other and farther out, but never nearer to the task's objects.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ MAT_ROOM = 0.012
 EDGE = 0.005
 """Least distance of an object from the counter's front edge [m]."""
 HAND_ROOM = 0.075
-"""Free distance [m] between a low target and something that towers over it: the hand is 20 cm wide."""
+"""Free distance [m] between a low target and a much higher object: the hand is 20 cm wide."""
 HIDER_ROOM = 0.016
-"""Free distance [m] between a target and what hides it: fingers close across the line between the two."""
+"""Free distance [m] between a target and the object that hides it: fingers close across the line between."""
 TALL_HIDER_ROOM = (0.055, 0.034)
-"""Likewise where it towers over the target: room for the palm, or for a finger where nothing hides so."""
+"""Likewise where the object is much higher than the target: room for the palm, or for a finger where no
+object can hide the target with room for the palm."""
 PALM = 0.04
-"""What stands higher than its neighbour by more than this [m] is in the way of the palm."""
+"""An object that is higher than its neighbour by more than this [m] is in the way of the palm."""
 TRIES = 400
 LAYOUTS = 60
-"""Times that targets are drawn until they stand as the task says."""
+"""Most draws of the targets until they stand as the task says."""
 REACH = 0.735
 """Farthest an object may be from the arm's axis [m]: 3 cm short of where a downward gripper gets to."""
 NEAR = 0.12
@@ -63,11 +64,11 @@ READABLE = math.atan2(HEAD_TARGET[1] - HEAD_CAMERA[1], HEAD_TARGET[0] - HEAD_CAM
 ASKEW = math.radians(10)
 """Mats are turned from there by at most this [rad]."""
 POSITIONAL = frozenset({"left_of", "right_of", "between", "nearer"})
-"""Predicates that can be told from drawn poses."""
+"""Predicates that drawn poses decide, without simulation."""
 
 
 class _Drawn:
-    """As much of `rtbench.core.world.World` as predicates about positions ask for, with nothing simulated."""
+    """The part of `rtbench.core.world.World` that predicates of positions need, from drawn poses alone."""
 
     def __init__(self, scene: Scene, poses: dict[str, Pose], counters: dict[str, str]) -> None:
         self._scene, self._poses, self._counters = scene, poses, counters
@@ -92,7 +93,7 @@ class _Space:
     counter: str
     area: Rectangle
     height: float
-    """Of what it stands on [m]."""
+    """Height of its support [m]."""
     room: float
     """Free distance beside other objects [m]."""
     reach: float = REACH
@@ -116,11 +117,11 @@ class Placer:
         self._hider, self._hider_room = "", TALL_HIDER_ROOM[0]
 
     def place(self, episode: Episode, sight: Sight | None = None) -> dict[str, Pose]:
-        """Poses of all the episode's objects in the world.
+        """Poses of all the episode's objects in the world frame.
 
         Args:
-            episode: What to place: the task's objects first, then its foils, so that distractors do not move
-                them.
+            episode: Its objects are placed in this order: the task's own, foils, distractors. So distractors
+                do not move the others.
             sight: How much of the first object a distractor must hide; None for nothing.
 
         Raises:
@@ -156,14 +157,14 @@ class Placer:
             self._poses[name] = self._inside(name, start.place[name])
 
     def _stands_as_given(self) -> bool:
-        """Whether what must hold at the start does, as far as drawn poses tell; the settled world decides."""
+        """Whether the task's start condition holds, as far as drawn poses show; the settled world decides."""
         given = self._task.start.given
-        if given is None or not _told_by(given, self._poses):
+        if given is None or not _decided_by(given, self._poses):
             return True
         return evaluate(given, _Drawn(self._scene, self._poses, self._counters))  # type: ignore[arg-type]
 
     def _spaces(self, name: str, counter: str) -> list[_Space]:
-        """Where an object is tried, one after the other."""
+        """Spaces in which an object is tried, one after the other."""
         spec, height = self._scene.spec, self._scene.spec.counters[counter].size[2]
         holes = tuple(sink for sink in spec.sinks.values() if sink.counter == counter)
         near = _Space(counter, spec.workspace, height, FINGER_ROOM, holes=holes)
@@ -194,7 +195,7 @@ class Placer:
     def _shortage(
         self, name: str, local: NDArray[np.float64], yaw: float, space: _Space
     ) -> tuple[float, str]:
-        """How much room is missing [m], and beside what ('' where it would hang over or be out of reach)."""
+        """Lack of room [m], and the object beside it ('' where it would overhang or be out of reach)."""
         obj, lying = self._scene.objects[name], name in self._task.start.lying
         far = math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > space.reach
         if far or local[0] - overhang(obj, yaw, lying=lying) < EDGE:
@@ -205,7 +206,7 @@ class Placer:
         return shortage(discs, self._discs, lambda a, b: self._room(a, b, space.room))
 
     def _room(self, a: Disc, b: Disc, least: float) -> float:
-        """Free distance [m] that two things need between them."""
+        """Free distance [m] that two discs need between them."""
         task, objects = self._task, self._scene.objects
         own = a.name in task.present or b.name in task.present
         low = min(a, b, key=lambda d: d.height)
@@ -222,7 +223,7 @@ class Placer:
         return max(gap, NEAR) if apart else gap
 
     def _put(self, name: str, local: NDArray[np.float64], yaw: float, space: _Space) -> Pose:
-        """Note an object down where it was found to have room; its pose in the world."""
+        """Add an object at a place with room for it; return its pose in the world frame."""
         obj, lying = self._scene.objects[name], name in self._task.start.lying
         self._discs += cover(obj, local, yaw, lying=lying)
         self._counters[name] = space.counter
@@ -325,8 +326,8 @@ class Placer:
         return Pose(np.array([x, y, z]), about_z(yaw))
 
 
-def _told_by(goal: Goal, poses: dict[str, Pose]) -> bool:
-    """Whether drawn poses are enough to tell if a goal holds."""
+def _decided_by(goal: Goal, poses: dict[str, Pose]) -> bool:
+    """Whether drawn poses decide if a goal holds."""
     return all(
         leaf.predicate in POSITIONAL and all(name in poses for name in leaf.arguments)
         for leaf in goal.leaves()

@@ -1,4 +1,4 @@
-"""The room around the counters: floor, walls, light, and things that are only there for the eye."""
+"""The room around the counters: floor, walls, light and ornaments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FloorSpec(FixtureModel):
 
 
 class OrnamentSpec(FixtureModel):
-    """A solid thing that belongs to the room, such as a tap or a monitor; no task asks for it."""
+    """A solid decoration, such as a tap or a monitor. No task is about it."""
 
     counter: str
     """The counter that it stands on, or whose frame it is measured in."""
@@ -61,7 +61,7 @@ class OrnamentSpec(FixtureModel):
 
 
 def add_room(world: mujoco.MjSpec, floor: FloorSpec) -> None:
-    """NoiseFloor, the two walls that the camera can see, and light from the ceiling."""
+    """Add the floor, the two walls that the camera can see, and light from the ceiling."""
     low, high = np.array(floor.low), np.array(floor.high)
     middle, half, up = (low + high) / 2, (high - low) / 2, WALL_HEIGHT / 2
     world.worldbody.add_geom(
@@ -86,7 +86,7 @@ def add_room(world: mujoco.MjSpec, floor: FloorSpec) -> None:
 
 
 def add_ornament(world: mujoco.MjSpec, name: str, ornament: OrnamentSpec, counter: CounterSpec) -> None:
-    """An ornament, as a geom of its name that stands still."""
+    """Add an ornament as an immovable geom of its name."""
     yaw = math.radians(counter.yaw)
     c, s = math.cos(yaw), math.sin(yaw)
     x, y, z = ornament.at

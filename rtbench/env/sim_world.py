@@ -1,4 +1,4 @@
-"""Reads the privileged state of a simulation: `rtbench.core.world.World` for a MuJoCo scene."""
+"""Privileged state of a MuJoCo simulation; implements `rtbench.core.world.World`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from rtbench.task.predicate import ROBOT
 Array = NDArray[np.float64]
 FINGERS = ("leftfinger", "rightfinger")
 HELD_OPENING = 0.02
-"""Fingers that are nearer together [m] hold nothing: the slimmest thing, a bar on edge, is 2.2 cm."""
+"""Fingers that are nearer together [m] hold nothing: the slimmest object, a bar on edge, is 2.2 cm."""
 TOUCH = 0.0015
 """Surfaces nearer than this [m] touch: sleeping bodies have no contacts in MuJoCo."""
 
 PIECEWISE = frozenset({"parts", "ball", "apple"})
-"""Kinds whose bounding box is that of their collision geoms: they come to lie at any tilt."""
+"""Kinds whose bounding box is that of their collision geoms, because they can rest at any tilt."""
 
 
 class SimWorld:
-    """Privileged state of one simulation; cheap to keep, reads `data` when asked."""
+    """Privileged state of one simulation. It reads `data` at each call and stores no state."""
 
     def __init__(self, scene: Scene, data: mujoco.MjData) -> None:
         self.scene, self._model, self._data = scene, scene.model, data
@@ -57,16 +57,16 @@ class SimWorld:
         return owners
 
     def set_present(self, names: tuple[str, ...]) -> None:
-        """Tell which objects the episode uses."""
+        """Set the objects that the episode uses."""
         self._present = names
-        self._contact_stamp = -1.0  # those of the episode before are none of this one's
+        self._contact_stamp = -1.0  # contacts of the episode before do not count
 
     def names(self) -> tuple[str, ...]:
         """Objects present, in episode order."""
         return self._present
 
     def pose(self, name: str) -> Pose:
-        """Pose of an object or drawer in the world."""
+        """Pose of an object or drawer in the world frame."""
         body = self._id(name)
         return Pose(self._data.xpos[body].copy(), self._data.xquat[body].copy())
 
@@ -80,11 +80,11 @@ class SimWorld:
         return float(np.linalg.norm(velocity[:3]) + radius * np.linalg.norm(velocity[3:]))
 
     def asleep(self, name: str) -> bool:
-        """Whether MuJoCo has put an object to sleep: it lies still and nobody touches it."""
+        """Whether MuJoCo has put an object to sleep: it lies still and the robot does not touch it."""
         return bool(self._data.tree_asleep[self._model.body_treeid[self._id(name)]] >= 0)
 
     def box(self, name: str) -> tuple[Array, Array]:
-        """World-aligned bounding box (low, high) of an object, float64[3] each [m].
+        """World-aligned bounding box (low, high corner) of an object, float64[3] each [m].
 
         Exact at any tilt: of round things that of their cylinder, of boxes and bags that of their block.
         """
@@ -117,7 +117,7 @@ class SimWorld:
         return self._data.geom_xpos[geom] - reach, self._data.geom_xpos[geom] + reach
 
     def touching(self, a: str, b: str) -> bool:
-        """Whether two things are in contact; 'robot' includes the fingers."""
+        """Whether two named bodies are in contact; 'robot' includes the fingers."""
         for x in FINGERS if a == ROBOT else ():
             if self.touching(x, b):
                 return True
@@ -127,11 +127,11 @@ class SimWorld:
         pairs = self._contacts()
         if (a, b) in pairs or (b, a) in pairs:
             return True
-        # What sleeps, or rests with no gap to speak of, has no contact in MuJoCo.
+        # A sleeping body, or one that rests without a gap, has no contact in MuJoCo.
         return a in self._geoms and b in self._geoms and self.distance(a, b) < TOUCH
 
     def distance(self, a: str, b: str, most: float = 0.05) -> float:
-        """Smallest distance between the surfaces of two things [m], at most `most`."""
+        """Smallest distance between the surfaces of two named bodies [m], at most `most` [m]."""
         ends = np.zeros(6)
         return min(
             (mujoco.mj_geomDistance(self._model, self._data, g, h, most, ends)
@@ -161,7 +161,7 @@ class SimWorld:
         return frozenset(names & {*self.scene.spec.counters, "room"})
 
     def opening(self, drawer: str) -> float:
-        """How far a drawer is drawn out [m]."""
+        """Distance by which a drawer is drawn out [m]."""
         if drawer not in self.scene.spec.drawers:
             raise UnknownNameError("drawer", drawer, self.scene.spec.drawers)
         return float(self._data.joint(drawer).qpos[0])
@@ -197,7 +197,7 @@ class SimWorld:
         return min(self.scene.spec.counters, key=gap)
 
     def cavity(self, name: str) -> Region:
-        """Inside of a bowl, drawer or sink; of a drawer all that is between its walls, open or shut."""
+        """Inside of a bowl, drawer or sink. A drawer's whole inside counts, open or shut."""
         if name in self.scene.spec.drawers:
             return self.scene.drawer_inside(name, self.opening(name))
         if name in self.scene.spec.sinks:
@@ -214,16 +214,16 @@ class SimWorld:
         return Region(center, np.array([hollow.radius, hollow.radius, height]), round=True)
 
     def drawn_out(self, drawer: str) -> Region:
-        """The part of a drawer's inside that is drawn out before the counter, where a hand gets in."""
+        """Drawn-out part of a drawer's inside, in front of the counter, which a hand can reach into."""
         return self.scene.drawer_drawn(drawer, self.opening(drawer))
 
     def base(self) -> Array:
-        """Base x, y [m], yaw [rad], float64[3]."""
+        """Pose of the base, float64[3]: x, y [m], yaw [rad], world frame."""
         pose: Array = self._data.qpos[self._base].copy()
         return pose
 
     def station(self, name: str) -> Array:
-        """Where the base stands before a counter, float64[3]."""
+        """Base pose in front of a counter, float64[3]: x, y [m], yaw [rad], world frame."""
         return self.scene.station(name)
 
     def gripper(self) -> Pose:
@@ -238,7 +238,7 @@ class SimWorld:
         return float(left - right)
 
     def to_base(self, pose: Pose) -> Pose:
-        """A world pose in the base frame."""
+        """A pose of the world frame, expressed in the base frame."""
         x, y, yaw = self.base()
         c, s = math.cos(yaw), math.sin(yaw)
         d = pose.position - np.array([x, y, 0.0])

@@ -1,4 +1,4 @@
-"""Symbols printed on mats: digits, letters, shapes and pictures, all drawn here from plain outlines.
+"""Symbols printed on mats: digits, letters, shapes and pictures, drawn from plain outlines.
 
 A mat of 11 cm is some 30 pixels wide in the head camera's image. Each symbol therefore is one bold silhouette
 that fills its square, with few and large details. No trademark's artwork is used or imitated.
@@ -24,7 +24,7 @@ BARK, WHITE, DARK, GOLD = "#6b3f1d", "#ffffff", "#16181d", "#f2b81e"
 
 
 class Pen:
-    """Paints in a square of its own; what names no colour is in the symbol's."""
+    """Paints in one square. The default colour is the symbol's."""
 
     def __init__(self, draw: ImageDraw.ImageDraw, box: Box, color: str) -> None:
         self._draw, self._box, self._color = draw, box, color
@@ -262,7 +262,7 @@ def _magnifier(pen: Pen) -> None:
 
 
 def _play(pen: Pen) -> None:
-    """A white triangle on a disc: what starts a film."""
+    """A white triangle on a disc, the sign for playing a film."""
     pen.disc(0.5, 0.5, 0.47)
     pen.polygon([(0.36, 0.24), (0.80, 0.5), (0.36, 0.76)], WHITE)
 
@@ -320,16 +320,16 @@ PICTURES: dict[str, Callable[[Pen], None]] = {
 """Painters of a silhouette with details in colours of their own."""
 CHARACTERS = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 SYMBOLS: tuple[str, ...] = (*CHARACTERS, *SHAPES, *PICTURES)
-"""All that can be printed: a digit or capital letter as itself, the rest by name."""
+"""All symbols: digits and capital letters as themselves, the rest by name."""
 
 
 def draw_symbol(draw: ImageDraw.ImageDraw, name: str, box: Box, color: str) -> None:
-    """Paint a symbol over a box, stretched to fill it.
+    """Paint a symbol into a box, stretched to fill it.
 
     Args:
-        draw: What is painted on.
+        draw: Pillow's drawing of the texture, uint8[height, width, 3], RGB.
         name: One of SYMBOLS.
-        box: Where [pixels]; as wide as high, unless the texture is stretched where it is shown.
+        box: Left, top, right, bottom [pixels]; a square, unless the texture is stretched on the object.
         color: The symbol's colour, a CSS name or "#rrggbb"; a picture's details have their own.
 
     Raises:

@@ -1,7 +1,7 @@
 """Textures drawn in code: the labels of objects, and stone, wood, tiles and cloth for the kitchen.
 
 Everything here is drawn by us from plain shapes and Pillow's built-in font. Real brands' artwork is neither
-used nor imitated: an object is told by its colours, a big word and a simple pattern.
+used nor imitated. An object has its own colours, a big word and a simple pattern.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rtbench.env.symbol import SYMBOLS, Box, draw_symbol
 
 Pixels = NDArray[np.uint8]
 OVERSAMPLING = 2
-"""Drawn that much larger and averaged down, because Pillow draws shapes without smooth edges."""
+"""Factor by which textures are drawn larger and averaged down: Pillow draws shapes without smooth edges."""
 
 SYMBOL_MARGIN = 0.09
 """Ground left free around a symbol, as a share of the face."""
@@ -310,7 +310,7 @@ TEXTURES: dict[str, tuple[Callable[..., NDArray[np.float64]], tuple[str, str]]] 
 
 
 def _frozen(pixels: Pixels) -> Pixels:
-    """Read only, because the caches hand the same array to everyone."""
+    """The array made read-only, because the caches return the same one to all callers."""
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
     return pixels

@@ -1,4 +1,4 @@
-"""How much of an object the head camera sees, by rays: fast enough to check every reset."""
+"""Visible share of an object in the head camera, by ray casting: fast enough to check every reset."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _ONLY_SOLID = np.array([g == COLLISION_GROUP for g in range(6)], dtype=np.uint8)
 
 
 def visible_share(model: mujoco.MjModel, data: mujoco.MjData, obj: ObjectSpec, camera: str = "head") -> float:
-    """Share of an object in a camera's picture that neither another object nor the robot hides, 0 to 1.
+    """Share of an object, 0 to 1, in a camera's picture that neither another object nor the robot hides.
 
-    Rays run from the camera to points inside the object; one that meets something else first is hidden.
-    Counters and drawers are left out: what lies in a drawer is hidden on purpose.
+    Rays run from the camera to points inside the object. A point is hidden if its ray meets another body
+    first. Counters and drawers are left out, because an object in a drawer is hidden on purpose.
     """
     body, number = model.body(obj.name).id, model.camera(camera).id
     eye = data.cam_xpos[number]
@@ -40,16 +40,16 @@ def visible_share(model: mujoco.MjModel, data: mujoco.MjData, obj: ObjectSpec, c
 
 
 def in_picture(points: Array, eye: Array, axes: Array, fovy: float) -> Array:
-    """Where points show in a camera's picture, float64[n, 2]: x and y from 0 to 1 from the upper left.
+    """Positions of points in a camera's picture, float64[n, 2]: x and y, 0 to 1, from the upper left.
 
     Args:
         points: float64[n, 3] [m], world; NaN for none.
-        eye: The camera, float64[3] [m], world.
-        axes: Its axes as columns, float64[3, 3]; it looks along its -z.
+        eye: Position of the camera, float64[3] [m], world.
+        axes: Rotation of world_T_camera, float64[3, 3]: its axes as columns; it looks along its -z.
         fovy: Height of the picture [degrees].
 
     Returns:
-        NaN for what is none, behind the camera or outside.
+        NaN for points that are NaN, behind the camera or outside the picture.
     """
     x, y, z = ((points - eye) @ axes).T
     tall = 2 * math.tan(math.radians(fovy) / 2)
@@ -61,17 +61,17 @@ def in_picture(points: Array, eye: Array, axes: Array, fovy: float) -> Array:
 
 @dataclass(frozen=True)
 class Sight:
-    """From where, and how much of an object is to be seen at the start."""
+    """Camera position and required visible share of an object at the start."""
 
     eye: Array
-    """The head camera, float64[3] [m], world."""
+    """Position of the head camera, float64[3] [m], world."""
     least: float
-    """Least share that shows."""
+    """Least visible share."""
     most: float
-    """Greatest share that shows."""
+    """Greatest visible share."""
 
     def fits(self, hidden: float) -> bool:
-        """Whether an object shows as it should, with a margin for what settling changes."""
+        """Whether a hidden share meets the requirement, with a margin for changes while settling."""
         margin = (self.most - self.least) / 6
         return self.least + margin <= 1 - hidden <= self.most - margin
 
@@ -84,34 +84,34 @@ class Sight:
 
 @dataclass(frozen=True)
 class Cylinder:
-    """An upright cylinder that stands on a counter, to stand for an object."""
+    """An upright cylinder on a counter that approximates an object."""
 
     middle: Array
     """float64[2] [m], world."""
     radius: float
     """[m]."""
     top: float
-    """Height of its upper face [m], world; it reaches down to everything that is looked at."""
+    """Height of its upper face [m], world; it reaches down below all points of interest."""
 
 
 def share_behind(eye: Array, points: Array, column: Cylinder) -> float:
-    """Share of points that a column hides from an eye.
+    """Share of points, 0 to 1, that a column hides from an eye.
 
     Args:
         eye: float64[3] [m], world.
         points: float64[n, 3] [m], world.
-        column: What may stand between.
+        column: The cylinder that may stand between.
     """
     ways = points - eye
     flat = ways[:, :2]
-    # Where each way enters and leaves the column's circle, from 0 at the eye to 1 at the point.
+    # Where each ray enters and leaves the column's circle, from 0 at the eye to 1 at the point.
     a = np.einsum("ij,ij->i", flat, flat)
     b = flat @ (eye[:2] - column.middle)
     c = float(np.sum((eye[:2] - column.middle) ** 2)) - column.radius**2
     root = b**2 - a * c
     leave = (-b + np.sqrt(np.maximum(root, 0.0))) / np.maximum(a, 1e-12)
     enter = (-b - np.sqrt(np.maximum(root, 0.0))) / np.maximum(a, 1e-12)
-    # Ways go down, so the lowest point within the circle is where they leave it.
+    # Rays go down, so each is lowest within the circle where it leaves it.
     lowest = eye[2] + np.minimum(leave, 1.0) * ways[:, 2]
     return float(np.mean((root > 0) & (enter > 0) & (enter < 1) & (lowest < column.top)))
 

@@ -1,4 +1,4 @@
-"""Casting: skills and requests become tasks, one for every way to give their roles to different things."""
+"""Expansion of skills and requests to tasks: one for each assignment of different objects to their roles."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def expand(
     for group, skill in skills:
         if skill.scene not in scenes:
             raise UnknownNameError("scene", skill.scene, scenes, where=f"{skill.where}: scene")
-        for task in _Cast(group, skill, objects, scenes[skill.scene]).tasks():
+        for task in _Expansion(group, skill, objects, scenes[skill.scene]).tasks():
             other = gym_ids.setdefault(task.gym_id, task.id)
             if task.id in tasks or other != task.id:
                 raise ContentError(skill.where, "", f"task {task.id} has the same name as {other}.")
@@ -43,25 +43,25 @@ def expand(
     return tasks
 
 
-class _Cast:
-    """One skill on its way to tasks."""
+class _Expansion:
+    """Expands one skill to its tasks."""
 
     def __init__(self, group: str, skill: Skill, objects: Mapping[str, Named], setting: Setting) -> None:
         self.group, self.skill, self.objects, self.setting = group, skill, objects, setting
-        self.players = {role: self._candidates(rule) for role, rule in skill.roles.items()}
+        self.candidates = {role: self._candidates(rule) for role, rule in skill.roles.items()}
         self._check()
 
     def tasks(self) -> Iterator[Task]:
-        """A task for every way to give the roles to different things."""
+        """One task for each assignment of different objects or fixtures to the roles."""
         held_out = set(self.skill.held_out)
-        for players in itertools.product(*self.players.values()):
-            if len(set(players)) == len(players) and not set(players) & set(self.skill.foils):
-                group = HELD_OUT if players in held_out else self.group
-                held_out.discard(players)
-                yield self._task(dict(zip(self.players, players, strict=True)), group)
-        for cast in held_out:
+        for names in itertools.product(*self.candidates.values()):
+            if len(set(names)) == len(names) and not set(names) & set(self.skill.foils):
+                group = HELD_OUT if names in held_out else self.group
+                held_out.discard(names)
+                yield self._task(dict(zip(self.candidates, names, strict=True)), group)
+        for names in held_out:
             reason = (
-                f"{list(cast)} is no cast of its roles; give one player for each of {list(self.players)}."
+                f"{list(names)} does not fill its roles; give one name for each of {list(self.candidates)}."
             )
             raise ContentError(self.skill.where, "held_out", reason)
 
@@ -83,10 +83,10 @@ class _Cast:
         return role.names
 
     def _check(self) -> None:
-        """What can be told before the roles are cast."""
+        """Check all that does not depend on the assignment of roles."""
         skill, roles = self.skill, self.skill.roles
         # A role that a description stands for need not be named.
-        needed = [role for role, found in self.players.items() if len(found) > 1 and role not in skill.means]
+        needed = [role for role, found in self.candidates.items() if len(found) > 1 and role not in skill.means]
         for template in skill.instructions:
             instruction.check_template(template, roles, needed, where=skill.where)
         for role in [*skill.place, *skill.lying, *skill.means, *itertools.chain(*skill.apart)]:
@@ -95,72 +95,72 @@ class _Cast:
         for foil in skill.foils:
             self._known("object", foil, self.objects)
         self._known("station", skill.station, self.setting.stations)
-        for role, players in self.players.items():
-            if role not in skill.place and any(player in self.objects for player in players):
+        for role, names in self.candidates.items():
+            if role not in skill.place and any(name in self.objects for name in names):
                 known = ", ".join((*self.setting.surfaces, *roles))
                 raise ContentError(skill.where, "place", f"says not where {role!r} starts; known: {known}.")
 
-    def _task(self, cast: dict[str, str], group: str) -> Task:
+    def _task(self, assigned: dict[str, str], group: str) -> Task:
         skill = self.skill
-        own = tuple(player for player in cast.values() if player in self.objects)
-        goal = _bind(skill.tree, cast)
+        own = tuple(name for name in assigned.values() if name in self.objects)
+        goal = _bind(skill.tree, assigned)
         predicate.check_goal(goal, self._kinds(own), where=skill.where, roles=skill.roles)
-        words = {role: self._words(player) for role, player in cast.items()}
+        words = {role: self._spoken(name) for role, name in assigned.items()}
         return Task(
-            id=self._id(cast),
+            id=self._id(assigned),
             skill=skill.counts_as,
             scene=skill.scene,
             objects=own,
             goal=goal,
-            start=self._start(cast, own),
+            start=self._start(assigned, own),
             templates=tuple(instruction.fill(text, words, where=skill.where) for text in skill.instructions),
             horizon=skill.horizon,
             entry=skill.name,
             cast=words,
             foils=skill.foils,
             group=group,
-            means={cast[role]: reference.bound(cast) for role, reference in skill.means.items()},
+            means={assigned[role]: reference.bound(assigned) for role, reference in skill.means.items()},
             every=skill.every,
         )
 
-    def _id(self, cast: Mapping[str, str]) -> str:
-        """'pick/apple-v0' for a skill; for a request its group and name, and whom several could play."""
+    def _id(self, assigned: Mapping[str, str]) -> str:
+        """'pick/apple-v0' for a skill; for a request its group, name, and the roles with a choice."""
         if not self.group:
-            called = _ROLE.sub(lambda match: cast.get(match[1], match[0]), self.skill.id)
-            return f"{self.skill.counts_as}/{called or '_'.join(cast.values())}-v{self.skill.version}"
-        chosen = [player for role, player in cast.items() if len(self.players[role]) > 1]
+            called = _ROLE.sub(lambda match: assigned.get(match[1], match[0]), self.skill.id)
+            return f"{self.skill.counts_as}/{called or '_'.join(assigned.values())}-v{self.skill.version}"
+        chosen = [name for role, name in assigned.items() if len(self.candidates[role]) > 1]
         return f"{self.group}/{'_'.join((self.skill.name, *chosen))}-v{self.skill.version}"
 
-    def _start(self, cast: Mapping[str, str], own: tuple[str, ...]) -> Start:
+    def _start(self, assigned: Mapping[str, str], own: tuple[str, ...]) -> Start:
         skill = self.skill
         kinds = self._kinds((*own, *skill.foils))
-        places = {cast.get(role, role): cast.get(place, place) for role, place in skill.place.items()}
+        places = {assigned.get(role, role): assigned.get(place, place) for role, place in skill.place.items()}
         for place in places.values():
             self._known("place", place, [*kinds["surface"], *kinds["receptacle"]])
-        drawers = {cast.get(drawer, drawer): opening for drawer, opening in skill.drawers.items()}
+        drawers = {assigned.get(drawer, drawer): opening for drawer, opening in skill.drawers.items()}
         for drawer in drawers:
             self._known("drawer", drawer, self.setting.drawers)
-        given = self._given(cast, own)
+        given = self._given(assigned, own)
         if given is not None:
             predicate.check_goal(given, kinds, where=f"{skill.where}: given")
         return Start(
             place=places,
-            lying=tuple(cast.get(role, role) for role in skill.lying),
+            lying=tuple(assigned.get(role, role) for role in skill.lying),
             drawers=drawers,
             station=skill.station,
             distractors=skill.distractors,
-            apart=tuple((cast.get(a, a), cast.get(b, b)) for a, b in skill.apart),
+            apart=tuple((assigned.get(a, a), assigned.get(b, b)) for a, b in skill.apart),
             given=given,
         )
 
-    def _given(self, cast: Mapping[str, str], own: tuple[str, ...]) -> Goal | None:
-        """What must hold at the start: what the skill says, and what its descriptions say of places."""
-        parts = [_bind(parse_goal(self.skill.given), cast)] if self.skill.given else []
+    def _given(self, assigned: Mapping[str, str], own: tuple[str, ...]) -> Goal | None:
+        """Start condition: the skill's own, and the spatial relations of its descriptions."""
+        parts = [_bind(parse_goal(self.skill.given), assigned)] if self.skill.given else []
         present = {name: self.objects[name] for name in (*own, *self.skill.foils)}
         for role, described in self.skill.means.items():
-            reference = described.bound(cast)
-            others = [name for name in reference.candidates(present) if name != cast[role]]
-            parts += [Goal(leaf[0], leaf[1:]) for leaf in reference.layout(cast[role], others)]
+            reference = described.bound(assigned)
+            others = [name for name in reference.candidates(present) if name != assigned[role]]
+            parts += [Goal(leaf[0], leaf[1:]) for leaf in reference.layout(assigned[role], others)]
         return None if not parts else parts[0] if len(parts) == 1 else Goal("all", children=tuple(parts))
 
     def _kinds(self, present: tuple[str, ...]) -> dict[predicate.Kind, tuple[str, ...]]:
@@ -176,15 +176,15 @@ class _Cast:
             "station": setting.stations,
         }
 
-    def _words(self, player: str) -> str:
-        return self.objects[player].names[0] if player in self.objects else player.replace("_", " ")
+    def _spoken(self, name: str) -> str:
+        return self.objects[name].names[0] if name in self.objects else name.replace("_", " ")
 
     def _known(self, kind: str, name: str, known: Collection[str]) -> None:
         if name not in known:
             raise UnknownNameError(kind, name, known, where=self.skill.where)
 
 
-def _bind(goal: Goal, cast: Mapping[str, str]) -> Goal:
-    """The goal with players in place of roles."""
-    arguments = tuple(cast.get(name, name) for name in goal.arguments)
-    return Goal(goal.predicate, arguments, tuple(_bind(child, cast) for child in goal.children))
+def _bind(goal: Goal, assigned: Mapping[str, str]) -> Goal:
+    """The goal with names of objects and fixtures in place of roles."""
+    arguments = tuple(assigned.get(name, name) for name in goal.arguments)
+    return Goal(goal.predicate, arguments, tuple(_bind(child, assigned) for child in goal.children))

@@ -55,7 +55,7 @@ class Wording(Entry):
     @field_validator("language")
     @classmethod
     def _is_a_tag(cls, tag: str) -> str:
-        _told(instruction.script_of, tag)
+        _as_value_error(instruction.script_of, tag)
         return tag
 
     @model_validator(mode="after")
@@ -72,14 +72,14 @@ class Wording(Entry):
         said: dict[str, str] = {}
         for task, phrases in self.phrases.items():
             for phrase in phrases:
-                _told(instruction.check_instruction, phrase, self.language, f"phrases.{task}")
+                _as_value_error(instruction.check_instruction, phrase, self.language, f"phrases.{task}")
                 if phrase in said:
                     raise ValueError(f"phrases.{task}: {phrase!r} is also said for {said[phrase]}")
                 said[phrase] = task
         for frame in self.around:
             if instruction.roles_in(frame) != (REQUEST,) or frame.count("{") != 1:
                 raise ValueError(f"around: {frame!r} must hold {{{REQUEST}}} once and no other braces")
-            _told(instruction.fill, frame, {REQUEST: "wave"}, where="around")
+            _as_value_error(instruction.fill, frame, {REQUEST: "wave"}, where="around")
         for key, texts in {**self.templates, "around": self.around}.items():
             if len(set(texts)) < len(texts):
                 raise ValueError(f"{key}: a text stands twice")
@@ -145,14 +145,14 @@ class Wording(Entry):
         for task in self.phrases:
             if task not in tasks:
                 raise UnknownNameError("task", task, tasks, where=f"{self.where}: phrases")
-        casts: dict[str, list[Mapping[str, str]]] = {}
+        assignments: dict[str, list[Mapping[str, str]]] = {}
         for found in tasks.values():
-            casts.setdefault(found.entry, []).append(found.cast)
+            assignments.setdefault(found.entry, []).append(found.cast)
         for entry, templates in self.templates.items():
-            if entry not in casts:
-                raise UnknownNameError("skill entry", entry, casts, where=f"{self.where}: templates")
-            roles = casts[entry][0]
-            needed = [role for role in roles if len({cast[role] for cast in casts[entry]}) > 1]
+            if entry not in assignments:
+                raise UnknownNameError("skill entry", entry, assignments, where=f"{self.where}: templates")
+            roles = assignments[entry][0]
+            needed = [role for role in roles if len({assigned[role] for assigned in assignments[entry]}) > 1]
             for template in templates:
                 place = f"{self.where}: templates.{entry}"
                 instruction.check_template(template, roles, needed, where=place)
@@ -173,7 +173,7 @@ def as_sentence(text: str) -> str:
     return raised if raised.endswith("?") else f"{raised}."
 
 
-def _told(check: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+def _as_value_error(check: Callable[..., Any], *arguments: Any, **named: Any) -> None:
     """Run a check whose complaint pydantic is to report, which takes nothing but a ValueError."""
     try:
         check(*arguments, **named)

@@ -69,9 +69,9 @@ class Reference(BaseModel):
             return tuple(name for name, value in numbers.items() if value == best)
         return found
 
-    def bound(self, cast: Mapping[str, str]) -> Reference:
-        """The same with players in place of roles."""
-        return self.model_copy(update={"between": tuple(cast.get(name, name) for name in self.between)})
+    def bound(self, assigned: Mapping[str, str]) -> Reference:
+        """The same description with names in place of roles."""
+        return self.model_copy(update={"between": tuple(assigned.get(name, name) for name in self.between)})
 
     def layout(self, meant: str, others: Iterable[str]) -> tuple[tuple[str, ...], ...]:
         """Predicates with arguments that must hold at the start, so that the object meant is the one.

@@ -203,7 +203,7 @@ def test_casts_that_are_held_out_are_set_apart(tmp_path):
         "wave/apple-v2": "",
         "wave/7up_can-v2": HELD_OUT,
     }
-    with pytest.raises(RtbenchError, match=r"wave: held_out: \['cup'\] is no cast of its roles"):
+    with pytest.raises(RtbenchError, match=r"wave: held_out: \['cup'\] does not fill its roles"):
         toys(GOOD + "  held_out: [[cup]]\n", tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The scripted oracle: proves every episode solvable, and is the ceiling of every table.
+"""The scripted oracle: a privileged policy that solves episodes and is the ceiling of every table.
 
 It reads the simulator's state but acts as any policy does, through eleven tokens three times a second.
 """
@@ -19,25 +19,25 @@ from rtbench.policy.oracle.motion import View
 from rtbench.policy.oracle.planner import next_step
 
 AT_REST = 0.005
-"""[m/s] Slower than what is about to roll on, faster than settled contacts creep."""
+"""Speed below which an object is at rest [m/s]: slower than rolling, faster than settled contacts creep."""
 
 
 class OraclePolicy:
-    """Closed-loop and without memory: each action follows from the state alone."""
+    """Closed-loop policy without memory: each action follows from the state alone."""
 
     def __init__(self) -> None:
         self.needs = Needs(privileged=True)
         self._envs: dict[int, Kitchen] = {}
 
     def attach(self, slot: int, env: Any) -> None:
-        """Take the environment that plays a slot."""
+        """Store the environment that plays a slot."""
         self._envs[slot] = env
 
     def reset(self, slot: int, instruction: str, seed: int) -> None:
-        """Nothing to forget."""
+        """Do nothing: the policy has no memory."""
 
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
-        """Tokens int64[len(slots), 11] of the rtbench convention; what it sees is not needed."""
+        """Tokens int64[len(slots), 11] of the rtbench convention; the observations are not used."""
         del observations
         return np.stack([RTBENCH.encode(oracle_action(self._envs[slot])) for slot in slots])
 
@@ -49,11 +49,11 @@ def oracle_action(env: Kitchen) -> NDArray[np.float64]:
     if action is None:
         action = idle()
         action[GRIPPER] = 1.0 - 2.0 * min(view.opening, 0.08) / 0.08 if view.carried() is None else 1.0
-        # The goal may wait for things to come to rest; end only when it is true and stays so.
+        # A goal may need objects at rest, so the oracle ends only when the goal is true and will stay so.
         action[MODE] = Mode.TERMINATE if env.success() and _at_rest(view) else Mode.ARM
     return action
 
 
 def _at_rest(view: View) -> bool:
-    """Whether all but what is held has stopped: a pile in a bowl may still slide."""
+    """Whether all objects but the held one are at rest: a pile in a bowl may still slide."""
     return all(view.world.held(name) or view.world.speed(name) < AT_REST for name in view.world.names())

@@ -1,4 +1,4 @@
-"""Driving: to a station, or as near to a thing as the arm needs."""
+"""Oracle motions of the base: to a station, or near enough to an object for the arm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ CLOSE = (0.03, 0.04)
 
 
 def drive_to(view: View, pose: Array, close: tuple[float, float] = CLOSE) -> Array | None:
-    """One step of the base to x, y [m], yaw [rad] of the world; None once it is there."""
+    """Action float64[11] that drives the base to a pose; None once it is there.
+
+    Args:
+        view: The present state.
+        pose: Wanted base pose, float64[3]: x, y [m], yaw [rad], world.
+        close: Errors [m, rad] at which the base has arrived.
+    """
     offset = np.asarray(pose) - view.base
     distance, turn = float(np.linalg.norm(offset[:2])), abs(wrap(float(offset[2])))
     if distance <= close[0] and turn <= close[1]:
@@ -42,7 +48,10 @@ def drive_to(view: View, pose: Array, close: tuple[float, float] = CLOSE) -> Arr
 
 
 def come_near(view: View, point: Array) -> Array | None:
-    """One step of the base, if a point float64[2] [m] is out of the arm's reach; None if it is not."""
+    """Action float64[11] that drives the base nearer to a point; None if the arm reaches it.
+
+    `point` is float64[2]: x, y [m], world.
+    """
     c, s = math.cos(view.base[2]), math.sin(view.base[2])
     axis = view.base[:2] + ARM_AHEAD * np.array([c, s])
     d = point - axis

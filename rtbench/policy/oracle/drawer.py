@@ -1,4 +1,4 @@
-"""Opening and closing drawers: closed fingers, leaning, hook the handle or push the front."""
+"""Oracle motions for drawers: closed, leaning fingers hook the handle or push the front."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ PAST = 0.004
 STRETCH = 0.075
 """The last stretch to the handle, along the fingers [m]."""
 PULLED, PULLED_WIDE = 0.205, 0.24
-"""Drawn out this far the pull ends [m]; the second where something long is to go in."""
+"""Openings at which the pull ends [m]; the second for a long object that is to go in."""
 PUSHED = 0.008
-"""Drawn out less than this the push ends [m]."""
+"""Opening below which the push ends [m]."""
 STEP_BACK = 0.20
-"""The lowest drawer is worked from this much further back [m]."""
+"""Distance by which the base stands further back for the lowest drawer [m]."""
 ASIDE = 0.12
 """The push meets the front this far beside the handle's middle [m], on the side away from the robot."""
 
 
 def open_drawer(view: View, drawer: str, far: float = PULLED) -> Array | None:
-    """One step of drawing a drawer out so far [m]; None once it is."""
+    """Action float64[11] that draws a drawer out; None once its opening is `far` [m]."""
     if view.world.opening(drawer) >= far:
         return None
     front, forward = _front(view, drawer)
@@ -58,7 +58,7 @@ def open_drawer(view: View, drawer: str, far: float = PULLED) -> Array | None:
 
 
 def close_drawer(view: View, drawer: str) -> Array | None:
-    """One step of pushing a drawer in; None once it is."""
+    """Action float64[11] that pushes a drawer in; None once it is shut."""
     if view.world.opening(drawer) <= PUSHED:
         return None
     front, forward = _front(view, drawer)
@@ -83,12 +83,12 @@ def close_drawer(view: View, drawer: str) -> Array | None:
 
 @dataclass(frozen=True)
 class _Approach:
-    """How the hand comes to a place at the drawers' fronts."""
+    """Approach of the hand to a place at the drawers' fronts."""
 
     goal: Array
     """Grip point, world [m]."""
     quaternion: Array
-    """Of the hand, world."""
+    """Orientation of the hand, wxyz, world."""
     along: Array
     """Unit vector of the last stretch."""
     forward: Array
@@ -161,7 +161,7 @@ def drawer_station(view: View, drawer: str) -> Array:
 
 
 def drawer_window(view: View, drawer: str) -> tuple[Array, float]:
-    """Where a hand that points down has room in an open drawer: middle float64[2] and half length [m], world.
+    """Room for a downward hand in an open drawer: middle float64[2] [m], world, and half length [m].
 
     Between the drawer's own front and the handles of the drawers above, which stand out over it.
     """

@@ -1,4 +1,4 @@
-"""The ground that a thing covers, as a rectangle or disc."""
+"""Footprints of objects for the oracle's search, as rectangles or discs."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from rtbench.policy.oracle.motion import View
 Array = NDArray[np.float64]
 
 LEVEL = 0.15
-"""An axis this near to the horizontal, or to the vertical, is taken to lie or stand [sine]."""
+"""Sine of the angle up to which an axis counts as horizontal, or as vertical."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """A rectangle, or a disc, on the ground; or many alike, each at its own place and heading."""
+    """A rectangle or a disc on the ground; or many of one size, each at its own place and heading."""
 
     center: Array
     """float64[..., 2] [m], world."""
     half: Array
     """Half sizes along its own axes float64[2] [m]; a disc has its radius twice."""
     yaw: Array | float
-    """Of its own axes [rad], world; float64[...], or one for all."""
+    """Yaw of its own axes [rad], world; float64[...], or one for all."""
     round: bool
 
     def distance(self, point: Array) -> Array:
-        """Of points float64[..., 2] from its edge, float64[...] [m]; negative within."""
+        """Distance float64[...] [m] of points float64[..., 2] [m], world, from its edge; negative within."""
         if self.round:
             return _length(point - self.center) - self.radius
         over = np.abs(self.local(point)) - self.half
@@ -38,7 +38,7 @@ class Footprint:
         return distance
 
     def gap(self, other: Footprint) -> Array:
-        """Distance to another's edge, float64[...] [m], at most what it is; negative where they overlap."""
+        """Lower bound float64[...] [m] of the distance to another's edge; negative where they overlap."""
         if self.round:
             return other.distance(self.center) - self.radius
         if other.round:
@@ -49,12 +49,12 @@ class Footprint:
         return gap
 
     def local(self, point: Array) -> Array:
-        """Points float64[..., 2] of the world from its middle, along its own axes [m]."""
+        """Points float64[..., 2] [m], world, relative to its middle and along its own axes."""
         local: Array = np.einsum("...ij,...j->...i", self.axes, point - self.center)
         return local
 
     def reach(self, yaw: Array | float) -> Array:
-        """How far it reaches from its middle along axes with that yaw [rad], float64[..., 2] [m]."""
+        """Reach float64[..., 2] [m] from its middle along axes with a yaw [rad], float64[...], world."""
         if self.round:
             return self.half
         c, s = np.abs(np.cos(self.yaw - yaw)), np.abs(np.sin(self.yaw - yaw))
@@ -62,25 +62,25 @@ class Footprint:
 
     @property
     def radius(self) -> float:
-        """Of a disc [m]."""
+        """Radius of a disc [m]."""
         return float(self.half[0])
 
     @property
     def axes(self) -> Array:
-        """Its own axes in the world, unit rows float64[..., 2, 2]."""
+        """Its own axes in the world frame, unit rows float64[..., 2, 2]."""
         c, s = np.cos(self.yaw), np.sin(self.yaw)
         axes: Array = np.stack([c, s, -s, c], axis=-1).reshape(*np.shape(c), 2, 2)
         return axes
 
 
 def _length(vector: Array) -> Array:
-    """Of vectors float64[..., 2]."""
+    """Length of vectors float64[..., 2]."""
     length: Array = np.hypot(vector[..., 0], vector[..., 1])
     return length
 
 
 def footprint(view: View, name: str) -> Footprint:
-    """What an object covers now: as it stands or lies, else its bounding box."""
+    """Present footprint of an object, as it stands or lies; at other tilts that of its bounding box."""
     obj, pose = view.world.scene.objects[name], view.world.pose(name)
     low, high = view.world.box(name)
     center = (low[:2] + high[:2]) / 2

@@ -1,4 +1,4 @@
-"""Grasping from above: where the fingers go, and the steps that bring them there."""
+"""Oracle motions for grasps from above: choice of the grasp, and the steps to it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Array = NDArray[np.float64]
 
 ALIGNED = (0.016, 0.02, 0.3)
 """Errors at which the fingers close: across [m], in height [m], in yaw [rad]. Twice as strict, it was no
-better (95 of 100 disturbed episodes either way) and a poor teacher: a policy sees a centimetre a pixel."""
+better (95 of 100 disturbed episodes either way), and worse for training: a pixel is a centimetre wide."""
 OVER = (0.022, 0.35)
-"""Errors across [m] and in yaw [rad] at which the fingers begin to go down: half is mended on the way."""
+"""Errors across [m] and in yaw [rad] at which the fingers begin to descend: half is corrected on the way."""
 ROUND = 0.024
-"""Error across at which they go on down round the object [m]."""
+"""Error across at which the fingers continue down around the object [m]."""
 DEEP = 0.015
 """Fingers that are this far below an object's top leave it straight upwards [m]."""
 BESIDE = 0.06
@@ -39,11 +39,11 @@ BESIDE = 0.06
 HOVER = 0.045
 """Fingertips wait this far above the object's top [m]."""
 TURNING = 0.008
-"""What turning costs [m / rad], in crowding: 45 degrees as much as the least air that is wished for."""
+"""Cost of turning [m / rad], as crowding: 45 degrees cost as much as a lack of the least air."""
 YAW_RANGE = math.radians(115)
 """The wrist turns this far to each side of straight ahead."""
 UPRIGHT, LEANING = 0.8, 0.6
-"""Least height of the axis of a thing that stands, and of one that is no more about level; both of 1."""
+"""Least z of the unit axis of an object that stands, and of one that is no longer about level."""
 STRAIGHT = 0.15
 """A hand that leans less points down [rad]."""
 SLACK = 0.006
@@ -57,7 +57,7 @@ LONG, ASIDE = 0.04, 0.45
 FINGER = (0.012, 0.014)
 """Half thickness and half width (along the opening) of a finger [m]."""
 REST = 0.053
-"""Of an open finger's middle from the grip point [m]."""
+"""Distance of an open finger's middle from the grip point [m]."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Grasp:
     yaw: float
     """Heading of the gripper's x axis in the base frame [rad]; fingers open across it."""
     width: float
-    """Of what is gripped [m]."""
+    """Width of the gripped part [m]."""
     top: float
     """Height of the object's top [m]."""
 
 
 def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None:
-    """One step towards holding the object; None once it is held."""
+    """Action float64[11] towards holding the object; None once it is held."""
     if view.world.held(name):
         return None
     other = view.carried()
@@ -114,7 +114,7 @@ def _hover(view: View, name: str, grasp: Grasp, quaternion: Array) -> Array:
 
 
 def put_back(view: View, name: str) -> Array:
-    """Let go of something that is in the way of the task, low over where it is."""
+    """Action float64[11] that releases an object that is in the way of the task, low over its place."""
     low = float(view.world.box(name)[0][2])
     ground = _support(view, name)
     if low > ground + 0.008:
@@ -140,7 +140,14 @@ def best_grasp(view: View, name: str) -> Grasp:
 
 
 def easiest(view: View, name: str, grasps: Sequence[Grasp], also: Sequence[float]) -> Grasp:
-    """The grasp with the most room and the least turn; `also` adds to the cost of each. All are as high."""
+    """The grasp with the most room and the least turn.
+
+    Args:
+        view: The present state.
+        name: The object.
+        grasps: Candidates, all with one height of the grip point.
+        also: Further cost of each candidate [m].
+    """
     places = np.array([grasp.position[:2] for grasp in grasps])
     yaws = np.array([grasp.yaw for grasp in grasps])
     turns = np.array([abs(wrap(grasp.yaw - view.hand_yaw)) for grasp in grasps])
@@ -218,14 +225,14 @@ def _in_drawer(view: View, name: str) -> bool:
 
 
 def crowding(view: View, name: str, places: Array, height: float, yaw: Array | float) -> Array:
-    """How far open fingers and hand would stand in other things, float64[...] [m], 0 where all is free.
+    """Depth float64[...] [m] by which open fingers and hand would overlap other objects; 0 where all is free.
 
     Args:
-        view: What is so now.
-        name: The object that is not in the way.
-        places: Of the grip point float64[..., 2] [m], world.
-        height: Of the grip point [m].
-        yaw: Of the gripper's x axis in the base frame [rad], float64[...], or one for all.
+        view: The present state.
+        name: The object to grasp, which is not in the way.
+        places: Grip points float64[..., 2] [m], world.
+        height: Height of the grip point [m].
+        yaw: Yaw of the gripper's x axis in the base frame [rad], float64[...], or one for all.
     """
     heading = yaw + float(view.base[2])
     palm = Footprint(places, np.array(HAND_HALF), heading, round=False)

@@ -1,4 +1,4 @@
-"""What the oracle sees in one step, and how it moves: every motion is one 11-D action."""
+"""The oracle's view of the state in one step, and its basic motions; a motion is one action float64[11]."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ PATH_STEPS = 12
 FOLDED = 0.34
 """Nearer than this to the arm's axis a low hand cannot be raised straight up [m]."""
 EASY_POSE = (0.55, 0.0, 1.12)
-"""Grip point in the base frame from which the arm gets anywhere [m]."""
+"""Grip point in the base frame from which the arm reaches any pose [m]."""
 HEADROOM = 0.025
-"""Air kept between what is carried and what it passes over [m]."""
+"""Air between a carried object and what it passes over [m]."""
 CORRIDOR = 0.13
 """Things nearer than this to a straight path count as in its way [m]: half a hand and a finger."""
 PRESSING = 0.012
-"""A hand this far above where it is sent stands on something [m]."""
+"""A hand this far above its commanded height stands on something [m]."""
 TURN = 0.45
 """Most the gripper turns in one step [rad]."""
 
@@ -58,7 +58,7 @@ WRIST_MARGIN = 0.03
 
 @dataclass
 class View:
-    """The world and the robot at one step, read once."""
+    """State of world and robot at one step, read once."""
 
     env: Kitchen
     hand: Pose = field(init=False)
@@ -90,19 +90,22 @@ class View:
         return bool(self.env.controller.position[2] < self.hand.position[2] - PRESSING)
 
     def down(self, yaw: float) -> Array:
-        """World quaternion of a gripper pointing down, heading `yaw` [rad] in the base frame."""
+        """Quaternion float64[4] (wxyz), world, of a downward gripper with heading `yaw` [rad], base frame."""
         return pointing_down(yaw + float(self.base[2]))
 
     def in_world(self, local: Sequence[float] | Array) -> Array:
-        """A point of the base frame in the world, float64[3] [m]."""
+        """A point float64[3] [m] of the base frame, in the world frame."""
         x, y, z = local
         c, s = math.cos(self.base[2]), math.sin(self.base[2])
         return np.array([self.base[0] + c * x - s * y, self.base[1] + s * x + c * y, z])
 
     def turned_down(self, yaw: float) -> Array | None:
-        """World quaternion, pointing down, on the way to heading `yaw`; None if the wrist cannot get there.
+        """Next orientation of a downward hand on its way to heading `yaw` [rad], base frame.
 
         Joint 7 turns against the heading and has limits: the way to a heading may be the longer one.
+
+        Returns:
+            Quaternion float64[4] (wxyz), world; None if the wrist cannot reach the heading.
         """
         wrist = float(self.env.controller.angles[6])
         low, high = self.env.arm.limits[6]
@@ -115,9 +118,12 @@ class View:
         return self.down(self.hand_yaw + float(np.clip(way, -TURN, TURN)))
 
     def straightened(self, yaw: float) -> Array:
-        """World quaternion, pointing down, for a leaning hand: heading `yaw` if the arm gets there.
+        """Downward orientation for a leaning hand, with heading `yaw` [rad], base frame, if possible.
 
         From a level hand the shortest turn may lead into limits of joints 5 and 6, and the arm folds.
+
+        Returns:
+            Quaternion float64[4] (wxyz), world.
         """
         if self.leaning < LEVEL:
             return self.down(yaw)
@@ -139,7 +145,7 @@ class View:
         return next((name for name in self.world.names() if self.world.held(name)), None)
 
     def below_grip(self) -> float:
-        """How far fingers and what they carry reach below the grip point [m]."""
+        """Reach of the fingers and of a carried object below the grip point [m]."""
         carried = self.carried()
         if carried is None:
             return FINGERTIP
@@ -147,7 +153,17 @@ class View:
 
 
 def move(view: View, position: Array, quaternion: Array, opening: float) -> Array:
-    """One step of the gripper towards a world pose, in a straight line and within the action's bounds."""
+    """Action that moves the gripper in a straight line towards a pose, within the action's bounds.
+
+    Args:
+        view: The present state.
+        position: Wanted grip point float64[3] [m], world.
+        quaternion: Wanted orientation float64[4] (wxyz, unit), world.
+        opening: Wanted distance between the finger pads [m], 0 to `MAX_OPENING`.
+
+    Returns:
+        float64[11] in the order of `rtbench.core.action.DIMENSIONS`.
+    """
     action = idle()
     action[GRIPPER] = 1.0 - 2.0 * min(max(opening, 0.0), MAX_OPENING) / MAX_OPENING
     action[:3] = _within(_to_base(view, position - view.hand.position), REACH_HIGH[0])
@@ -157,7 +173,7 @@ def move(view: View, position: Array, quaternion: Array, opening: float) -> Arra
 
 
 def settle(view: View, position: Array, quaternion: Array, opening: float) -> Array:
-    """Like `move`, but each axis goes as far as it may by itself: what is aside is mended first."""
+    """Like `move`, but each axis moves as far as its own bound, so that small offsets vanish first."""
     action = move(view, position, quaternion, opening)
     offset = _to_base(view, position - view.hand.position)
     action[:3] = np.clip(offset, -REACH_HIGH[0], REACH_HIGH[0])
@@ -165,12 +181,12 @@ def settle(view: View, position: Array, quaternion: Array, opening: float) -> Ar
 
 
 def stay(view: View, opening: float) -> Array:
-    """One step in which only the fingers move."""
+    """Action float64[11] that moves only the fingers, to an opening [m]."""
     return move(view, view.hand.position, view.hand.quaternion, opening)
 
 
 def drive_step(view: View, pose: Array) -> Array:
-    """One step of the base towards x, y [m], yaw [rad] of the world, fingers as they are."""
+    """Action float64[11] that moves the base towards a pose float64[3]: x, y [m], yaw [rad], world."""
     action = idle()
     action[MODE] = Mode.BASE
     d = np.asarray(pose, dtype=np.float64) - view.base
@@ -183,9 +199,10 @@ def drive_step(view: View, pose: Array) -> Array:
 def travel(
     view: View, position: Array, quaternion: Array, opening: float, *, ignore: tuple[str, ...] = ()
 ) -> Array:
-    """One step of the gripper to a pose, over whatever stands between here and there.
+    """Action float64[11] that moves the gripper to a pose, over all objects on the way.
 
-    First up until all is cleared, then across, then down. The height is worked out anew at each step.
+    The gripper rises until it clears all, then moves across, then down. Each step computes the height anew.
+    Arguments as for `move`; `ignore` names objects that are not in the way.
     """
     here = view.hand.position
     flat = position[:2] - here[:2]
@@ -208,7 +225,7 @@ def _folded(view: View) -> bool:
 
 
 def _clear_height(view: View, start: Array, end: Array, ignore: tuple[str, ...]) -> float:
-    """Height of the grip point [m] that clears everything within the corridor from start to end."""
+    """Height of the grip point [m] that clears all objects between two points float64[2] [m], world."""
     carried = view.carried()
     top = 0.0
     for name in view.world.names():
@@ -250,6 +267,6 @@ def _to_base(view: View, vector: Array) -> Array:
 
 
 def _within(vector: Array, most: float) -> Array:
-    """The vector, shortened so that no component exceeds `most`."""
+    """The vector, scaled down so that no component exceeds `most`."""
     longest = float(np.abs(vector).max())
     return vector if longest <= most else vector * (most / longest)

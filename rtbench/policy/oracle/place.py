@@ -1,4 +1,4 @@
-"""Putting things down: the steps that bring what is held to its spot and let it go there."""
+"""Oracle motions that put a held object down at a spot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtbench.policy.oracle.placement_search import Spot, free_spot, is_free
 Array = NDArray[np.float64]
 
 ARRIVED = 0.012
-"""Error across at which a carried thing may be lowered [m]."""
+"""Error across at which a carried object may be lowered [m]."""
 TOUCHDOWN = 0.005
 """Height over the ground at which the fingers open [m]."""
 LOOSEN = 0.022
@@ -21,7 +21,7 @@ LOOSEN = 0.022
 
 
 def put_down(view: View, name: str, spot: Spot) -> Array:
-    """One step of bringing a held object to a spot and letting it go there."""
+    """Action float64[11] that brings a held object to a spot and releases it there."""
     ground, yaw = spot.ground, spot.yaw
     low, high = view.world.box(name)
     error = spot.place - (low[:2] + high[:2]) / 2
@@ -43,13 +43,13 @@ def put_down(view: View, name: str, spot: Spot) -> Array:
 
 
 def _landed(view: View, name: str, gap: float) -> bool:
-    """Whether it stands on something, a little above where it was thought to."""
+    """Whether it stands on something, a little above the expected height."""
     grounds = (*view.world.scene.spec.counters, *view.world.scene.spec.drawers, *view.world.names())
     return gap < 0.03 and any(view.world.touching(name, g) for g in grounds if g != name)
 
 
 def set_aside(view: View, name: str) -> Array:
-    """One step of putting down something that is in the way of the task: where it is, if that is free."""
+    """Action float64[11] that puts down an object in the way of the task; at its place, if that is free."""
     counter = view.world.counter(name)
     if is_free(view, name, counter) and view.leaning < 0.15:
         return put_back(view, name)
@@ -57,6 +57,6 @@ def set_aside(view: View, name: str) -> Array:
 
 
 def retreat(view: View) -> Array:
-    """One step back out of a place, along the fingers, open."""
+    """Action float64[11] that moves the open hand back along its fingers."""
     back = -rotate(view.hand.quaternion, [0.0, 0.0, 1.0])
     return move(view, view.hand.position + 0.07 * back, view.hand.quaternion, MAX_OPENING)

@@ -1,4 +1,4 @@
-"""Where something can be put down: free places beside, on and in other things."""
+"""Search for free spots to put an object down: beside, on and in other objects."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from rtbench.task.task import Goal
 Array = NDArray[np.float64]
 
 GAPS = (0.03, 0.04)
-"""Gaps left to the thing that something is put near [m]: half of what counts as near, or a little more where
-that leaves more room. The spot is met to 12 mm."""
+"""Gaps [m] to the target of `near`: half of the greatest gap that counts as near, or a little more where that
+leaves more room. The spot is met to 12 mm."""
 EDGE = 0.012
 """Least distance from the counter's edge [m]."""
 ROOM = 0.012
-"""Air kept to all other things [m]."""
+"""Air to all other objects [m]."""
 SURE = (0.012, 0.004)
 """A relation must still hold this far from the spot [m]; the second where there is no other."""
 BEYOND = 0.15
-"""Relations may need a place so far beside the workspace [m]."""
+"""Width beside the workspace in which relations may need a place [m]."""
 WALL_ROOM = 0.008
-"""Air kept to the walls of bowls, drawers and sinks [m]."""
+"""Air to the walls of bowls, drawers and sinks [m]."""
 CROWDED = 0.1
-"""Places with a higher cost are no place to put something down."""
+"""Greatest cost of a place at which an object may be put down [m]."""
 TURNS = np.radians([0.0, 45.0, -45.0, 90.0, -90.0])
-"""Fixed headings of the hand in the base frame: options that moved along with it would never be reached."""
+"""Fixed headings of the hand, base frame [rad]. Options relative to the hand would never be reached."""
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where something is put down."""
+    """A place to put an object down."""
 
     place: Array
-    """Of the middle of the object, float64[2] [m], world."""
+    """Middle of the object, float64[2] [m], world."""
     ground: float
     """Height [m]."""
     least: float = 0.0
@@ -58,10 +58,10 @@ def related_spot(view: View, name: str, relations: Goal, targets: Iterable[str])
     """The best free spot at which relations to other things hold.
 
     Args:
-        view: What is so now.
+        view: The present state.
         name: The object that is put down.
         relations: Leaves of `near`, `left_of` and so on, all about the object.
-        targets: Those that it is to be near.
+        targets: Objects that it is to be near.
     """
     counter = view.world.counter(next(leaf.arguments[1] for leaf in relations.leaves()))
     ground = float(view.world.surface(counter).center[2])
@@ -85,7 +85,7 @@ def related_spot(view: View, name: str, relations: Goal, targets: Iterable[str])
 
 
 def _rings(view: View, name: str, target: str, turn: float) -> Array:
-    """Places float64[len(GAPS), 24, 2] round a target, at each gap, for an object turned by so much [rad]."""
+    """Places float64[len(GAPS), 24, 2] [m], world, around a target, for an object turned by `turn` [rad]."""
     low, high = view.world.box(target)
     middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
     own = _turned_half(view, name, turn)
@@ -225,18 +225,18 @@ def _turned(vector: Array, yaw: float) -> Array:
 def _costs(
     view: View, name: str, places: Array, ground: float, turn: Array | float = 0.0, ignore: str = ""
 ) -> Array:
-    """How bad places are: metres by which an object there is out of reach, off the counter or in something.
+    """Costs of places: metres by which an object there is out of reach, off the counter or in another one.
 
     Args:
-        view: What is so now.
+        view: The present state.
         name: The object.
-        places: For its middle float64[..., 2] [m], world.
-        ground: Height of what it is to stand on [m].
-        turn: Of the hand and the object from how they are turned now [rad], float64[...], or one for all.
-        ignore: Something else that is not in the way.
+        places: Its middle float64[..., 2] [m], world.
+        ground: Height of its support [m].
+        turn: Turn of hand and object from their present yaw [rad], float64[...], or one for all.
+        ignore: Another object that is not in the way.
 
     Returns:
-        float64[...] [m], with something for the way there.
+        float64[...] [m], with a small cost for the way there.
     """
     world, base = view.world, view.base
     low, high = world.box(name)
@@ -263,6 +263,6 @@ def _as_footprint(region: Region) -> Footprint:
 
 
 def _inside_by(area: Footprint, own: Footprint) -> Array:
-    """How far inside of a rectangle's edge a footprint is, float64[...] [m]; negative beyond it."""
+    """Distance float64[...] [m] of a footprint inside a rectangle's edge; negative beyond it."""
     inside: Array = np.min(area.half - np.abs(area.local(own.center)) - own.reach(area.yaw), axis=-1)
     return inside

@@ -1,7 +1,8 @@
-"""From a goal to the next step: which of its predicates is not true yet, and what makes it true.
+"""The oracle's planner: from a goal and the present state to the next action.
 
-Nothing is remembered between steps. Whatever the state, and whoever brought it about, the plan is worked out
-from it anew, so the oracle can take over in the middle of any episode and label any state for training.
+It takes the first predicate that is not true yet, and the motion that makes it true. It has no memory: each
+step plans anew from the present state, however that came about. So the oracle can take over in the middle of
+any episode and label any state for training.
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ Array = NDArray[np.float64]
 LIFTED = 0.075
 """A picked object's lowest point is raised this far over the counter [m]; 5 cm count."""
 WIDE = 0.19
-"""A drawer that is out this far is not drawn out further to reach in [m]."""
+"""Opening of a drawer that is enough to reach in [m]."""
 AJAR = 0.03
-"""A drawer that is out further than this is in the way of those below it [m]."""
+"""Opening from which a drawer is in the way of those below it [m]."""
 STANDING = UPRIGHT * 0.8
-"""What is carried upright leans less than this [rad]."""
+"""Greatest tilt of an object carried upright [rad]."""
 
 
 def next_step(view: View, goal: Goal) -> Array | None:
@@ -64,13 +65,13 @@ def next_step(view: View, goal: Goal) -> Array | None:
 
 
 def _finished(view: View, goal: Goal, name: str) -> bool:
-    """Whether an object has been put where it is to be."""
+    """Whether an object has been put at its goal."""
     (job,) = (job for job in jobs_of(view, goal) if job.name == name)
     return not view.world.held(name) and not job.asks("lifted") and done(view.world, job.goal)
 
 
 def _work(view: View, job: Job) -> Array | None:
-    """One step of a job; None once it is done."""
+    """Action float64[11] of a job; None once it is done."""
     asked = {leaf.predicate for leaf in job.leaves}
     for predicate, work in _WORK.items():
         if predicate in asked:
@@ -157,7 +158,7 @@ _WORK: dict[str, Callable[[View, Job], Array | None]] = {
     "closed": _close,
     "at": _drive,
 }
-"""What does a job, by the predicate that it asks for; all others are of where something is put down."""
+"""Function that works at a job, by its predicate. All other predicates are about where an object is put."""
 
 
 def _bring(view: View, job: Job) -> Array | None:

@@ -1,4 +1,4 @@
-"""The world as it would be: everything at rest, and one thing somewhere else."""
+"""Predicted world: the present one with everything at rest and one object moved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtbench.task.task import Goal
 
 
 class _Imagined:
-    """A world with everything at rest and one thing moved across; all else is asked of the real one."""
+    """A world with everything at rest and one object shifted; all else is read from the real world."""
 
     def __init__(self, world: World, name: str, shift: Vector) -> None:
         self._world, self._name, self._shift = world, name, shift
@@ -34,13 +34,13 @@ class _Imagined:
 
 
 def done(world: World, goal: Goal) -> bool:
-    """Whether nothing is left to do for a goal but to wait until all lies still.
+    """Whether a goal holds as soon as everything is at rest.
 
-    What lies in a drawer moves while the drawer is pushed shut: it need not be put in again.
+    An object in a drawer moves while the drawer is pushed shut. It need not be put in again.
     """
     return evaluate(goal, cast("World", _Imagined(world, "", np.zeros(3))))
 
 
 def would_hold(world: World, goal: Goal, name: str, shift: Vector) -> bool:
-    """Whether a goal would hold if an object were `shift` float64[3] [m] from where it is, and at rest."""
+    """Whether a goal would hold if an object were at rest and shifted by `shift` float64[3] [m], world."""
     return evaluate(goal, cast("World", _Imagined(world, name, shift)))

@@ -1,4 +1,4 @@
-"""Standing a lying can or bottle up."""
+"""Oracle motions that stand a lying can or bottle upright."""
 
 from __future__ import annotations
 
@@ -49,33 +49,33 @@ SIDEWAYS = 0.3
 END = 0.02
 """Objects are gripped at least this far from their ends [m]."""
 MISPLACED = 0.015
-"""An object that is gripped this much too low is put down elsewhere and gripped anew [m]."""
+"""An object gripped too low by more than this [m] is put down elsewhere and gripped anew."""
 NO_BETTER = 0.03
-"""Places nearer than this to where it is are no better [m]."""
+"""Places nearer than this to the present one are no better [m]."""
 DETOUR = 0.012
-"""Crowding that is borne rather than to do so [m]."""
+"""Crowding that is accepted in order to avoid that [m]."""
 LOW = 0.075
 """Things lower than this over the counter are gripped with the hand near the counter [m]."""
 HAND_ROOM = 0.08
 """Room left beside them [m]."""
 CHECKED = 20
-"""So many of the best places are tried out by inverse kinematics; from the easy pose, all."""
+"""Number of the best places that inverse kinematics tries; from the easy pose it tries all."""
 DROPPED = 0.05
-"""A can that falls less far stays upright [m]."""
+"""Height from which a can may drop and stay upright [m]."""
 
 
 @dataclass(frozen=True)
 class _Stand:
-    """Where and how an object is stood on its foot."""
+    """Place and hand orientation at which an object is stood upright."""
 
     spot: Array
     """Middle of the object, float64[2] [m], world."""
     quaternion: Array
-    """Of the level hand, world."""
+    """Orientation of the level hand, wxyz, world."""
 
 
 def stand_up(view: View, name: str) -> Array | None:
-    """One step of standing an object up; None when it stands and is free."""
+    """Action float64[11] that stands an object up; None when it stands and is released."""
     axis = rotate(view.world.pose(name).quaternion, [0.0, 0.0, 1.0])
     if not view.world.held(name):
         return None if axis[2] > math.cos(0.17) else _grasp(view, name, axis)
@@ -211,13 +211,13 @@ def _stand_spots(view: View, name: str) -> Array:
 
 
 def _level_crowding(view: View, name: str, spots: Array, heading: Array) -> Array:
-    """How far the level hand, the forearm and the object stand in other things, float64[...] [m].
+    """Depth float64[...] [m] by which level hand, forearm and object would overlap other objects.
 
     Args:
-        view: What is so now.
+        view: The present state.
         name: The object.
-        spots: Where it stands, float64[..., 2] [m], world.
-        heading: Of the hand, float64[...] [rad], world.
+        spots: Its place when upright, float64[..., 2] [m], world.
+        heading: Heading of the hand, float64[...] [rad], world.
     """
     back = -np.stack([np.cos(heading), np.sin(heading)], axis=-1)
     radius = float(view.world.scene.objects[name].half[0]) + 0.012
@@ -250,7 +250,7 @@ def _blocking(view: View, name: str, spots: Array) -> Array:
 
 
 def difference_to_up(axis: Array) -> Array:
-    """Quaternion of the shortest turn that brings a unit vector upright."""
+    """Quaternion float64[4] (wxyz), world, of the shortest rotation of a unit vector float64[3] to +z."""
     turn = np.cross(axis, [0.0, 0.0, 1.0])
     sine, cosine = float(np.linalg.norm(turn)), float(axis[2])
     if sine < 1e-6:

@@ -1,4 +1,4 @@
-"""From a goal to the jobs that are left, in an order in which none undoes another.
+"""Subgoals of the oracle: the jobs that a goal still needs, in an order in which none undoes another.
 
 A job is all that is asked of one object, drawer or station. Objects are brought to their places first, then
 drawers are shut and opened, then something is taken into the hand, and last the robot drives.
@@ -23,15 +23,15 @@ Array = NDArray[np.float64]
 RELATIONS = ("near", "left_of", "right_of", "between", "nearer")
 """Predicates about where an object is with regard to others."""
 PLACES = ("in", "on", "out", *RELATIONS, "upright", "toppled")
-"""Predicates that are true of an object only once the hand has let go of it, as a person means them."""
+"""Predicates that hold for an object only after the hand has released it, as people use the words."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of one object, drawer or station."""
+    """Goal leaves of one object, drawer or station."""
 
     name: str
-    """Of what it is about."""
+    """Name of the object, drawer or station."""
     leaves: tuple[Goal, ...]
     """All have `name` as their first argument."""
 
@@ -57,7 +57,7 @@ class Job:
 
 
 def left_to_do(view: View, goal: Goal) -> list[Job]:
-    """The jobs that are not done, the one to work at first."""
+    """The jobs that are not done, in the order of work."""
     jobs = jobs_of(view, goal)
     objects = [job for job in jobs if _is_placing(view, job) and not done(view.world, job.goal)]
     drawers = [job for job in jobs if job.name in view.world.scene.spec.drawers and not _stays(view, job)]
@@ -71,7 +71,7 @@ def left_to_do(view: View, goal: Goal) -> list[Job]:
 
 
 def jobs_of(view: View, goal: Goal) -> list[Job]:
-    """All that is asked, by what it is about; of alternatives the one that is furthest along."""
+    """All jobs of a goal, one per object, drawer or station; of alternatives, the most advanced."""
     leaves = list(dict.fromkeys(_chosen(view, goal)))
     names = dict.fromkeys(leaf.arguments[0] for leaf in leaves)
     return [Job(name, tuple(leaf for leaf in leaves if leaf.arguments[0] == name)) for name in names]
@@ -82,7 +82,7 @@ def _is_placing(view: View, job: Job) -> bool:
 
 
 def _stays(view: View, job: Job) -> bool:
-    """Whether a drawer is as it should be, and nobody is about to move it on."""
+    """Whether a drawer is as the job asks and no other job will move it."""
     holds = all(
         (is_closed if leaf.predicate == "closed" else is_open)(view.world, job.name) for leaf in job.leaves
     )

@@ -1,4 +1,4 @@
-"""Knocking a standing can or bottle over."""
+"""Oracle motions that knock a standing can or bottle over."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from rtbench.policy.oracle.motion import (
 Array = NDArray[np.float64]
 
 FELLED = math.radians(60)
-"""Leaning so far it falls by itself."""
+"""Tilt from which an object falls by itself [rad]."""
 BELOW_TOP = 0.020
 """The fingers push this far below the top [m]."""
 SQUAT = 1.5
-"""What is less than this times as high as wide slides when it is pushed flat: the fingers' friction holds its
-near side down. The fingers begin lower and lift that side as they go on."""
+"""An object whose height is less than this times its width slides when it is pushed level, because friction
+of the fingers holds its near side down. The fingers begin lower and lift that side as they go on."""
 SQUAT_BELOW_TOP = 0.035
-"""[m]."""
+"""The fingers push squat objects this far below the top [m]."""
 RISE = 0.6
-"""How much the fingers rise as they go on, for squat things."""
+"""Rise of the fingers per advance, for squat objects [1]."""
 BESIDE = 0.025
 """Fingers whose middle is this near to the side of an object push it [m]: they are 1 cm thick."""
 SLIDE = 0.06
 """An object may be pushed so far before it falls [m]."""
 STEP = 0.05
-"""The push goes on by so much in a step [m]."""
+"""Advance of the push in a step [m]."""
 RUN_UP = 0.035
 """The push starts this far before the object's side [m]."""
 FALL_ROOM = 0.10
@@ -50,20 +50,20 @@ FALL_ROOM = 0.10
 
 @dataclass(frozen=True)
 class _Push:
-    """How an object is pushed over."""
+    """Parameters of a push."""
 
     direction: Array
     """Unit vector float64[2], world."""
     start: Array
     """Grip point from which the push starts [m], world."""
     quaternion: Array
-    """Of the hand, world."""
+    """Orientation of the hand, wxyz, world."""
     top: float
     """Height of the object's top [m]."""
 
 
 def knock_over(view: View, name: str) -> Array | None:
-    """One step of pushing an object over; None once it is falling or lies."""
+    """Action float64[11] that pushes an object over; None once it is falling or lies."""
     if rotate(view.world.pose(name).quaternion, [0.0, 0.0, 1.0])[2] < math.cos(FELLED):
         return None
     if view.world.held(name):
@@ -146,7 +146,7 @@ def _fall_cost(view: View, name: str, direction: Array) -> float:
 def _under_way(view: View, name: str) -> Array | None:
     """The direction float64[2] of a push that has begun; None where none has, or where it leads nowhere.
 
-    A squat thing slides before it tips: a push that stopped to think again would never get it over.
+    A squat object slides before it tips, so a push that was planned anew in each step would never topple it.
     """
     pose, obj = view.world.pose(name), view.world.scene.objects[name]
     away = pose.position[:2] - view.hand.position[:2]

@@ -17,7 +17,7 @@ from rtbench.task.audit.goals import faults_of_goal
 from rtbench.task.audit.interpretation import Reading
 from rtbench.task.audit.leakage import leaks, unknown_parts
 from rtbench.task.audit.mentions import COMMON, Mentions
-from rtbench.task.audit.referents import faults_of_company, faults_of_means, faults_of_text
+from rtbench.task.audit.referents import faults_of_other_objects, faults_of_means, faults_of_text
 from rtbench.task.audit.verbs import faults_of_verbs
 from rtbench.task.expand import HELD_OUT
 from rtbench.task.paraphrase import Wording
@@ -92,7 +92,7 @@ class _Inspection:
                 yield Finding(f"envs/objects/{thing.set}.yaml: {name}", "names", reason)
 
     def _of_data(self, task: Task) -> Iterator[tuple[str, str]]:
-        for check in (faults_of_means, faults_of_company, faults_of_goal):
+        for check in (faults_of_means, faults_of_other_objects, faults_of_goal):
             yield from ((task.id, reason) for reason in check(task, self.library))
 
     def _of_templates(self, task: Task) -> Iterator[tuple[str, str]]:

@@ -48,7 +48,7 @@ def true_at_start(goal: Goal, task: Task) -> bool:
     first, *rest = goal.arguments
     start = task.start
     where = start.place.get(first, "")
-    told = {
+    known = {
         "closed": start.drawers.get(first, 0.0) <= CLOSED,
         "open": start.drawers.get(first, 0.0) >= OPEN,
         "on": where in rest,
@@ -61,7 +61,7 @@ def true_at_start(goal: Goal, task: Task) -> bool:
         "still": True,
     }
     given = () if start.given is None else needed(start.given)
-    return told.get(goal.predicate, False) or _turned(goal) in map(_turned, given)
+    return known.get(goal.predicate, False) or _turned(goal) in map(_turned, given)
 
 
 def _turned(leaf: Goal) -> Goal:

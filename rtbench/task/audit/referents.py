@@ -48,7 +48,7 @@ def faults_of_means(task: Task, library: Library) -> Iterator[str]:
                 yield f"'means' tells {name!r} by its place, but {open_} is not given; put it under 'given'."
 
 
-def faults_of_company(task: Task, library: Library) -> Iterator[str]:
+def faults_of_other_objects(task: Task, library: Library) -> Iterator[str]:
     """What is wrong with the things that stand beside those that the goal is about."""
     present = {name: library.objects[name] for name in task.present}
     own = goal_objects(task)
@@ -103,7 +103,7 @@ def _unsaid(reading: Reading) -> Iterator[str]:
     # Where the goal leaves a choice, the text may leave it, too.
     said = {argument for leaf in needed(task.goal) for argument in leaf.arguments}
     for name in sorted((said & {*setting.drawers, *setting.sinks}) - reading.named):
-        if not _is_told(name, reading):
+        if not _is_identified(name, reading):
             yield f"does not say that {name!r} is meant; name it."
     begun = {*task.start.place.values(), task.start.station}
     for name in sorted((said & {*setting.surfaces}) - begun - reading.named):
@@ -111,7 +111,7 @@ def _unsaid(reading: Reading) -> Iterator[str]:
             yield f"does not say that {name!r} is meant; name it, or say 'the other counter'."
 
 
-def _is_told(drawer: str, reading: Reading) -> bool:
+def _is_identified(drawer: str, reading: Reading) -> bool:
     """Whether "the drawer" or "every drawer" can only mean this one, or all."""
     if _ALL.search(reading.text):
         return True
