@@ -1,1 +1,1 @@
-"""Two runs or more, compared: better, worse, or can't say."""
+"""Comparison of runs without a simulator: differences, gates, sample sizes, correlation with real robots."""

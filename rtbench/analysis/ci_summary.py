@@ -1,9 +1,9 @@
-"""What a CI system shows of a verdict: Markdown for the page of a job, test cases for its report.
+"""Verdicts for CI systems: Markdown for the page of a job, and a JUnit report.
 
-The report is red exactly where the command's exit code is. A verdict that is not a pass is a failure, an
-inconclusive one too: shown as skipped it would let through what nobody has shown to hold. Its type says
-which. A group of episodes informs and does not decide, so it fails only beside a regression; where it is
-worse in spite of a pass it is marked as skipped, which shows and stops nothing.
+The report fails exactly where the command's exit code does. Every verdict but a pass is a failure, an
+inconclusive one too: as a skipped test it would let a candidate pass without evidence. The failure's type is
+the verdict. A group of episodes informs and does not decide, so it fails only with a regression. A group that
+is worse in spite of a pass is marked as skipped, which is visible and stops nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def append_summary(path: Path, text: str) -> None:
 
 
 def markdown(judged: Judgement) -> str:
-    """A verdict as a section of GitHub's Markdown."""
+    """A verdict as a section in GitHub's Markdown."""
     low, high = judged.bounds
     lines = [
         f"### {SIGNS.get(judged.verdict, '⚠️')} rtbench gate: {judged.verdict}",

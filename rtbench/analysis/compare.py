@@ -1,4 +1,4 @@
-"""Two or more runs compared: what is better, what is worse, and what cannot be told.
+"""Comparison of runs with a baseline: differences of rates, intervals, tests and flips.
 
 The first run is the baseline. Every other one is a candidate and paired with it, episode by episode, where
 they share episodes. Differences are the candidate's rate less the baseline's.
@@ -41,16 +41,16 @@ class CompareError(NotComparableError):
 
 @dataclass(frozen=True)
 class Contrast:
-    """A baseline and a candidate on the same kind of episodes."""
+    """A baseline and a candidate in one group of episodes."""
 
     by: str
-    """What the episodes have in common: 'overall', or one of `rtbench.analysis.pairing.GROUPS`."""
+    """Kind of group: 'overall', or one of `rtbench.analysis.pairing.GROUPS`."""
     group: str
-    """The value that they share; 'all' for overall."""
+    """Name of the group, such as a skill; 'all' for overall."""
     candidate: str
     """Label of the candidate."""
     paired: bool
-    """Whether the numbers are of pairs. If not, of two independent samples."""
+    """Whether the numbers are of pairs; if not, they are of two independent samples."""
     first: tuple[int, int]
     """Successes and episodes of the baseline."""
     second: tuple[int, int]
@@ -62,11 +62,11 @@ class Contrast:
     errors: tuple[int, int]
     """Episodes without an outcome, of the baseline and of the candidate. They are left out."""
     interval: tuple[float, float]
-    """Of the difference: Newcombe's, of pairs or of independent samples."""
+    """Newcombe's interval of the difference, of pairs or of independent samples."""
     p: float
-    """Exact, both-sided: McNemar's of pairs, Boschloo's of independent samples."""
+    """Exact two-sided p value: McNemar's for pairs, Boschloo's for independent samples."""
     p_holm: float = 1.0
-    """The same, adjusted by Holm for all contrasts with this `by`."""
+    """The p value adjusted by Holm for all contrasts with this `by`."""
 
     @property
     def difference(self) -> float | None:
@@ -82,7 +82,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean over tasks, each of which counts once: what a claim about tasks like these rests on."""
+    """Mean difference over tasks, each of which counts once; the basis of a claim about similar tasks."""
 
     candidate: str
     """Label of the candidate."""
@@ -96,10 +96,10 @@ class Mean:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What runs have to say of each other."""
+    """Result of a comparison of runs."""
 
     labels: tuple[str, ...]
-    """What the runs are called; the baseline's first."""
+    """Names of the runs, the baseline's first."""
     joined: tuple[Joined, ...]
     """The baseline with each candidate."""
     contrasts: tuple[Contrast, ...]
@@ -109,9 +109,9 @@ class Comparison:
     letters: tuple[str, ...]
     """Compact letters: runs that share none differ. Empty for two runs, and where some cannot be compared."""
     confidence: float
-    """Of the intervals."""
+    """Confidence of the intervals, 0 to 1."""
     notes: tuple[str, ...]
-    """What a reader should know."""
+    """Notes for the reader, in sentences."""
 
     def by(self, kind: str) -> tuple[Contrast, ...]:
         """The contrasts overall, or by split, axis, skill or task."""
@@ -200,7 +200,7 @@ def contrasts(joined: Joined, by: str, candidate: str = "", confidence: float = 
     Args:
         joined: The runs.
         by: 'overall', or one of `rtbench.analysis.pairing.GROUPS`.
-        candidate: What to call the second run; its policy's name where ''.
+        candidate: Name of the second run; its policy's name where ''.
         confidence: Of the intervals.
     """
     name = candidate or joined.second.name
@@ -216,7 +216,7 @@ def adjusted(found: Sequence[Contrast]) -> list[Contrast]:
 
 
 def flips(joined: Joined) -> pd.DataFrame:
-    """Episodes in which one succeeded and the other did not: lost ones first, then by task and key.
+    """Episodes in which only one run succeeded: lost ones first, then by task and key.
 
     Columns: change ('lost' or 'gained'), key, split, axis, skill, task, instruction, steps_first,
     steps_second, video_first, video_second (paths, '' where there is none).
@@ -304,7 +304,7 @@ def _means(names: Sequence[str], joined: Sequence[Joined], confidence: float) ->
 
 
 def _stopped(name: str, run: Scores) -> str:
-    """What to know of a run that stopped as soon as its own comparison was decided; '' of any other."""
+    """A note on a run that stopped as soon as its own comparison was decided; '' for any other."""
     decision = run.meta.get("decision") or {}
     if decision.get("verdict") not in ("pass", "regression"):
         return ""
@@ -314,7 +314,7 @@ def _stopped(name: str, run: Scores) -> str:
 def _letters(
     runs: Sequence[Scores], joined: Sequence[Joined], only: dict[str, str], alpha: float
 ) -> tuple[tuple[str, ...], str]:
-    """Letters of all runs, by exact tests between every two, adjusted by Holm; and why there are none."""
+    """Letters of all runs, by exact tests of all pairs adjusted by Holm, and the reason if there are none."""
     rule = joined[0].rule
     every = list(combinations(range(len(runs)), 2))
     p = []

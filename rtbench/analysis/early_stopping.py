@@ -1,10 +1,9 @@
-"""When a run against a baseline may stop: as soon as the difference is decided.
+"""Early stopping of a run against a baseline, as soon as the difference is decided.
 
-A test of fixed size may be looked at once. This one may be looked at after every episode, because its
-e-values bound the chance that they *ever* mislead (`rtbench.stats.Sequential`). Two more things are needed
-for a run that stops half-way to say the truth: episodes in an order of which every beginning is fair
-(`rtbench.task.ordering`), and records that count in that order, not in the order in which they end
-(`rtbench.evaluation.reorder_buffer`).
+A test of fixed size is valid at one look. This one is valid after every episode, because its e-values bound
+the chance that they *ever* mislead (`rtbench.stats.Sequential`). A valid verdict of a run that stops
+half-way needs two more things: a balanced order of episodes (`rtbench.task.ordering`), and records that count
+in that order, not in the order in which they end (`rtbench.evaluation.reorder_buffer`).
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ INCONCLUSIVE = "inconclusive"
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be decided, and at what cost."""
+    """The decision to make, and its limits."""
 
     margin: float
     """By how much the candidate's rate may be lower, from 0 to below 1."""
     alpha: float = 0.05
     """Chance of a wrong verdict, for each of the two."""
     budget_s: float | None = None
-    """Seconds of wall time in which episodes are begun; None: as long as it takes."""
+    """Wall time in which episodes are begun [s]; None for no limit."""
 
 
 class StoppingRule:
-    """Compares records with those of a baseline, in the order of a list, and says when that is enough.
+    """Stopping rule: compares records with a baseline's, in the order of a list, until they are enough.
 
     The verdict depends on the list and the records alone: not on the order in which records come, nor on how
     often the run was interrupted. Errors count at their worst: the candidate's as failures, the baseline's as
@@ -89,7 +88,7 @@ class StoppingRule:
         self._changed = frozenset(task for task in then.keys() & now.keys() if then[task] != now[task])
 
     def add(self, record: Record) -> bool:
-        """Take a record, in any order; whether the records so far are enough.
+        """Add a record, in any order; return whether the records so far are enough.
 
         Raises:
             NotComparableError: an episode began differently than in the baseline.
@@ -104,7 +103,7 @@ class StoppingRule:
         return self._enough
 
     def decision(self) -> dict[str, Any] | None:
-        """What is decided, for run.json; None without a target.
+        """The decision, for run.json; None without a target.
 
         'verdict' is pass, regression or inconclusive; 'n' the pairs it rests on, 'left_out' those that began
         differently; 'margin' and 'alpha' as given; 'worse' and 'holds' the e-values; 'difference' candidate
@@ -135,7 +134,7 @@ class StoppingRule:
 
     @property
     def pairs(self) -> Pairs:
-        """What was compared so far, the baseline first, errors at their worst."""
+        """Counts of the pairs so far, the baseline first, errors at their worst."""
         return Pairs.count(self._outcomes.elements())
 
     @property

@@ -1,8 +1,8 @@
-"""Is a candidate as good as a baseline, but for a margin?
+"""The gate: decides whether a candidate is at most a margin worse than a baseline.
 
-Non-inferiority with three outcomes: the candidate passes where the lower bound of its difference to the
-baseline lies above -margin, it is a regression where the upper bound lies below, else the episodes cannot
-say. Each bound holds with 1 - alpha. Errors count at their worst: the candidate's as failures, the
+Non-inferiority test with three outcomes: the candidate passes where the lower bound of its difference to the
+baseline lies above -margin, it is a regression where the upper bound lies below, else the test is
+inconclusive. Each bound holds with 1 - alpha. Errors count at their worst: the candidate's as failures, the
 baseline's as successes.
 """
 
@@ -32,18 +32,18 @@ from rtbench.result.scores import Scores, labels
 from rtbench.stats import Sequential, inferiority, inferiority_independent
 
 KINDS = ("split", "axis", "skill")
-"""What groups of episodes are by."""
+"""Kinds of groups of episodes."""
 MOST = 100_000
-"""More episodes than anybody would play to decide one verdict."""
+"""Most further episodes that are suggested for one verdict."""
 
 
 def gate(candidate: Scores, baseline: Scores, terms: Terms) -> Judgement:
-    """StoppingRule a candidate by a baseline.
+    """Judge a candidate by a baseline.
 
     Args:
-        candidate: The run that is judged.
-        baseline: The run that it has to equal.
-        terms: What is asked.
+        candidate: The run to judge.
+        baseline: The run to compare with.
+        terms: Margin, alpha and choice of episodes.
 
     Raises:
         NotComparableError: the runs did not play the same, or a run is empty;
@@ -82,14 +82,17 @@ def gate(candidate: Scores, baseline: Scores, terms: Terms) -> Judgement:
 
 
 def decide(bounds: tuple[float, float], margin: float) -> str:
-    """The verdict by one-sided bounds of candidate less baseline."""
+    """The verdict by one-sided bounds (lower, upper), each -1 to 1, of candidate less baseline.
+
+    `margin` is a difference of rates, 0 to 1.
+    """
     if bounds[0] > -margin:
         return PASS
     return REGRESSION if bounds[1] < -margin else INCONCLUSIVE
 
 
 def _check_samples(joined: Joined) -> None:
-    """Refuse runs of which nothing is left, and independent samples of unlike things."""
+    """Refuse runs without episodes, and independent samples of different tasks or suites."""
     first, second = joined.first, joined.second
     if joined.paired:
         if joined.rows.empty:
@@ -108,7 +111,7 @@ def _check_samples(joined: Joined) -> None:
 def _at_worst(joined: Joined, *, excuse: bool) -> Joined:
     """Errors as outcomes: the candidate's are failures, the baseline's successes if they are excused."""
     rows, frame = joined.rows, joined.first.frame
-    # What has no outcome has no success either, so the candidate's errors are failures as they are.
+    # An episode without an outcome has no success, so the candidate's errors count as failures already.
     excused = rows["first"] | (~rows["valid_first"] & excuse)
     rows = rows.assign(first=excused, valid_first=True, valid_second=True)
     frame = frame.assign(valid=True, **{joined.rule: frame[joined.rule] | (~frame["valid"] & excuse)})
@@ -145,7 +148,7 @@ def _bounds(joined: Joined, terms: Terms, *, stopped: bool) -> tuple[str, tuple[
 
 
 def _in_order(joined: Joined, terms: Terms) -> tuple[str, tuple[float, float]]:
-    """Of a run that ended when it was decided: bounds for a number fixed beforehand do not hold for it."""
+    """Sequential bounds, for a run that ended when it was decided: those of fixed-size tests do not hold."""
     if not joined.paired:
         raise NotComparableError(
             f"{joined.second.path} ended as soon as it was decided, so only a run of the same episodes can "
@@ -159,13 +162,13 @@ def _in_order(joined: Joined, terms: Terms) -> tuple[str, tuple[float, float]]:
 
 
 def _groups(joined: Joined) -> tuple[Contrast, ...]:
-    """By split, axis and skill; a kind with one group says nothing that the whole does not."""
+    """Contrasts by split, axis and skill. A kind with one group is left out, because it equals the whole."""
     by_kind = [contrasts(joined, kind) for kind in KINDS]
     return tuple(adjusted([group for found in by_kind if len(found) > 1 for group in found]))
 
 
 def _flips(joined: Joined) -> tuple[Flip, ...]:
-    """Outcomes that got worse; errors are told of apart, for there is nothing to see."""
+    """Outcomes that got worse. Errors are listed elsewhere, because they have no video."""
     if not joined.paired:
         return ()
     found = flips(joined)
@@ -196,13 +199,13 @@ def _unfinished(runs: tuple[Scores, Scores]) -> list[str]:
 
 
 def _floor(runs: tuple[Scores, Scores]) -> NoiseFloor | None:
-    """The larger noise of the two, where either was measured."""
+    """The larger noise floor of the two runs, where either was measured."""
     found = [read_floor(run.path) for run in runs]
     return max((floor for floor in found if floor), key=lambda floor: floor.rate, default=None)
 
 
 def read_floor(run: Path) -> NoiseFloor | None:
-    """The noise that was measured with a run; None where none was.
+    """The noise floor that was measured with a run; None where none was.
 
     Raises:
         RunError: its file is damaged.
@@ -219,13 +222,13 @@ def read_floor(run: Path) -> NoiseFloor | None:
 
 
 def _more(joined: Joined, terms: Terms) -> int | None:
-    """How many more episodes would decide with a chance of 80 %, were the rates as measured."""
+    """Number of further episodes that would decide with a chance of 80 %, were the rates as measured."""
     risk = Risk(terms.alpha)
     try:
         if joined.paired:
             pairs = joined.pairs
             n = pairs.n
-            # Half a flip more on either side: what was not seen in few pairs may be there all the same.
+            # Half a flip more on either side, because few pairs may show no flip by chance.
             lost, won = (pairs.first_only + 0.5) / (n + 1), (pairs.second_only + 0.5) / (n + 1)
             needed = paired(Odds(pairs.first / n, min(lost, won), lost - won), terms.margin, risk)
         else:

@@ -18,7 +18,7 @@ from rtbench.core.errors import RunError
 
 OUTCOMES = ("", "failure", "error", "skipped")
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 allows in no form, not even escaped (its production Char)."""
+"""Characters that XML 1.0 does not allow in any form, not even escaped (its production Char)."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Case:
     """One test case."""
 
     group: str
-    """What it belongs to, such as 'skill'; readers fold cases by it."""
+    """Its group, such as 'skill', by which readers fold cases."""
     name: str
     """Its name within the group."""
     outcome: str = ""
@@ -34,9 +34,9 @@ class Case:
     message: str = ""
     """Why it has not passed, in a sentence."""
     text: str = ""
-    """What there is to read about it."""
+    """Its text output."""
     kind: str = ""
-    """What kind of failure or error it is, in a word."""
+    """Type of the failure or error, one word."""
 
 
 def write(path: Path, suite: str, cases: Sequence[Case], properties: Mapping[str, object]) -> None:

@@ -14,23 +14,23 @@ def ignorance(truth: Sequence[Record], control: Sequence[Record]) -> dict[str, A
     """How much success does not depend on the instruction.
 
     The language-ignorance score is the share of the episodes solved with their own instruction that the
-    policy also solves in the control arm, with Wilson's interval: 0 where every success needed the
-    instruction, 1 where none did. It asks about successes only, for a failure says nothing of what was
-    understood: over all episodes a bad policy would look as if it listened. It is no verdict by itself:
+    policy also solves in the ablation arm, with Wilson's interval: 0 where every success needed the
+    instruction, 1 where none did. Only successes count, because a failure does not show what was understood:
+    over all episodes a bad policy would seem to follow its instructions. The score is no verdict by itself:
 
-    - A task may be the only thing to do in its scene, and then needs no words: compare axes and skills.
-    - Success by chance counts as ignorance. Chance is the rate of a policy that only moves.
+    - A task may be the only possible one in its scene and needs no instruction then: compare axes and skills.
+    - Success by chance counts as ignorance. Chance is the rate of a random policy.
 
-    So the rates of both arms stand beside it, with the drop between them. Episodes with an error in either
-    arm, and those whose instruction the arm could not change, tell nothing and are counted apart.
+    So the result has the rates of both arms too, with the drop between them. Episodes with an error in either
+    arm, and those whose instruction the ablation could not change, are counted apart.
 
     Args:
         truth: Records of the episodes with their own instructions.
-        control: Records of the control arm; twins of episodes that `truth` lacks are not counted.
+        control: Records of the ablation arm; twins of episodes that `truth` lacks are not counted.
 
     Returns:
         'score' (None where nothing was solved), 'score_interval', 'solved' (with the own instruction),
-        'kept' (of these, solved in the control arm too), 'unchanged', and all that
+        'kept' (of these, solved in the ablation arm too), 'unchanged', and all that
         `rtbench.result.summary.drop` gives, twins being `truth`.
     """
     by_key = {record.key: record for record in truth}

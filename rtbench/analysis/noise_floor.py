@@ -1,7 +1,7 @@
-"""A policy's own noise: how often two runs of it differ on the same episode.
+"""Noise floor of a policy: how often two runs of it differ on the same episode.
 
-A policy that samples, or runs on hardware that rounds by chance, does not repeat itself. Two checkpoints that
-differ no more often than one differs from itself cannot be told apart, however many episodes are played.
+A policy that samples, or runs on hardware with varying rounding, does not repeat itself. Two checkpoints that
+differ no more often than one differs from itself cannot be distinguished by any number of episodes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOISE = "noise.json"
 
 
 def measure(runs: Sequence[Run]) -> dict[str, Any]:
-    """The noise of repeats of one run, which is also written beside the records of the first.
+    """Noise floor of repeats of one run; it is also written beside the records of the first.
 
     Returns:
         What `noise` gives, and 'runs', the ids of the repeats.
@@ -35,12 +35,12 @@ def measure(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def noise(outcomes: Sequence[Mapping[str, bool | None]], confidence: float = 0.95) -> dict[str, Any]:
-    """How often the outcome of an episode flips between two runs of one policy.
+    """Frequency of flips of an episode's outcome between two runs of one policy.
 
     Args:
-        outcomes: For each repeat: success by episode key, None for an error. An error tells nothing of the
-            policy's noise; pairs with one are left out.
-        confidence: Of the interval.
+        outcomes: For each repeat: success by episode key, None for an error. An error does not show the
+            policy's noise, so pairs with one are left out.
+        confidence: Confidence of the interval, 0 to 1.
 
     Returns:
         'repeats', 'episodes' (with at least one pair), 'pairs' (of repeats on the same episode, over all

@@ -1,7 +1,7 @@
-"""Whether two runs can be compared, and the episodes that they share.
+"""Pairing of two runs by their shared episodes, and checks that the runs are comparable.
 
-Episodes are paired by their keys, which fix the initial state. That they really began alike shows in their
-fingerprints; that success means the same, in the hashes of their tasks and in the versions of the simulator.
+Episodes are paired by their keys, which fix the initial state. Equal fingerprints show that they began alike.
+Equal hashes of their tasks and equal versions of the simulator show that success means the same.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from rtbench.result.scores import Scores
 
 RULES = ("success", "ever", "held")
-"""What may count as a success: columns of `rtbench.result.scores.Scores.frame`."""
+"""Rules of success: columns of `rtbench.result.scores.Scores.frame`."""
 GROUPS = ("split", "axis", "skill", "task")
-"""What episodes are grouped by, from the coarsest to the finest."""
+"""Columns by which episodes are grouped, from the coarsest to the finest."""
 SHARED = 0.5
 """Runs that share fewer of the smaller one's episodes are compared as independent samples."""
 _EPISODE = (
@@ -61,11 +61,11 @@ class Joined:
     paired: bool
     """Whether they share episodes. If not, both frames are independent samples."""
     rule: str = "success"
-    """What counts as a success; one of `RULES`."""
+    """Rule of success; one of `RULES`."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Why episodes are not compared -> how many."""
+    """Reason why episodes are not compared -> their number."""
     notes: tuple[str, ...] = ()
-    """What a reader should know, in sentences."""
+    """Notes for the reader, in sentences."""
 
     def where(self, **wanted: str) -> Joined:
         """Only the episodes of a split, axis, skill or task; a value '' keeps all.
@@ -122,8 +122,8 @@ def join(first: Scores, second: Scores, *, rule: str = "success", allow_partial:
     Args:
         first: The baseline.
         second: The candidate.
-        rule: What counts as a success; one of `RULES`.
-        allow_partial: Leave out what differs, instead of refusing.
+        rule: Rule of success; one of `RULES`.
+        allow_partial: Leave out episodes that differ, instead of refusing.
 
     Raises:
         UnknownNameError: no such rule.
@@ -156,7 +156,7 @@ def join(first: Scores, second: Scores, *, rule: str = "success", allow_partial:
 
 
 def check(first: Mapping[str, Any], second: Mapping[str, Any], *, allow_partial: bool = False) -> list[str]:
-    """Look at two run.json before any episode; returns notes on what differs and is compared all the same.
+    """Compare two run.json before any episode; return notes on differences that do not prevent a comparison.
 
     Raises:
         NotComparableError: control rates or environments differ; or versions, render profiles or contents do
@@ -209,9 +209,9 @@ def _shared(first: pd.DataFrame, second: pd.DataFrame) -> tuple[NDArray[np.int64
 def _agreeing(
     first: Scores, second: Scores, mine: NDArray[np.int64], yours: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Which of the shared episodes began alike and are of the same task, and why the others do not count.
+    """Shared episodes that began alike and are of the same task, and reasons why the others do not count.
 
-    A fingerprint that one side has not got, as after an error or where no image was wanted, says nothing.
+    A fingerprint that one side lacks, as after an error or without images, is ignored.
     """
     agree = np.ones(len(mine), bool)
     why = {}

@@ -1,8 +1,8 @@
-"""Figures that papers published, as written in results/published/*.yaml.
+"""Published figures of papers, as written in results/published/*.yaml.
 
-They were measured on real robots and on other tasks than ours, so that they may stand beside our numbers but
-prove nothing about them: each carries a label and names the evaluation that it comes from. Which of our axes
-a column may stand beside is written down with the column, and why; most columns have no counterpart.
+They were measured on real robots and on other tasks than rtbench's. So they may be shown beside our numbers,
+but prove nothing about them: each has a label and names its evaluation. A column names the axes of rtbench
+that it may be shown beside, with the reason; most columns have no counterpart.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LABELS = {
     "real": "published, real robot, another task set",
     "simulated": "published, another simulator, another task set",
 }
-"""What is said wherever a published figure is shown, by the robot that it was measured on."""
+"""Label shown with every published figure, by the robot that it was measured on."""
 PAPERS = {"rt1": "RT-1 paper", "rt2": "RT-2 paper"}
-"""What a paper is called, by its key."""
+"""Name of a paper, by its key."""
 VERSIONS = {"rt1": "arXiv 2212.06817v2", "rt2": "arXiv 2307.15818v1"}
-"""Which version of a paper was read, by its key."""
+"""Version of a paper that was read, by its key."""
 EVERY = "*"
 """Stands for all rows, or all columns, in the key of a note."""
 _BOUNDS = {"": "", "at_least": "at least ", "below": "under ", "about": "about "}
@@ -38,16 +38,16 @@ class _Part(BaseModel):
 
 
 class Cell(_Part):
-    """A figure that is more than a number."""
+    """A figure with more than a number."""
 
     value: float
     """In the unit of its column."""
     spread: float | None = None
-    """What stands behind its plus-minus sign."""
+    """Number after its plus-minus sign."""
     high: float | None = None
     """Upper end of a range, where `value` is the lower one."""
     bound: Literal["", "at_least", "below", "about"] = ""
-    """How the number is meant."""
+    """Meaning of the number."""
 
 
 class Column(_Part):
@@ -60,9 +60,9 @@ class Column(_Part):
     trials: int | None = Field(default=None, ge=1)
     """Trials behind each figure; None where the paper does not say."""
     axes: tuple[str, ...] = ()
-    """Our axes that it may stand beside, as SPLIT/AXIS."""
+    """Axes of rtbench that it may be shown beside, as SPLIT/AXIS."""
     because: str = ""
-    """What the two have in common."""
+    """Reason: what the two have in common."""
 
     @model_validator(mode="after")
     def _reasoned(self) -> Self:
@@ -93,7 +93,7 @@ class PublishedTable(yaml_loader.Entry):
     title: str
     """What the table is about."""
     evaluation: str
-    """Which trials these are. Figures of two evaluations never stand in one column."""
+    """Its evaluation. Figures of two evaluations are never in one column."""
     robot: Literal["real", "simulated"] = "real"
     """Key of `LABELS`."""
     unit: str
@@ -101,17 +101,17 @@ class PublishedTable(yaml_loader.Entry):
     columns: dict[str, Column] = Field(min_length=1)
     """Columns from left to right."""
     averages: dict[str, Average] = Field(default_factory=dict)
-    """Column -> what it is the mean of, to a point."""
+    """Column -> the columns of which it is the mean, within one point."""
     rows: dict[str, tuple[float | Cell | None, ...]] = Field(min_length=1)
-    """Model, or what else a row is of -> its cells in order of the columns; null where nothing was given."""
+    """Model, or other name of a row -> its cells in order of the columns; null where none was given."""
     models: tuple[str, ...] = ()
-    """Rows that stand beside ours; all where empty."""
+    """Rows shown beside those of rtbench; all where empty."""
     note: str = ""
-    """What a reader of the whole table should know."""
+    """Note on the whole table."""
     notes: dict[str, str] = Field(default_factory=dict)
     """'ROW/COLUMN' -> remark; '*' is all rows or all columns."""
     disagrees: dict[str, str] = Field(default_factory=dict)
-    """'ROW/COLUMN' -> what another document says, and is not followed in."""
+    """'ROW/COLUMN' -> a different value in another document, which is not used."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -139,12 +139,12 @@ class PublishedTable(yaml_loader.Entry):
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """Rows that stand beside ours."""
+        """Rows shown beside those of rtbench."""
         return self.models or tuple(self.rows)
 
     @property
     def label(self) -> str:
-        """What is said wherever one of its figures is shown."""
+        """Label shown with each of its figures."""
         return LABELS[self.robot]
 
     @property
@@ -160,7 +160,7 @@ class Figure:
     entry: PublishedTable
     """Its table."""
     row: str
-    """Model that it is of."""
+    """Its model."""
     column: str
     """Key of its column."""
     cell: Cell | None
@@ -183,7 +183,7 @@ class Figure:
 
     @property
     def disagrees(self) -> str:
-        """What other documents say instead; '' where none is known to."""
+        """Different values in other documents; '' where none are known."""
         return " ".join(_told(self.entry.disagrees, self))
 
     def __str__(self) -> str:
@@ -232,7 +232,7 @@ def figures(table: PublishedTable) -> Iterator[Figure]:
 
 
 def rows(*, split: str, axis: str, extra: Sequence[Path] = ()) -> tuple[Figure, ...]:
-    """Figures that may stand beside ours of one axis; none where no column is an honest counterpart.
+    """Figures that may be shown beside one axis of rtbench; none where no column is comparable.
 
     Args:
         split: 'seen', 'novel' or 'emergent'.
@@ -249,11 +249,11 @@ def rows(*, split: str, axis: str, extra: Sequence[Path] = ()) -> tuple[Figure, 
 def beside(
     axes: Sequence[str], extra: Sequence[Path] = ()
 ) -> tuple[tuple[PublishedTable, tuple[tuple[str, str], ...]], ...]:
-    """Tables that have something to put beside some of our axes, given as SPLIT/AXIS.
+    """Tables with figures that may be shown beside some axes of rtbench, given as SPLIT/AXIS.
 
     Returns:
-        Pairs of a table, which is one evaluation, and of what stands beside what: pairs of our axis and a key
-        of the table's columns, in the order of `axes`. Tables without any are left out.
+        Pairs of a table, which is one evaluation, and its matches: pairs of an axis and a key of the table's
+        columns, in the order of `axes`. Tables without any are left out.
 
     Raises:
         ContentError: a file that cannot be used.

@@ -1,12 +1,12 @@
-"""Success rates of policies in groups of episodes: of real robots from a file, or of runs.
+"""Tables of success rates of policies in groups of episodes, from files of real robots or from runs.
 
 A file is CSV, one row a rate, with lines of remarks that begin with '#':
 
     policy,skill,rate,trials
     rt-1-x,move_near,0.450,60
 
-The second column is one of `KINDS` and says what the groups are; without it a rate is of all episodes, and
-trials may be left out. Or it is YAML with one entry; see `_Study` and results/real/simpler.yaml.
+The second column is one of `KINDS`, the kind of groups; without it a rate is of all episodes. Trials may be
+left out. Or it is YAML with one entry; see `_Study` and results/real/simpler.yaml.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 FOLDER = "results/real"
 Kind = Literal["suite", "split", "axis", "skill", "task", "all"]
 KINDS: tuple[str, ...] = get_args(Kind)
-"""What rates can be grouped by."""
+"""Kinds of groups."""
 _BY_CARD = ("split", "axis")
-"""Kinds that leave out what a policy's card says it was trained on, as the summary of a run does."""
+"""Kinds without the episodes that a policy's card names as training data, as in the summary of a run."""
 _FAILURE, _SUCCESS, _ABSENT = range(3)
 
 
@@ -48,7 +48,7 @@ class Rate:
     rate: float
     """Share of trials that succeeded, 0 to 1."""
     trials: int | None = None
-    """Trials behind it; None where nobody said."""
+    """Number of trials; None where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ class RateTable:
     """Rates of policies in groups."""
 
     source: str
-    """Where they come from."""
+    """Source of the rates."""
     by: str
-    """What the groups are: one of `KINDS`."""
+    """Kind of the groups, one of `KINDS`."""
     cells: Mapping[tuple[str, str], Rate]
     """Rate by (policy, group)."""
     notes: tuple[str, ...] = ()
-    """What a reader should know, in sentences."""
+    """Notes for the reader, in sentences."""
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -77,8 +77,8 @@ class RateTable:
     def draw(self, side: str, group: str, policies: Sequence[str], count: int) -> NDArray[np.float64]:
         """Bootstrap resamples float64[count, policies] of a group's rates.
 
-        Each rate's trials are drawn again, independently; a rate without trials stays what it is. Another
-        name of the `side` draws another sample.
+        Each rate's trials are drawn again, independently. A rate without trials does not vary. Another name
+        of the `side` gives another sample.
         """
         drawn = np.empty((count, len(policies)))
         for column, policy in enumerate(policies):
@@ -93,7 +93,7 @@ class RateTable:
 
 @dataclass(frozen=True)
 class RunRates(RateTable):
-    """Rates of runs, with the outcomes behind them."""
+    """Rates of runs, with their outcomes."""
 
     outcomes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """By group: one row an episode, one column a policy, of failure 0, success 1, absent 2."""
@@ -101,7 +101,7 @@ class RunRates(RateTable):
     def draw(self, side: str, group: str, policies: Sequence[str], count: int) -> NDArray[np.float64]:
         """Bootstrap resamples float64[count, policies]; NaN where a resample has no episode of a policy.
 
-        Episodes are drawn again, the same ones for all policies: what is easy stays easy for all of them.
+        Episodes are drawn again, the same ones for all policies, so that easy episodes stay easy for all.
         """
         codes = self.outcomes[group][list(policies)].to_numpy()
         # Episodes of the same outcomes are interchangeable, so that counting each pattern is enough.
@@ -120,7 +120,7 @@ class _Study(yaml_loader.Entry):
     source: str
     """Paper or project, with the version that was read."""
     by: Kind
-    """What the groups are."""
+    """Kind of the groups."""
     rates: dict[str, dict[str, float]] = Field(min_length=1)
     """Policy -> group -> success rate, 0 to 1."""
     trials: dict[str, int] = Field(default_factory=dict)
@@ -150,8 +150,7 @@ def read_rates(name: str) -> RateTable:
 def run_rates(runs: Mapping[str, Scores], by: str) -> RunRates:
     """Rates of runs, by the policy's name in `runs`.
 
-    Episodes with an altered instruction are no test of skill and are left out, errors as well; the notes
-    count both.
+    Episodes with an altered instruction, and errors, are left out; the notes count both.
 
     Raises:
         RunError: no run has an episode with an outcome.
@@ -240,7 +239,7 @@ def _read_csv(path: Path) -> RateTable:
 
 
 def _kind(path: Path, head: Sequence[str]) -> str:
-    """What the head's columns say that the groups are."""
+    """Kind of the groups, by the head's columns."""
     known = {"policy", "rate", "trials", *KINDS} - {"all"}
     for name in head:
         if name not in known:

@@ -1,9 +1,9 @@
-"""How many episodes a comparison needs, before any is played.
+"""Sample size: the number of episodes that a comparison needs, before any is played.
 
-A baseline is compared with a candidate, on the same episodes (paired) or each on its own (unpaired). What is
-to be shown is that the candidate is not worse by `margin`; with a margin of 0, that it is worse at all. Both
-have one formula. With V1 the variance of the difference as it is, and V0 what it would be if the difference
-were at the border: n = ((z_alpha sqrt(V0) + z_power sqrt(V1)) / distance to the border)^2, rounded up.
+A baseline is compared with a candidate, on the same episodes (paired) or each on its own (unpaired). The test
+is to show that the candidate is not worse by `margin`; with a margin of 0, that it is worse at all. Both have
+one formula. With V1 the true variance of the difference, and V0 its variance if the difference were at the
+border: n = ((z_alpha sqrt(V0) + z_power sqrt(V1)) / distance to the border)^2, rounded up.
 
 Paired: J. Nam, Establishing equivalence of two treatments and sample size requirements in matched-pairs
 design, Biometrics 53 (1997), for Tango's score test; with a margin of 0 it is R. J. Connor, Sample size for
@@ -22,7 +22,7 @@ from rtbench.core.errors import RtbenchError
 from rtbench.stats import Pairs, inferiority
 
 MOST = 10_000_000
-"""No plan is for more episodes than this."""
+"""Most episodes of a plan."""
 EXACT = 500
 """Pairs up to which the gate's power is summed, in seconds. Beyond, the formula is right to a point."""
 
@@ -33,12 +33,12 @@ class PlanError(RtbenchError):
 
 @dataclass(frozen=True)
 class Odds:
-    """What is assumed of baseline and candidate."""
+    """Assumed rates of baseline and candidate."""
 
     rate: float = 0.9
     """Success rate of the baseline."""
     flips: float = 0.05
-    """Share of the episodes that the candidate wins by chance, and loses by chance."""
+    """Share of the episodes that flip by chance in each direction."""
     drop: float = 0.0
     """True drop: the baseline's rate less the candidate's."""
 
@@ -54,11 +54,11 @@ class Odds:
 
     @property
     def room(self) -> float:
-        """The most that can flip each way at that rate and drop; negative where the drop itself cannot be."""
+        """Greatest possible share of flips each way at that rate and drop; below 0 for an impossible drop."""
         return min(self.rate - max(self.drop, 0.0), 1 - self.rate - max(-self.drop, 0.0))
 
     def check(self) -> None:
-        """Refuse what cannot be.
+        """Refuse impossible assumptions.
 
         Raises:
             PlanError: more losses than successes, or more wins than failures.
@@ -75,15 +75,15 @@ class Odds:
 
 @dataclass(frozen=True)
 class Risk:
-    """How often the answer may be wrong or missing."""
+    """Accepted error rate and power of a test."""
 
     alpha: float = 0.05
-    """Chance to show what is not so; one-sided."""
+    """One-sided error rate: chance to show a difference that does not exist."""
     power: float = 0.8
-    """Chance to show what is so."""
+    """Power: chance to show a difference that exists."""
 
     def check(self) -> None:
-        """Refuse what is no risk.
+        """Refuse values out of range.
 
         Raises:
             PlanError: alpha or power out of range.
@@ -95,7 +95,7 @@ class Risk:
 
     @property
     def z(self) -> tuple[float, float]:
-        """Normal quantiles of 1 - alpha and of power."""
+        """Quantiles of the standard normal distribution for 1 - alpha and for power [1]."""
         normal = NormalDist()
         return normal.inv_cdf(1 - self.alpha), normal.inv_cdf(self.power)
 
@@ -107,7 +107,7 @@ class Plan:
     margin: float
     """Margin of the gate."""
     odds: Odds
-    """What is assumed of the runs."""
+    """Assumed rates of the runs."""
     risk: Risk
     """Alpha and power."""
     gate: int
@@ -154,7 +154,7 @@ def plan(odds: Odds, margin: float, risk: Risk) -> Plan:
 
 
 def paired(odds: Odds, margin: float, risk: Risk) -> int:
-    """Pairs that show on which side of a drop by `margin` the true drop lies.
+    """Number of pairs that show on which side of the margin the true drop lies.
 
     Raises:
         PlanError: the true drop is the margin, or so near that more than MOST pairs are needed.
@@ -169,7 +169,7 @@ def paired(odds: Odds, margin: float, risk: Risk) -> int:
 
 
 def unpaired(odds: Odds, margin: float, risk: Risk) -> int:
-    """Episodes of each run that show on which side of a drop by `margin` the true drop lies.
+    """Number of episodes of each run that show on which side of the margin the true drop lies.
 
     Raises:
         PlanError: the true drop is the margin, or so near that more than MOST episodes are needed.
@@ -181,10 +181,10 @@ def unpaired(odds: Odds, margin: float, risk: Risk) -> int:
 
 
 def gated(odds: Odds, margin: float, risk: Risk) -> tuple[int, float | None]:
-    """Pairs after which the gate gives the right verdict with the power asked for, and the power then.
+    """Number of pairs for which the gate gives the right verdict with the wanted power, and that power.
 
-    The gate decides by an exact test, which may need a little more than the formula says. Up to EXACT pairs
-    its power is summed over all outcomes; beyond, the formula has to do, and the power is None.
+    The gate decides by an exact test, which may need a few more pairs than the formula. Up to EXACT pairs its
+    power is summed over all outcomes; beyond, the formula is used and the power is None.
 
     Raises:
         PlanError: see `paired`.
@@ -198,14 +198,14 @@ def gated(odds: Odds, margin: float, risk: Risk) -> tuple[int, float | None]:
 
 
 def power(n: int, odds: Odds, margin: float, alpha: float) -> float:
-    """Chance that the gate gives the right verdict after `n` pairs: a sum over all outcomes that are likely.
+    """Chance that the gate gives the right verdict after `n` pairs: a sum over all likely outcomes.
 
     The right verdict is to pass where the true drop is below the margin, else a regression.
     """
     from scipy.stats import binom
 
     passing = odds.drop < margin
-    # A regression is a pass seen from the other side: what helps is then losses, and the border is above.
+    # A regression mirrors a pass: losses take the place of wins, and the border is above.
     harm, help_ = (odds.losses, odds.wins) if passing else (odds.wins, odds.losses)
     tail = 1e-4
     most = int(binom.isf(tail, n, harm))
@@ -232,11 +232,11 @@ def _decides(n: int, against: int, for_: int, rule: _Rule) -> bool:
 
 
 def smallest_drop(n: int, odds: Odds, risk: Risk, needs: Callable[[Odds, float, Risk], int]) -> float | None:
-    """The smallest drop that `n` episodes show to be one, with the power asked for; None where none is.
+    """The smallest drop that `n` episodes detect with the wanted power; None where there is none.
 
     Args:
         n: Pairs, or episodes of each run.
-        odds: Their drop does not matter.
+        odds: Assumed rates; their drop is not used.
         risk: Alpha and power.
         needs: `paired` or `unpaired`.
     """

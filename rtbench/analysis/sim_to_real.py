@@ -1,8 +1,8 @@
-"""Whether success in simulation tells success on a real robot.
+"""Sim-to-real correlation: whether success in simulation predicts success on a real robot.
 
-Two figures over policies, group by group: Pearson's r, and the mean maximum rank violation (MMRV), which asks
-by how much one would err who chose between two policies by their order in simulation. Both are of X. Li and
-others, Evaluating Real-World Robot Manipulation Policies in Simulation (SIMPLER), arXiv 2405.05941.
+Two figures over policies, for each group: Pearson's r, and the mean maximum rank violation (MMRV), the loss
+on the robot from choosing between two policies by their order in simulation. Both are from X. Li and others,
+Evaluating Real-World Robot Manipulation Policies in Simulation (SIMPLER), arXiv 2405.05941.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from rtbench.core.seeding import generator
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 ENOUGH_POLICIES = 5
-"""Policies from which on they are drawn again too; fewer say nothing of policies that are not there."""
+"""Number of policies from which the bootstrap draws them too; fewer do not represent other policies."""
 _UNDEFINED = 0.05
-"""Share of resamples without a value up to which the others still make an interval."""
+"""Largest share of resamples without a value for which an interval is given."""
 _SPREAD = 1e-12
 _CHUNK = 4_000_000
 """Pairs of policies compared at once, which bounds the memory."""
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 class CorrelationError(RtbenchError):
-    """Rates that have nothing in common, or are not grouped alike."""
+    """Rates without a common policy or group, or with different kinds of groups."""
 
 
 def mmrv(*, simulated: ArrayLike, real: ArrayLike) -> float:
@@ -71,7 +71,7 @@ def pearson(*, simulated: ArrayLike, real: ArrayLike) -> float | None:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with what is known of its precision."""
+    """A figure with its interval."""
 
     value: float | None
     """The figure; None where there is none."""
@@ -97,7 +97,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How simulation and reality agree on policies in a group of episodes."""
+    """Agreement of simulation and reality on policies in a group of episodes."""
 
     group: str
     """Name of the group."""
@@ -112,19 +112,19 @@ class Agreement:
     mmrv: Estimate
     """Mean maximum rank violation."""
     resampled: str
-    """What the intervals draw again: trials, or trials and policies."""
+    """What the bootstrap draws again: trials, or trials and policies."""
     worst: Violation | None = None
     """None where no order is wrong."""
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """How simulation and reality agree, by group."""
+    """Agreement of simulation and reality, by group."""
 
     by: str
-    """What the groups are."""
+    """Kind of the groups."""
     source: str
-    """Where the real rates come from."""
+    """Source of the real rates."""
     groups: tuple[Agreement, ...]
     """One a group that both sides have."""
     r: Estimate
@@ -132,7 +132,7 @@ class Correlation:
     mmrv: Estimate
     """Mean of the groups' MMRV."""
     notes: tuple[str, ...] = ()
-    """What was left out, in sentences."""
+    """Notes on what was left out, in sentences."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file; None where there is no figure."""

@@ -1,4 +1,4 @@
-"""What was asked of a candidate, and the verdict with all that it rests on."""
+"""A gate's terms and its judgement: the verdict, with the numbers that it is based on."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ CODES = {
     ERRORS: Exit.TOO_MANY_ERRORS,
 }
 CONFIDENCE = 0.95
-"""Of the intervals that inform; the bounds that decide have 1 - alpha."""
+"""Confidence of the intervals that inform; the bounds that decide have 1 - alpha."""
 
 
 class GateError(RtbenchError):
-    """A question that no run could answer."""
+    """Terms that no run can meet or miss, such as a margin out of range."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What is asked of a candidate."""
+    """Terms of a gate: margin, error rate and choice of episodes."""
 
     margin: float
-    """By how much its rate may be lower, above 0 and below 1."""
+    """Most by which its rate may be lower, above 0 and below 1."""
     alpha: float = 0.05
     """Chance of a wrong verdict, for passes and for regressions."""
     rule: str = "success"
-    """What counts as a success; one of `rtbench.analysis.pairing.RULES`."""
+    """Rule of success; one of `rtbench.analysis.pairing.RULES`."""
     max_errors: float = 0.1
-    """Share of errors above which a run says nothing."""
+    """Share of errors above which there is no verdict."""
     allow_partial: bool = False
-    """StoppingRule by the episodes that agree where some do not."""
+    """Judge by the episodes that agree where some do not."""
     split: str = ""
     """Only this split; '' for all."""
     axis: str = ""
@@ -47,7 +47,7 @@ class Terms:
     """Only this skill; '' for all."""
 
     def check(self) -> None:
-        """Refuse what no run could answer.
+        """Refuse values out of range.
 
         Raises:
             GateError: a margin or alpha out of range.
@@ -65,7 +65,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Side:
-    """What one of the two runs did in the episodes that are judged."""
+    """Counts of one of the two runs in the judged episodes."""
 
     label: str
     """Its policy, with the run's id where both have the same name."""
@@ -85,7 +85,7 @@ class Side:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's interval of the rate."""
+        """Wilson's interval (low, high) of the rate, each 0 to 1."""
         return wilson(self.successes, self.n, CONFIDENCE)
 
 
@@ -105,7 +105,7 @@ class Flip:
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """How often a policy's outcomes flip between two runs of it; see `rtbench.analysis.noise_floor`."""
+    """Share of a policy's outcomes that flip between two runs of it; see `rtbench.analysis.noise_floor`."""
 
     rate: float
     """Share of the pairs."""
@@ -117,41 +117,41 @@ class NoiseFloor:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and what it rests on."""
+    """A verdict with its basis."""
 
     verdict: str
     """PASS, REGRESSION, INCONCLUSIVE or ERRORS."""
     terms: Terms
-    """What was asked."""
+    """Terms of the gate."""
     baseline: Side
-    """The run that was to be equalled."""
+    """The baseline."""
     candidate: Side
-    """The run that is judged."""
+    """The candidate."""
     pairs: Pairs | None
     """Outcomes of both, first the baseline; None where the runs share no episodes."""
     bounds: tuple[float, float]
     """One-sided bounds of candidate less baseline."""
     same: bool = False
-    """The candidate is the baseline itself."""
+    """Whether the candidate is the baseline itself."""
     stopped: bool = False
     """The candidate's run ended when it was decided; the bounds are then those of a sequential test."""
     groups: tuple[Contrast, ...] = ()
     """By split, axis and skill, p adjusted over all; they inform and do not decide."""
     flips: tuple[Flip, ...] = ()
-    """All that got worse, by key."""
+    """All episodes that got worse, by key."""
     left_out: tuple[tuple[str, int], ...] = ()
-    """Why episodes are not judged, and how many."""
+    """Reasons why episodes are not judged, with their numbers."""
     notes: tuple[str, ...] = ()
-    """What else there is to know, in sentences."""
+    """Further notes, in sentences."""
     floor: NoiseFloor | None = None
-    """Noise of baseline or candidate, the larger."""
+    """Noise floor of baseline or candidate, the larger one."""
     more: int | None = None
     """Where inconclusive: how many more episodes would decide with a chance of 80 %, were the rates as
     measured; None where no reasonable number would."""
 
     @property
     def exit_code(self) -> Exit:
-        """What a command exits with."""
+        """Exit code of the command."""
         return CODES[self.verdict]
 
     @property
@@ -179,7 +179,7 @@ class Judgement:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What else a reader needs, in sentences: how it was judged, errors, noise, what would decide."""
+        """Remarks in sentences: method, errors, noise, and the number of episodes that would decide."""
         said = [*([] if self.same else [_method(self)]), *_errors(self), *self.notes]
         if self.left_out:
             told = ", ".join(f"{count} {reason}" for reason, count in self.left_out)

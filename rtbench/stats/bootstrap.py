@@ -1,4 +1,4 @@
-"""Intervals by resampling, seeded."""
+"""Cluster bootstrap: intervals of a mean by seeded resampling of whole tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rtbench.stats.rates import check_confidence
 Floats = NDArray[np.float64]
 
 DRAWS = 4000
-"""Resamples. The ends of an interval then vary by about an eightieth of its width from seed to seed."""
+"""Number of resamples. The ends of an interval then vary by about 1/80 of its width from seed to seed."""
 
 
 def clustered(
@@ -27,19 +27,19 @@ def clustered(
     Episodes of one task resemble each other, so an interval over episodes is too narrow for a claim about
     tasks like these. Each resampled mean is put in its own standard errors (the bootstrap-t of B. Efron and
     R. Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5): plain percentiles of five to twenty
-    tasks at a rate of 90 % hold the truth in 84 to 91 % of cases, these in 95 %. Three tasks or fewer show so
-    little that the interval may be all that is possible.
+    tasks at a rate of 90 % cover the truth in 84 to 91 % of cases, these in 95 %. With three tasks or fewer
+    the interval may be the whole range `within`.
 
     Args:
-        values: what is averaged, such as successes or differences, shape (n,).
-        clusters: the task of each, any labels, shape (n,).
-        names: of the random stream.
-        confidence: of the interval.
+        values: values to average, such as successes or differences, float[n].
+        clusters: the task of each value, any labels, shape (n,).
+        names: names of the random stream; see `rtbench.core.seeding`.
+        confidence: confidence of the interval, 0 to 1.
         macro: average the tasks' means, so that each task counts once; else all values.
         within: the smallest and the largest possible mean: as they are for differences, (0, 1) for rates.
 
     Returns:
-        Low and high; None where the clusters show no spread: fewer than two, or all of one mean.
+        Low and high end; None where the clusters show no spread: fewer than two, or all of one mean.
 
     Raises:
         ValueError: a confidence that is not between 0 and 1.
@@ -58,11 +58,11 @@ def clustered(
         return None
     times = generator("bootstrap", *names).multinomial(k, np.full(k, 1 / k), size=DRAWS)
     means, errors = _mean(times.astype(np.float64), sums, sizes)
-    # A resample of one task over and over has no error: as far away as one likes, on its side.
+    # A resample of one repeated task has no standard error: its score is infinite, with the sign of its side.
     away = np.where(means == mean, 0.0, np.copysign(np.inf, means - mean))
     scores = np.divide(means - mean, errors, out=away, where=errors > 0)
     tail = (1 - confidence) / 2
-    # Between an infinite and a finite score one cannot interpolate.
+    # No interpolation, because scores can be infinite.
     low, high = np.quantile(scores, (1 - tail, tail), method="nearest")
     ends = np.clip((mean[0] - low * error[0], mean[0] - high * error[0]), *within)
     return float(ends[0]), float(ends[1])
@@ -79,6 +79,6 @@ def _mean(times: Floats, sums: Floats, sizes: Floats) -> tuple[Floats, Floats]:
     squares = (
         times @ (sums * sums) - 2 * means * (times @ (sums * sizes)) + means**2 * (times @ (sizes * sizes))
     )
-    # What rounding leaves of a zero is a zero.
+    # A residue of rounding counts as zero.
     squares = np.where(squares > 1e-9 * (times @ (sizes * sizes)), squares, 0.0)
     return means, np.sqrt(squares * k / (k - 1)) / total

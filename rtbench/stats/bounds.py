@@ -1,4 +1,4 @@
-"""Bounds that a gate decides by: by how much may the second run (the candidate) be worse than the first?"""
+"""Non-inferiority bounds of a gate: one-sided exact bounds of a candidate's rate less the baseline's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rtbench.stats.score import farrington_manning, tango
 Floats = NDArray[np.float64]
 
 GAMMA = 0.02
-"""Share of alpha that is spent on where the nuisance parameter may lie."""
+"""Share of alpha that is spent on the interval of the nuisance parameter."""
 
 
 def inferiority(pairs: Pairs, alpha: float = 0.05) -> tuple[float, float]:

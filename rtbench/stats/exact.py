@@ -1,7 +1,7 @@
-"""Exact unconditional tests: how probable a result at least as extreme is, at the worst nuisance parameter.
+"""Exact unconditional tests: probability of a result at least as extreme, at the worst nuisance parameter.
 
-Both designs, pairs and independent samples, have two counts (x, y) of which a smaller x or a larger y speaks
-for a larger difference. What is at least as extreme is then given by the smallest such y for each x.
+Both designs, pairs and independent samples, have two counts (x, y). A smaller x or a larger y is evidence for
+a larger difference. So the results at least as extreme are given by the smallest such y for each x.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 NUISANCE = 24
-"""Values of the nuisance parameter that are tried. Ten times as many move a bound by less than .01 points."""
+"""Number of nuisance parameters tried. Ten times as many move a bound by less than 0.01 points."""
 LARGE = 5000
-"""Trials from which on the p value bends so little with the nuisance parameter that a quarter of them do."""
+"""Trials from which a quarter of them is enough, because the p value varies little with the parameter."""
 REACH = 7.5
 """Standard deviations (of a binomial count) beyond which outcomes are not summed: some 1e-13 in all."""
 
@@ -25,15 +25,15 @@ REACH = 7.5
 def thresholds(
     statistic: Callable[[Floats, Floats], Floats], x: Floats, top: Floats, observed: float
 ) -> Floats:
-    """For each x the smallest y whose statistic reaches `observed`; top + 1 where none does.
+    """For each x the smallest y whose statistic reaches `observed`, float64[k]; top + 1 where none does.
 
     Args:
-        statistic: of x and y, rising with y.
-        x: counts, shape (k,).
-        top: the largest y for each x, shape (k,).
-        observed: the statistic of what was seen.
+        statistic: function of x and y, increasing in y.
+        x: counts, float64[k].
+        top: the largest y for each x, float64[k].
+        observed: the statistic of the observed result.
     """
-    # What ties with the observed must count, whatever the rounding.
+    # Results that tie with the observed one must count, whatever the rounding.
     observed -= 1e-9 * max(1.0, abs(observed))
     low, high = np.zeros_like(x), top + 1
     while (low < high).any():
@@ -44,20 +44,20 @@ def thresholds(
 
 
 def nuisance(likely: tuple[float, float], least: float, most: float, n: int) -> Floats:
-    """Values of a nuisance parameter to try: evenly spaced where it is likely, as far as it is possible.
+    """Values of a nuisance parameter to try, float64[k], evenly spaced over its likely and possible range.
 
     Args:
-        likely: its confidence interval.
+        likely: its confidence interval, low and high end.
         least: the smallest value that is possible under the hypothesis.
-        most: the largest.
-        n: trials.
+        most: the largest such value.
+        n: number of trials.
     """
     low, high = (min(max(end, least), most) for end in likely)
     return np.linspace(low, high, NUISANCE if n < LARGE else NUISANCE // 4)
 
 
 def reach(rates: Floats, n: int) -> Floats:
-    """The counts of n trials that are not out of reach at any of the rates."""
+    """Counts of successes in n trials, float64[k], that are likely at one of the rates float64[m]."""
     deviation = math.sqrt(n * (rates * (1 - rates)).max())
     # The square is for rates near 0 and 1, where a count has the long tail of Poisson's distribution.
     beyond = REACH * deviation + REACH**2 / 2
@@ -66,7 +66,7 @@ def reach(rates: Floats, n: int) -> Floats:
 
 
 def binomial(k: Floats, n: Floats | float, p: Floats) -> Floats:
-    """P(k successes of n) at rate p, all broadcast."""
+    """P(k successes of n) at rate p, float64, all arrays broadcast together."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     log = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, p) + xlog1py(n - k, -p)
@@ -75,7 +75,7 @@ def binomial(k: Floats, n: Floats | float, p: Floats) -> Floats:
 
 
 def at_least(k: Floats, n: Floats | float, p: Floats) -> Floats:
-    """P(k or more successes of n) at rate p, all broadcast; 0 where k > n."""
+    """P(k or more successes of n) at rate p, float64, all arrays broadcast together; 0 where k > n."""
     from scipy.special import betainc
 
     inside = (k > 0) & (k <= n)
@@ -88,8 +88,8 @@ def lowest(p_value: Callable[[float], float], start: float, step: float, alpha: 
 
     Args:
         p_value: of the hypothesis "the difference is this or less".
-        start: a guess of the bound.
-        step: a width to look about it by.
+        start: first guess of the bound.
+        step: first width of the search around it.
         alpha: p values up to it refute.
     """
     low = high = start

@@ -1,4 +1,4 @@
-"""Two samples that share no episodes: the difference between their rates, and whether they differ.
+"""Independent samples, which share no episodes: Newcombe's interval and Boschloo's test of two rates.
 
 A sample is (k, n): k successes of n.
 """

@@ -1,4 +1,4 @@
-"""Two trials of the same episodes: how often each succeeded, and whether they differ."""
+"""Paired samples, two trials of the same episodes: counts, McNemar's test and Newcombe's interval."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Pairs:
     second_only: int = 0
     """Pairs in which the second alone did."""
     neither: int = 0
-    """Pairs in which none did."""
+    """Pairs in which neither did."""
 
     @classmethod
     def count(cls, outcomes: Iterable[tuple[bool, bool]]) -> Pairs:
@@ -50,7 +50,7 @@ class Pairs:
 
 
 def mcnemar(pairs: Pairs) -> float:
-    """Both-sided exact p of McNemar's test that the two rates of the pairs are equal; 1 where none differ.
+    """Two-sided exact p of McNemar's test that the two rates of the pairs are equal; 1 where none differ.
 
     Q. McNemar, Psychometrika 12 (1947): of the pairs that differ, as many should do so in either direction.
     """

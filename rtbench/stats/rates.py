@@ -1,4 +1,4 @@
-"""One rate: k successes of n, and its interval."""
+"""Success rates and their intervals (Wilson, Clopper-Pearson), macro averages and percentiles."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ import numpy as np
 
 
 def rate(k: int, n: int) -> float | None:
-    """The rate k / n; None where n is 0, for nothing is known then."""
+    """The rate k / n, 0 to 1; None where n is 0."""
     return k / n if n else None
 
 
 def macro(rates: Iterable[float | None]) -> float | None:
-    """Mean of the rates that are known: each group counts once, whatever its size."""
+    """Mean of the known rates, 0 to 1: each group counts once, whatever its size."""
     known = [r for r in rates if r is not None]
     return sum(known) / len(known) if known else None
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The value below which that share of them lies, linearly interpolated; None of no values."""
+    """Percentile of float values, in their unit: linearly interpolated; None of no values.
+
+    `share` is the share of values below it, 0 to 1.
+    """
     return float(np.quantile(np.asarray(values, dtype=np.float64), share)) if len(values) else None
 
 
 def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a rate: k successes of n.
+    """Wilson's score interval (low, high), each 0 to 1, of the rate of k successes of n.
 
     E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927). Unlike
     the textbook interval it holds at rates near 0 and 1 and for small n. With n = 0 it is (0, 1).
@@ -46,10 +49,11 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
 
 
 def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Clopper and Pearson's exact interval of a rate: it covers at least as often as it says, at any rate.
+    """Clopper and Pearson's exact interval (low, high), each 0 to 1, of the rate of k successes of n.
 
     C. J. Clopper and E. S. Pearson, Biometrika 26 (1934): the rates at which neither tail of k is rarer than
-    (1 - confidence) / 2. Wider than Wilson's. With n = 0 it is (0, 1).
+    (1 - confidence) / 2. Its coverage is at least `confidence` at any rate, so it is wider than Wilson's.
+    With n = 0 it is (0, 1).
 
     Raises:
         ValueError: not 0 <= k <= n, or a confidence that is not between 0 and 1.
@@ -64,7 +68,7 @@ def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> tuple[float, fl
 
 
 def quantile(confidence: float) -> float:
-    """How many standard deviations either side of the mean hold that share of a normal distribution.
+    """Number of standard deviations to both sides of the mean that cover that share of a normal distribution.
 
     Raises:
         ValueError: a confidence that is not between 0 and 1.

@@ -1,7 +1,6 @@
-"""Score statistics: how far a measured difference of two rates lies from one that is supposed.
+"""Score statistics: distance of a measured difference of two rates from a supposed one.
 
-Both are in standard errors as they are if the supposed difference is true, which stays sound near rates of 0
-and 1.
+Their unit is the standard error under the supposed difference, which is sound near rates of 0 and 1 too.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def farrington_manning(k1: Floats, n1: int, k2: Floats, n2: int, difference: flo
 
 
 def _score(excess: Floats, variance: Floats) -> Floats:
-    """Excess in standard deviations; where there is no variance, 0 or as far as one likes."""
+    """Excess in standard deviations; 0 or infinite where there is no variance."""
     # Below this the variance is rounding: the smallest true one is far larger.
     deviation = np.sqrt(np.maximum(variance, 1e-18))
     return np.where(np.abs(excess) < 1e-12, 0.0, excess / deviation)

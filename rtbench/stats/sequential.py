@@ -1,8 +1,8 @@
-"""Tests that may be looked at after every episode: one rate, and two runs of the same episodes.
+"""Sequential tests, valid after every episode: of one rate, and of two runs of the same episodes.
 
-An e-value is what one unit of money has become that was bet against a hypothesis at fair or worse odds. While
-the hypothesis is true, the chance that it ever reaches 1 / alpha is at most alpha (J. Ville 1939), whenever
-one looks and whenever one stops.
+An e-value is the wealth of a gambler who began with one unit and bet against a hypothesis at fair or worse
+odds. If the hypothesis is true, the chance that it ever reaches 1 / alpha is at most alpha (J. Ville 1939),
+at any number of looks and any time of stopping.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 BETS = 64
 """Bets in the mixture. With ten times as many no verdict comes earlier within 500 pairs."""
 LARGEST = 700.0
-"""Largest log of an e-value that is given out: exp overflows a little beyond."""
+"""Largest log of a returned e-value: exp overflows a little beyond."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Sequential:
     """'pass', 'regression', or '' while neither is reached."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be tested."""
+        """Refuse a margin or alpha out of range."""
         if not 0 <= self.margin < 1:
             raise ValueError(f"margin is {self.margin}; expected a rate from 0 to below 1.")
         check_confidence(1 - self.alpha)
@@ -96,7 +96,7 @@ class Sequential:
         return _value(log_above(self.n, self.wins, self.losses, -self.margin))
 
     def interval(self) -> tuple[float, float]:
-        """Interval of the difference, candidate less baseline, that holds at all looks together.
+        """Interval (low, high), each -1 to 1, of candidate less baseline, that holds at all looks together.
 
         Each end alone holds with 1 - alpha, like a verdict, so both do with 1 - 2 alpha: the differences
         against which neither bet has reached 1 / alpha. A verdict of "pass" means that the lower end has been
@@ -144,7 +144,7 @@ def log_above(n: ArrayLike, wins: ArrayLike, losses: ArrayLike, difference: floa
     bets = nodes / (1 + difference)
     logs = w * np.log1p(bets * (1 - difference)) + l * np.log1p(-bets * (1 + difference))
     logs = logs + (n - w - l) * np.log1p(-bets * difference)
-    # By hand: SciPy's logsumexp takes 20 times as long for one short row, and this runs after every episode.
+    # SciPy's logsumexp takes 20 times as long for one short row, and this runs after every episode.
     top: Floats = logs.max(axis=-1, keepdims=True)
     found: Floats = top[..., 0] + np.log(np.exp(logs - top) @ weights)
     return found
@@ -152,6 +152,8 @@ def log_above(n: ArrayLike, wins: ArrayLike, losses: ArrayLike, difference: floa
 
 def robbins(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Confidence sequence of one rate: intervals after 1, 2, ... n episodes that all hold together.
+
+    The one after n episodes with k successes is (low, high), each 0 to 1.
 
     H. Robbins, Statistical methods related to the law of the iterated logarithm, Annals of Mathematical
     Statistics 41 (1970): the rates p at which B(1 + k, 1 + n - k) / (p^k (1 - p)^(n - k)) < 1 / alpha. With n

@@ -1,7 +1,7 @@
-"""Requests: a skill asked for in other words or of other things, as written in tasks/requests/*.yaml.
+"""Requests: skills derived from another one with other words or objects, as in tasks/requests/*.yaml.
 
 "Move coke can near the sum of two plus one" is the skill of moving near, with a card that shows a three as
-its target, other numbers beside it, and words of its own. A request says only what differs from the skill.
+its target, other numbers beside it, and other words. A request holds only what differs from the skill.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Request(Entry):
     """One entry of tasks/requests/*.yaml; its fields mean what they mean in `rtbench.task.skill.Skill`."""
 
     like: str = ""
-    """Entry of tasks/skills that the fields not given here come from; '' where all are given."""
+    """Entry of tasks/skills from which missing fields come; '' where all are given."""
     skill: str | None = None
-    """What its tasks count under; the skill in 'like', or the name of the file, where None."""
+    """Skill that its tasks count under; where None, the skill in 'like', or the name of the file."""
     version: int = 0
     scene: str | None = None
     horizon: int | None = None
     roles: dict[str, Role] = Field(default_factory=dict)
-    """Who plays, beside or instead of the skill's own players; instead of all of them with another goal."""
+    """Roles with their candidates. They replace the skill's roles of that name; with another goal, all."""
     place: dict[str, str] = Field(default_factory=dict)
     """Added to the skill's own."""
     lying: tuple[str, ...] | None = None
@@ -44,7 +44,7 @@ class Request(Entry):
     instructions: tuple[str, ...] | None = None
 
     def resolve(self, skills: Mapping[str, Skill]) -> Skill:
-        """The skill with all that is asked for.
+        """The complete skill: that of 'like' with the fields given here.
 
         Raises:
             UnknownNameError: no such skill.
@@ -56,7 +56,7 @@ class Request(Entry):
         counts_as = skills[self.like].counts_as if self.like else self.stem
         own = self.model_dump(exclude_none=True, exclude={"like", "roles", "place"})
         fields = {**base, "skill": counts_as, **own}
-        fields |= self._players(base)
+        fields |= self._roles(base)
         try:
             return Skill.model_validate(fields, context={"file": self._file})
         except ValidationError as error:
@@ -70,8 +70,8 @@ class Request(Entry):
             reason = first["msg"].removeprefix("Value error, ")
             raise ContentError(self.where, key, f"{reason}.{hint}") from None
 
-    def _players(self, base: Mapping[str, Any]) -> dict[str, Any]:
-        """Roles and where they start: with a goal of its own a request has only roles of its own."""
+    def _roles(self, base: Mapping[str, Any]) -> dict[str, Any]:
+        """Roles and their places at the start. A request with its own goal has only its own roles."""
         roles = {role: rule.model_dump() for role, rule in self.roles.items()}
         known = base.get("roles", {})
         if self.like and self.goal is None:

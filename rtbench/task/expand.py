@@ -13,7 +13,7 @@ from rtbench.task.task import Goal, Start, Task
 
 _ROLE = re.compile(r"\{(\w+)\}")
 HELD_OUT = "held_out"
-"""Group of the tasks that nothing may be trained on."""
+"""Group of the tasks that are held out from training."""
 
 
 def expand(
@@ -24,11 +24,11 @@ def expand(
     Args:
         skills: Group ('' for a skill, the file's stem for a request) and what to expand.
         objects: The catalogue.
-        scenes: What each scene offers.
+        scenes: The parts of each scene.
 
     Raises:
-        RtbenchError: a name, tag, predicate or role that does not exist, or a template that does not say
-            what is meant; names file and entry.
+        RtbenchError: a name, tag, predicate or role that does not exist, or an ambiguous template; names file
+            and entry.
     """
     tasks: dict[str, Task] = {}
     gym_ids: dict[str, str] = {}
@@ -86,7 +86,9 @@ class _Expansion:
         """Check all that does not depend on the assignment of roles."""
         skill, roles = self.skill, self.skill.roles
         # A role that a description stands for need not be named.
-        needed = [role for role, found in self.candidates.items() if len(found) > 1 and role not in skill.means]
+        needed = [
+            role for role, found in self.candidates.items() if len(found) > 1 and role not in skill.means
+        ]
         for template in skill.instructions:
             instruction.check_template(template, roles, needed, where=skill.where)
         for role in [*skill.place, *skill.lying, *skill.means, *itertools.chain(*skill.apart)]:

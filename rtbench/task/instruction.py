@@ -1,9 +1,9 @@
-"""Instructions: templates with the names of things filled in, and what an instruction may look like.
+"""Instructions: fills templates with the names of objects, and checks the form of instructions.
 
 A template holds roles in braces: ``pick {object}``, or ``pick up {a object}`` for "an apple". RT-1's
-instructions are lower-case, without articles or a full stop; ours keep to that form and use articles
-where a person would. Other languages keep their capitals; what can be checked of them are characters,
-script and blanks.
+instructions are lower-case, without articles or a full stop. Instructions of rtbench have that form, with
+articles where a person would use them. Other languages keep their capitals; their characters, script and
+blanks are checked.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rtbench.core.seeding import generator
 _BRACES = re.compile(r"\{(?P<article>a )?(?P<role>[^{}]*)\}")
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*")
 _AN = re.compile(r"(?!uni(?!n)|us[eu]|eu|one\b)(?:[aeiou]|rx|hour|8|1[18]\b)")
-"""Beginnings that sound like a vowel: letters (but not as in "unit" and "one"), a name that is spelt out, a
-silent h, and the numbers 8, 11, 18."""
+"""Beginnings with a vowel sound: letters (not as in "unit" and "one"), a name that is spelt out, a silent h,
+and the numbers 8, 11, 18."""
 
 _INSIDE = (",", ".", "?", "!", ":")
-"""What may follow a word inside an English instruction, where a story can have several sentences."""
+"""Marks that may follow a word inside an English instruction; a story can have several sentences."""
 
 _TAG = re.compile(r"(?P<language>[a-z]{2,3})(?:-(?P<script>[A-Z][a-z]{3}))?(?:-(?:[A-Z]{2}|[0-9]{3}))?")
 _LETTERS: dict[str, tuple[str, ...]] = {
@@ -39,7 +39,7 @@ _LETTERS: dict[str, tuple[str, ...]] = {
     "Latn": ("LATIN",),
     "Thai": ("THAI",),
 }
-"""Script -> how the Unicode names of its letters begin."""
+"""Script -> beginnings of the Unicode names of its letters."""
 _SCRIPTS = {
     **dict.fromkeys(("ar", "fa", "ur"), "Arab"),
     **dict.fromkeys(("be", "bg", "mk", "ru", "uk"), "Cyrl"),
@@ -55,15 +55,15 @@ _SCRIPTS = {
 _ASKED = "?\uff1f\u061f"
 """Question marks: plain, full-width, Arabic."""
 _MARKS = f" .,!:'-{_ASKED}\u2019\u00bf\u00a1\u060c\u0964\u3001\u3002\u30fb\uff0c\uff01"
-"""What may stand between letters: also a curved apostrophe, Spanish opening marks, an Arabic comma, a danda,
-and East Asian commas, full stop, middle dot and exclamation mark."""
+"""Marks that may stand between letters: also a curved apostrophe, Spanish opening marks, an Arabic comma, a
+danda, and East Asian commas, full stop, middle dot and exclamation mark."""
 _JOINERS = frozenset("\u200c\u200d")
 _JOINED = ("Arab", "Deva")
 """Scripts whose spelling needs invisible joiners."""
 
 
 class InstructionError(RtbenchError):
-    """A template or instruction that no policy should be given."""
+    """A template or instruction of a wrong form."""
 
 
 def roles_in(template: str) -> tuple[str, ...]:
@@ -74,12 +74,12 @@ def roles_in(template: str) -> tuple[str, ...]:
 def check_template(
     template: str, roles: Collection[str], needed: Collection[str], *, where: str = ""
 ) -> None:
-    """Refuse a template that cannot be filled or that leaves open what is meant.
+    """Refuse a template that cannot be filled or that is ambiguous.
 
     Args:
         template: The template.
         roles: Roles of the skill; every word in braces must be one of them.
-        needed: Roles that more than one thing can play; every template must mention them.
+        needed: Roles with more than one candidate; every template must mention them.
         where: File and entry, for the message.
 
     Raises:
@@ -120,7 +120,7 @@ def fill(template: str, words: Mapping[str, str], *, where: str = "") -> str:
 
 
 def check_instruction(text: str, language: str = "en", where: str = "") -> None:
-    """Refuse an instruction that betrays how it was made or that nobody would write.
+    """Refuse an instruction that is not in the form in which people write.
 
     English is lower-case words, one blank apart; commas, and between sentences full stops, may stand inside,
     a question mark also at the end. Other languages have their own letters and capitals; a name may stay in
@@ -140,7 +140,7 @@ def check_instruction(text: str, language: str = "en", where: str = "") -> None:
     else:
         _check_foreign(text, language, place)
     for first, second in itertools.pairwise(text.split(" ")):
-        if first == second.rstrip(_MARKS):  # a mark between the two tells that both are meant
+        if first == second.rstrip(_MARKS):  # a mark between the two shows that both are meant
             raise InstructionError(f"{place} says {first!r} twice in a row.")
 
 

@@ -1,8 +1,8 @@
-"""Control arms: the same scenes with another instruction, and how much success outlives that.
+"""Instruction ablation: the same episodes with a blank, swapped or shuffled instruction.
 
-A policy that does what a scene suggests can score well and understand nothing. A control arm plays the same
-episodes (objects, placements, goal, time) and changes only what the policy is told: nothing ("blank"), the
-instruction of another task ("swapped"), or its own in another order of words ("shuffled").
+A policy that does what a scene suggests can score well without understanding the instruction. An ablation arm
+has the same episodes (objects, placements, goal, time) and changes only the instruction: none ("blank"), that
+of another task ("swapped"), or its own with the words in another order ("shuffled").
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from rtbench.task.task import Task
 BLANK, SWAPPED, SHUFFLED = "blank", "swapped", "shuffled"
 ARMS = (BLANK, SWAPPED, SHUFFLED)
 WITHOUT_BLANKS = ("zh", "ja", "th")
-"""Languages that write no blanks between words."""
+"""Languages without blanks between words."""
 
 
 class AblationError(RtbenchError):
-    """Episodes that a control arm cannot be made of."""
+    """Episodes from which an ablation arm cannot be made."""
 
 
 def controlled(episodes: Sequence[Episode], arm: str, tasks: Mapping[str, Task]) -> list[Episode]:
@@ -34,13 +34,13 @@ def controlled(episodes: Sequence[Episode], arm: str, tasks: Mapping[str, Task])
         episodes: Episodes with their own instructions.
         arm: blank, swapped or shuffled. Swapped instructions come from another task of these episodes, in
             the same language and with another goal and other words; which one depends on the episode.
-            Shuffling moves the words, or the characters of a language that writes no blanks; an
-            instruction that has but one order stays as it is.
+            Shuffling moves the words, or the characters of a language without blanks. An instruction
+            with only one order stays as it is.
         tasks: All tasks by id, to compare goals.
 
     Raises:
         UnknownNameError: no such arm.
-        AblationError: episodes that are a control arm already, or none to swap instructions with.
+        AblationError: episodes that are of an ablation arm already, or none to swap instructions with.
     """
     if arm not in ARMS:
         raise UnknownNameError("control arm", arm, ARMS)
@@ -84,7 +84,7 @@ class _Pool:
             self._said.setdefault(e.language, {})[e.instruction, e.task] = None
 
     def other(self, episode: Episode) -> str:
-        """An instruction of another task, which asks for something else in the same language."""
+        """An instruction of another task, with another goal, in the same language."""
         own, said = self._goals[episode.task], self._said[episode.language]
         alike = {text for text, task in said if self._goals[task] == own}
         texts = list(dict.fromkeys(text for text, _ in said if text not in alike))

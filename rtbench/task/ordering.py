@@ -1,4 +1,4 @@
-"""An order of episodes of which every beginning is a fair sample of all."""
+"""Balanced order of episodes: the first n episodes are a representative sample of all, for every n."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _LEVELS = (attrgetter("axis"), attrgetter("skill"), attrgetter("task"))
 
 
 def balanced(episodes: Iterable[Episode], *stream: str | int) -> list[Episode]:
-    """The episodes in an order in which axes, skills and tasks take turns in proportion.
+    """The episodes in an order in which axes, skills and tasks alternate in proportion.
 
-    Think of a circle. Each axis spreads its episodes evenly round it, from an angle drawn at random; which
-    of its episodes comes where is decided in the same way by its skills, theirs by their tasks, and within a
-    task by chance. Then the circle is read from an episode drawn at random. It follows that
+    The episodes are laid out on a circle. Each axis spreads its episodes evenly, from a random angle. Within
+    an axis the skills do the same, within a skill the tasks, and the order within a task is random. The
+    circle is then read from a random episode. It follows that
 
     - among n episodes in a row, a group that holds the share s of its parent, in which it has g siblings
       (itself included), has less than 1 + g s episodes more or fewer than s times the parent's;

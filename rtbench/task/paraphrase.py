@@ -1,7 +1,7 @@
-"""Wordings: other words for tasks that exist, as written in tasks/wordings/*.yaml.
+"""Wordings: other instructions for existing tasks, as written in tasks/wordings/*.yaml.
 
-The goal stays the task's own; only what the policy is told changes: another language, a paraphrase, a frame
-of politeness or a story around the request, typing errors, capitals.
+The goal stays the task's own; only the instruction changes: another language, a paraphrase, a polite frame or
+a story around the request, typing errors, capitals.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from rtbench.task.typos import misspell
 from rtbench.task.yaml_loader import Entry
 
 REQUEST = "instruction"
-"""What stands in braces where a frame goes around an instruction."""
+"""Name in braces that stands for the instruction inside a frame."""
 
 Texts = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class WordingError(RtbenchError):
-    """A wording that has no words for a task."""
+    """A wording that has no text for a task."""
 
 
 class Wording(Entry):
     """One entry of tasks/wordings/*.yaml.
 
-    A task's words are its own phrases; else its skill entry's templates, filled in; else, in a wording that
-    has neither, the task's canonical instruction. Frames go around them. Typing errors and capitals come last
-    and by seed, so that `instructions` does not have them.
+    The texts of a task are its phrases; else its skill entry's templates, filled in; else, in a wording that
+    has neither, the task's canonical instruction. Frames go around these. Typing errors and capitals are
+    applied last and by seed, so `instructions` does not have them.
     """
 
     language: str = "en"
     """BCP 47 tag, such as 'de' or 'pt-BR'."""
     phrases: dict[str, Texts] = Field(default_factory=dict)
-    """Task's id -> whole phrases."""
+    """Task id -> whole phrases."""
     templates: dict[str, Texts] = Field(default_factory=dict)
     """Name of an entry of tasks/skills -> templates with its roles in braces; English only."""
     around: tuple[str, ...] = ()
@@ -87,11 +87,11 @@ class Wording(Entry):
 
     @property
     def _made(self) -> bool:
-        """Whether texts are made from English pieces."""
+        """Whether its texts are built from English templates or frames."""
         return bool(self.templates or self.around or self.typos)
 
     def covers(self, task: Task) -> bool:
-        """Whether it has words for the task."""
+        """Whether it has a text for the task."""
         return task.id in self.phrases or task.entry in self.templates or not (self.phrases or self.templates)
 
     def instructions(self, task: Task) -> tuple[str, ...]:
@@ -123,10 +123,10 @@ class Wording(Entry):
         Args:
             task: A task that it covers.
             stream: Name of the random stream, such as (suite, task, seed).
-            known: Words that a misspelt one must not be taken for; see `vocabulary`.
+            known: Words that a misspelt word must not resemble; see `vocabulary`.
 
         Raises:
-            WordingError: it has no words for the task.
+            WordingError: it has no text for the task.
         """
         text = instruction.choose(self.instructions(task), *stream, self.name)
         if self.typos:
@@ -136,11 +136,11 @@ class Wording(Entry):
         return as_sentence(text) if self.letters == "sentence" else text
 
     def check(self, tasks: Mapping[str, Task]) -> None:
-        """Compare it with the tasks that there are.
+        """Check it against the existing tasks.
 
         Raises:
             UnknownNameError: a task or skill entry that does not exist, or a role that the skill has not.
-            InstructionError: a template that leaves out a role which several can play, or reads badly.
+            InstructionError: a template that leaves out a role with several candidates, or has a wrong form.
         """
         for task in self.phrases:
             if task not in tasks:
@@ -174,7 +174,7 @@ def as_sentence(text: str) -> str:
 
 
 def _as_value_error(check: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-    """Run a check whose complaint pydantic is to report, which takes nothing but a ValueError."""
+    """Run a check and raise its error as a ValueError, the only kind that pydantic reports."""
     try:
         check(*arguments, **named)
     except RtbenchError as error:

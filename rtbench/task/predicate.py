@@ -1,7 +1,7 @@
-"""What can be true of a world: the leaves of goals, shared by evaluator and oracle.
+"""Predicates: the leaves of goals, which evaluator and oracle share.
 
-A predicate is a function of a world and of names. It looks at the state as it is, not at how it came about,
-so it holds for any robot and any policy. Task goals combine predicates; nothing else decides success.
+A predicate is a function of a world and of names. It reads the present state only, not its history, so it is
+valid for any robot and any policy. Task goals combine predicates; nothing else decides success.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ LIFT = 0.05
 SEAT = 0.015
 """[m] An object's lowest point this near to a surface's top rests on it; a bowl's floor lies higher."""
 INTO = 0.01
-"""[m] Below the rim: more than a thing that lies across a bowl gains by sinking into its contacts."""
+"""[m] Depth below the rim: more than an object across a bowl gains by sinking into its contacts."""
 SINK = 0.004
-"""[m] Below a receptacle's floor: what contacts give way. A bowl's floor is 5 mm thick, so a thing on the
-counter that leans over the bowl is not in it."""
+"""[m] Depth below a receptacle's floor, for penetration of contacts. A bowl's floor is 5 mm thick, so an
+object on the counter that leans over the bowl is not in it."""
 NEAR = 0.06
 """[m] Gap between footprints: about a gripper's width, so that "near" is a place one must aim for."""
 LEVEL = 0.05
-"""[m] Two things whose bottoms differ by less stand at the same height, a bowl's floor included."""
+"""[m] Two objects whose bottoms differ by less stand at the same height, a bowl's floor included."""
 SLOW = 0.02
-"""[m/s] Below it a thing rests: it moves under 7 mm in a control step; settled contacts creep far less."""
+"""[m/s] A slower object rests: it moves under 7 mm in a control step; settled contacts creep far less."""
 UPRIGHT = math.radians(10)
 """[rad] A can that leans further falls over, or leans on something."""
 TOPPLED = math.radians(70)
 """[rad] Lying on its side, with room for tapered bottles and for a can that lies against a bag."""
 OPEN = 0.15
-"""[m] Drawn out so far that a hand fits in."""
+"""[m] Opening from which a hand fits in."""
 CLOSED = 0.02
-"""[m] A gap that a drawer leaves without a gripper between it and its frame."""
+"""[m] Largest opening of a closed drawer, too small for a gripper."""
 ASIDE = 0.04
-"""[m] Between centres: the least difference that makes one of two things the left one, or the nearer one."""
+"""[m] Between centres: the least difference that makes one of two objects the left one, or the nearer one."""
 BETWEEN = math.radians(135)
-"""[rad] Seen from the middle thing the outer ones are at least this far apart. Half way between things 30 cm
-apart it may stand 6 cm off the line."""
+"""[rad] Least angle between the outer objects, seen from the middle one. Half way between objects 30 cm apart
+it may stand 6 cm off the line."""
 ARRIVED = 0.15
 """[m] From the station, still within the arm's reach of everything that the station serves."""
 FACING = 0.2
@@ -63,12 +63,12 @@ class GoalError(RtbenchError):
 
 @dataclass(frozen=True)
 class Predicate:
-    """A named truth about the world."""
+    """A named boolean function of the world."""
 
     holds: Callable[..., bool]
     """Function of (world, *names)."""
     kinds: tuple[Kind, ...]
-    """What each name must be the name of."""
+    """Kind of each named argument."""
 
     @property
     def summary(self) -> str:
@@ -201,7 +201,7 @@ def _resting(world: World, name: str) -> bool:
 
 
 def _ahead_and_left(world: World, a: str, b: str) -> tuple[float, float]:
-    """How much further ahead and further left a thing is than another [m], facing the other one's counter."""
+    """Distances [m] by which `a` is further ahead and further left than `b`, facing the counter of `b`."""
     yaw = world.surface(world.counter(b)).yaw
     x, y = world.pose(a).position[:2] - world.pose(b).position[:2]
     c, s = math.cos(yaw), math.sin(yaw)
@@ -209,9 +209,9 @@ def _ahead_and_left(world: World, a: str, b: str) -> tuple[float, float]:
 
 
 def _depth(world: World, name: str, receptacle: str) -> float:
-    """How far the object's lowest point is below the rim [m]; -inf beside or under the receptacle.
+    """Depth of the object's lowest point below the rim [m]; -inf beside or under the receptacle.
 
-    The lowest point tells, not the centre: that of a can standing in a bowl is above the rim.
+    The lowest point decides, not the centre: the centre of a can that stands in a bowl is above the rim.
     """
     cavity = world.cavity(receptacle)
     bottom = float(world.box(name)[0][2])
@@ -265,7 +265,7 @@ def check_goal(
         goal: The goal.
         known: Names that exist, by kind. A platform is a surface and an object, a bowl a receptacle and one.
         where: File and entry, for the message.
-        roles: Other words that might have stood where an unknown name does, for the message.
+        roles: Roles, which the message also suggests for an unknown name.
 
     Raises:
         UnknownNameError: a predicate or an argument that does not exist; names the nearest.

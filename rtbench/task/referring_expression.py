@@ -1,7 +1,7 @@
-"""References: descriptions that single out one object among those present.
+"""Referring expressions: descriptions that identify one object among those present.
 
 "The smallest number", "the can that is not red", "the leftmost bottle": an instruction may describe a thing
-instead of naming it. A reference says in data what such a description means, so that it can be checked.
+instead of naming it. A reference holds the meaning of such a description as data, so that it can be checked.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ SIDES: dict[str, tuple[str, bool]] = {
     "nearest": ("nearer", False),
     "farthest": ("nearer", True),
 }
-"""Extremes that depend on where things stand: the predicate that compares two things, and whether the
-other one comes first in it."""
+"""Extremes that depend on positions: the predicate that compares two objects, and whether the other object
+is its first argument."""
 
 
 class Described(Protocol):
-    """What a reference looks at."""
+    """The attributes of an object that a reference uses."""
 
     @property
     def tags(self) -> Collection[str]:
@@ -37,7 +37,7 @@ class Described(Protocol):
 
 
 class Reference(BaseModel):
-    """A description of one object. Every part that is given must be true of it."""
+    """A description of one object. Every part that is given must hold for it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,7 +53,7 @@ class Reference(BaseModel):
     """Of those that fit so far, it is the one between these two."""
 
     def fits(self, thing: Described) -> bool:
-        """Whether all that can be told from the thing alone is true of it."""
+        """Whether the object's own attributes fit, whatever the other objects are."""
         return (
             set(self.tags) <= set(thing.tags)
             and not set(self.without) & set(thing.tags)
@@ -61,7 +61,7 @@ class Reference(BaseModel):
         )
 
     def candidates(self, things: Mapping[str, Described]) -> tuple[str, ...]:
-        """Names of those that fit; where they stand is not known, so only numbers tell extremes."""
+        """Names of the objects that fit; positions are unknown, so only extremes of numbers count."""
         found = tuple(name for name, thing in things.items() if self.fits(thing) and name not in self.between)
         numbers = {name: value for name in found if (value := things[name].value) is not None}
         if self.extreme in ("smallest", "largest") and numbers:
@@ -74,7 +74,7 @@ class Reference(BaseModel):
         return self.model_copy(update={"between": tuple(assigned.get(name, name) for name in self.between)})
 
     def layout(self, meant: str, others: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-        """Predicates with arguments that must hold at the start, so that the object meant is the one.
+        """Predicates with arguments that must hold at the start for the description to fit only one object.
 
         Args:
             meant: The object that is meant.

@@ -1,7 +1,7 @@
-"""Skills: tasks with roles to fill, as written in tasks/skills/*.yaml.
+"""Skills: tasks with roles, as written in tasks/skills/*.yaml.
 
-A skill says what is asked of a role ("object", "target", "drawer"); `rtbench.task.expand` gives one task for
-every way to cast the roles with different things.
+A skill has a goal over roles ("object", "target", "drawer"). `rtbench.task.expand` makes one task for each
+assignment of different objects or fixtures to the roles.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from rtbench.task.task import Goal
 from rtbench.task.yaml_loader import Entry
 
 SEEN = "seen"
-"""The set that roles are cast from where a skill names none: what policies may have been trained on."""
+"""Set of objects for roles where a skill names none: objects that policies may have been trained on."""
 
 
 class Named(Protocol):
-    """What a skill wants to know of an object."""
+    """The attributes of an object that a skill uses."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Words for it, the canonical ones first."""
+        """Its names in instructions, the canonical one first."""
         ...
 
     @property
     def tags(self) -> Collection[str]:
-        """What it is and what can be done with it, such as 'movable'."""
+        """Its kinds and uses, such as 'movable'."""
         ...
 
     @property
@@ -48,7 +48,7 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a scene offers to tasks. The words for its parts are their names: 'top_drawer', "top drawer"."""
+    """The parts of a scene that tasks use. A part is called by its name: 'top_drawer' is "top drawer"."""
 
     surfaces: tuple[str, ...]
     """Counters; the robot has a station of the same name at each."""
@@ -69,7 +69,7 @@ class Setting:
 
 
 class Role(BaseModel):
-    """Who can play a role: the objects of a set that have the tags, or the objects and fixtures listed.
+    """Candidates for a role: the objects of a set that have the tags, or the objects and fixtures listed.
 
     In a file a plain name, or a list of names, stands for ``{names: [...]}``.
     """
@@ -77,9 +77,9 @@ class Role(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tag: tuple[str, ...] = ()
-    """All of these; in a file a plain word stands for one."""
+    """Tags, all of which a candidate has; in a file a plain word stands for one."""
     set: str = SEEN
-    """Of the objects with the tag."""
+    """Set of the objects with the tags."""
     names: tuple[str, ...] = ()
 
     @model_validator(mode="before")
@@ -103,12 +103,12 @@ def _texts(value: Any) -> Any:
 
 
 class Skill(Entry):
-    """One entry of tasks/skills/*.yaml. Roles stand for their players in every other field."""
+    """One entry of tasks/skills/*.yaml. In all other fields, roles stand for the objects assigned to them."""
 
     skill: str = ""
     """Skill its tasks count under, where several entries make up one skill; else the entry's name."""
     id: str = ""
-    """What its tasks are called after the skill, roles in braces; their players, joined, where empty."""
+    """Second part of its tasks' ids, roles in braces; where empty, the assigned names, joined."""
     version: int = Field(ge=0)
     """Raised with every change of behaviour; part of the task's id."""
     scene: str
@@ -130,13 +130,13 @@ class Skill(Entry):
     given: dict[str, Any] = Field(default_factory=dict)
     """What must hold at the start, written as the goal is."""
     foils: tuple[str, ...] = ()
-    """Objects that always stand beside: what the instruction might be taken to mean."""
+    """Objects that are always present and that the instruction could be mistaken for."""
     means: dict[str, Reference] = Field(default_factory=dict)
-    """Role of an object -> description that must single it out among all that is present."""
+    """Role of an object -> description that must identify it among all objects present."""
     every: tuple[Reference, ...] = ()
-    """Descriptions ("the fruit") of which the roles are all that is present."""
+    """Descriptions ("the fruit") that fit the roles' objects and no other object present."""
     held_out: tuple[tuple[str, ...], ...] = ()
-    """Casts, in the order of the roles, that nothing may be trained on."""
+    """Assignments, in the order of the roles, that are held out from training."""
     goal: dict[str, Any] = Field(min_length=1)
     """Predicate -> its arguments; several predicates must all hold. See `parse_goal`."""
     instructions: tuple[str, ...] = Field(min_length=1)
@@ -178,7 +178,7 @@ def parse_goal(data: Mapping[str, Any]) -> Goal:
     twice, or one of several is enough: ``{any: [{near: [a, b]}, {near: [a, c]}]}``, likewise ``all``.
 
     Raises:
-        ValueError: it describes none. Whether predicates and names exist is `predicate.check_goal`'s to say.
+        ValueError: it describes none. `predicate.check_goal` checks that predicates and names exist.
     """
     nodes = tuple(_node(str(key), value) for key, value in data.items())
     if not nodes:

@@ -1,9 +1,9 @@
-"""Suites: which tasks are played, as written in tasks/suites/*.yaml, and in what order.
+"""Suites: which tasks are played and in what order, as written in tasks/suites/*.yaml; draws the episodes.
 
 A suite has axes, each a kind of novelty with tasks of its own or with those of another axis perturbed. The
-order is fixed by suite and seed. Every beginning of it is balanced: axes and skills take turns, and no task
-comes again before each beside it has come once. More episodes only append, so that a long run contains the
-short one, and choosing some axes or skills leaves their episodes as they are.
+order is fixed by suite and seed. Its first n episodes are balanced for every n: axes and skills alternate,
+and a task comes again only after each other task of its lane has come once. More episodes are appended, so a
+long run contains the short one. A choice of axes or skills does not change their episodes.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from rtbench.task.task import Task
 from rtbench.task.yaml_loader import Entry
 
 SEEDS = 100_000
-"""Seeds of one task under one suite seed: more than anybody plays, and 'seed 3' still means its fourth."""
+"""Seeds of one task under one suite seed: more than a run needs, and 'seed 3' still means its fourth."""
 TRAINING_SEED = 10
-"""Suite seed from which on demonstrations are drawn: their seeds are 1,000,000 and more, and an evaluation
-under a smaller suite seed shares no episode with them."""
+"""Least suite seed of demonstrations: their seeds are 1,000,000 and more, so an evaluation under a smaller
+suite seed shares no episode with them."""
 Split = Literal["seen", "novel", "emergent"]
 ReorderBuffer = Annotated[int, Field(ge=1, le=1000)]
 
@@ -40,16 +40,16 @@ class SuiteError(RtbenchError):
 
 
 class Axis(BaseModel):
-    """What is varied, and which tasks are played in each round."""
+    """One variation of a suite, and the tasks that it plays in each round."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     split: Split | None = None
-    """Where its episodes count; as the suite's where None."""
+    """Split of its episodes; the suite's where None."""
     skills: dict[str, ReorderBuffer] = Field(default_factory=dict)
-    """Skill -> its turns in each round; all skills together take `turns` where empty."""
+    """Skill -> its episodes in each round; where empty, all skills together have `turns`."""
     turns: ReorderBuffer | None = None
-    """ReorderBuffer in each round; as many as there are tasks where neither this nor `skills` says."""
+    """Episodes in each round; as many as there are tasks where neither this nor `skills` is given."""
     groups: tuple[str, ...] = ()
     """Requests whose tasks are played, or 'held_out'; the skills' ordinary tasks where empty."""
     tasks: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Axis(BaseModel):
     wordings: tuple[str, ...] = ()
     """Wordings, one of which is drawn for each episode; the tasks' own templates where empty."""
     canonical: bool = False
-    """Say every instruction in its first wording."""
+    """Use each task's canonical instruction only."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -83,28 +83,28 @@ class SuiteEntry(Entry):
     """One line for listings."""
     split: Split
     rounds: int = Field(ge=1, le=SEEDS)
-    """Rounds played where nobody says how many."""
+    """Default number of rounds."""
     axes: dict[str, Axis] = Field(min_length=1)
-    """What is varied, by the name that results are reported under."""
+    """Axes, by the name that results are reported under."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """Tasks that take turns with one another."""
+    """Tasks that alternate with one another."""
 
     axis: str
     skill: str
     """'' for tasks of several skills."""
     tasks: tuple[Task, ...]
     turns: int
-    """In each round."""
+    """Number of its episodes in each round."""
     order: tuple[Task, ...]
-    """The tasks, among those of the axis that it perturbs: shuffled as one, so that twins come together."""
+    """All tasks of the axis that it perturbs, which are shuffled together, so that twins come together."""
 
 
 @dataclass(frozen=True)
 class Library:
-    """What suites are made of, all by name."""
+    """All content that suites use, by name."""
 
     tasks: Mapping[str, Task]
     objects: Mapping[str, Named]
@@ -139,14 +139,14 @@ class Library:
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite with its tasks at hand."""
+    """A suite with its tasks."""
 
     entry: SuiteEntry
-    """What the file says."""
+    """Its entry in the file."""
     lanes: tuple[Lane, ...]
     """In the order of the file."""
     library: Library
-    """Where distractors and words come from."""
+    """Source of distractors and wordings."""
 
     @property
     def name(self) -> str:
@@ -169,7 +169,7 @@ class Suite:
 
 
 def resolve(entry: SuiteEntry, library: Library) -> Suite:
-    """The suite with its tasks at hand.
+    """The suite of an entry, with its tasks.
 
     Raises:
         UnknownNameError: a skill, group, task, axis, variant or wording that does not exist.
@@ -237,7 +237,7 @@ def episodes(
 
     Args:
         suite: The suite.
-        rounds: In each, every axis and skill has its turns; the suite's own number where None.
+        rounds: Number of rounds, in each of which every axis and skill is played; the suite's where None.
         limit: At most this many.
         skills: Only these skills; all where empty. Their episodes are those of the whole suite.
         axes: Only these axes, likewise.
@@ -267,7 +267,7 @@ def draw(suite: Suite, task: Task, seed: int, axis: str = "") -> Episode:
 
     Args:
         suite: The suite.
-        task: One of its tasks, or any other: what the axis says is done to it all the same.
+        task: One of its tasks, or any other one: the axis applies to it all the same.
         seed: Seed of the episode.
         axis: An axis of the suite; the first that has the task, or else the first, for ''.
     """
@@ -292,7 +292,7 @@ def draw(suite: Suite, task: Task, seed: int, axis: str = "") -> Episode:
 
 
 def _order(suite: Suite, rounds: int, seed: int) -> Iterator[tuple[str, Task, int]]:
-    """Axis, task and how often the task came before."""
+    """Axis, task and the number of times that the task came before."""
     turns = [k for k, lane in enumerate(suite.lanes) for _ in range(lane.turns)]
     upcoming = [_passes(suite, lane, seed) for lane in suite.lanes]
     for number in range(rounds):
@@ -302,7 +302,7 @@ def _order(suite: Suite, rounds: int, seed: int) -> Iterator[tuple[str, Task, in
 
 
 def _passes(suite: Suite, lane: Lane, seed: int) -> Iterator[tuple[Task, int]]:
-    """The lane's tasks without end, each pass through all of them in an order of its own."""
+    """The lane's tasks, repeated without end; each pass has a new order."""
     chosen = {task.id for task in lane.tasks}
     stream = suite.entry.axes[lane.axis].of or lane.axis
     for number in itertools.count():
@@ -331,7 +331,7 @@ def _one_of(names: Collection[str], *stream: str | int) -> str:
 def _distractors(suite: Suite, rules: Axis, task: Task, seed: int) -> tuple[str, ...]:
     """Movable objects beside the task's own; none that the instruction could mean instead.
 
-    The fewer of two numbers of distractors are among the more, so that twins differ by the rest alone.
+    A smaller number of distractors is a subset of a larger one, so that twins differ only by the rest.
     """
     low, high = task.start.distractors if rules.distractors is None else rules.distractors
     others = suite.library.bystanders(task)
@@ -342,7 +342,7 @@ def _distractors(suite: Suite, rules: Axis, task: Task, seed: int) -> tuple[str,
 
 
 def held_out(library: Library) -> tuple[Task, ...]:
-    """The tasks that nothing may be trained on."""
+    """The tasks that are held out from training."""
     return tuple(task for task in library.tasks.values() if task.group == HELD_OUT)
 
 

@@ -1,4 +1,4 @@
-"""A task: what is in the scene, what is asked, and when it is done."""
+"""`Task`: objects of a scene, their start, an instruction, and the goal that decides success."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Start:
-    """How an episode begins, but for what the seed decides."""
+    """How an episode begins, apart from what its seed decides."""
 
     place: dict[str, str] = field(default_factory=dict)
     """Object -> where it starts: a surface, bowl or drawer name."""
@@ -64,7 +64,7 @@ class Task:
     objects: tuple[str, ...]
     """Objects that the task is about, targets first."""
     goal: Goal
-    """When it is done."""
+    """Condition of success."""
     start: Start
     """How it begins."""
     templates: tuple[str, ...]
@@ -74,15 +74,15 @@ class Task:
     entry: str = ""
     """Entry of tasks/skills or tasks/requests that it comes from."""
     cast: Mapping[str, str] = field(default_factory=dict)
-    """Role -> words for who plays it."""
+    """Role -> name, in instructions, of the object or fixture assigned to it."""
     foils: tuple[str, ...] = ()
-    """Objects that always stand beside the task's own: what the instruction might be taken to mean."""
+    """Objects that are always present and that the instruction could be mistaken for."""
     group: str = ""
     """'' for a skill's ordinary tasks, 'held_out', or the request file that the task comes from."""
     means: Mapping[str, Reference] = field(default_factory=dict)
-    """Object -> description that singles it out among all that is present."""
+    """Object -> description that identifies it among all objects present."""
     every: tuple[Reference, ...] = ()
-    """Descriptions of which the task's own objects are all that is present."""
+    """Descriptions that fit the task's own objects and no other object present."""
 
     @property
     def present(self) -> tuple[str, ...]:

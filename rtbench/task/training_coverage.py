@@ -1,7 +1,7 @@
-"""Who has seen what: which aspects of an episode are new to a policy, by what its card says of its training.
+"""Training coverage: which aspects of an episode are new to a policy, by the training data in its card.
 
-"Novel" is a word about a pair, episode and policy: an unseen object is unseen by somebody. A suite names what
-it means to be new, the card says what was trained on, and where the two disagree the card is right.
+"Novel" describes a pair of episode and policy: an object is unseen by a certain policy. A suite names what it
+intends to be new; the card names the training data. Where the two disagree, the card decides.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9
 
 
 class TrainedOn(BaseModel):
-    """What a policy was trained on. All that is named counts, and nothing that is not."""
+    """Training data of a policy, from its card. Only what is named counts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     about: str = ""
-    """In words, for people."""
+    """Description for readers."""
     tasks: tuple[str, ...] = ()
     """Tasks, by id: each with its skill, objects and scene."""
     skills: tuple[str, ...] = ()
@@ -36,17 +36,17 @@ class TrainedOn(BaseModel):
     groups: tuple[str, ...] = ()
     """Groups ('held_out', request files) whose tasks count as the ordinary ones do."""
     objects: tuple[str, ...] = ()
-    """Objects beside those of the tasks."""
+    """Further objects, besides those of the tasks."""
     object_sets: tuple[str, ...] = ()
     """Sets of objects, all of each."""
     scenes: tuple[str, ...] = ()
-    """Scenes beside those of the tasks."""
+    """Further scenes, besides those of the tasks."""
     variants: tuple[str, ...] = ()
     """Backgrounds, lights, cameras: entries of envs/variants. The scene as it is always counts."""
     languages: tuple[LanguageTag, ...] = ("en",)
     """Languages of the instructions, BCP 47."""
     paraphrases: bool = False
-    """Trained on other English words than the tasks' own templates, so that no wording counts as new."""
+    """Trained on other English words than the tasks' templates, so that no wording counts as new."""
     distractors: int | None = Field(None, ge=0)
     """Most distractors beside a task's objects; as many as each task has of itself where not given."""
 
@@ -59,13 +59,13 @@ class TrainedOn(BaseModel):
         return self
 
     def __str__(self) -> str:
-        """In words; where the card has none, what it names."""
+        """The card's description; where it has none, the names in it."""
         named = [*self.tasks, *self.skills, *self.groups, *self.objects, *self.object_sets]
         return self.about or ", ".join(named)
 
 
 class Thing(Protocol):
-    """What is asked of an object of the catalogue."""
+    """The attributes of an object that coverage uses."""
 
     @property
     def set(self) -> str:
@@ -75,12 +75,12 @@ class Thing(Protocol):
 
 @dataclass(frozen=True)
 class TrainingCoverage:
-    """What a policy was trained on, as sets of names."""
+    """Training data of a policy, as sets of names."""
 
     trained: TrainedOn
-    """What the card says."""
+    """The card's entry."""
     known: Mapping[str, Task]
-    """All tasks there are, by id."""
+    """All tasks, by id."""
     tasks: Collection[str]
     """Tasks trained on."""
     skills: Collection[str]
@@ -88,22 +88,22 @@ class TrainingCoverage:
     scenes: Collection[str]
 
     def novelties(self, episode: Episode) -> tuple[str, ...]:
-        """Aspects of the episode that are new to the policy, such as 'object pear'; empty: it knows them all.
+        """Aspects of the episode that are new to the policy, such as 'object pear'; empty for none.
 
-        Only what the instruction is about and could be taken to mean decides whether an object is new.
-        Distractors are drawn at random and nobody asks for them: one unknown can among nine would make
-        nearly every episode novel, though the request is an old one. Their number counts instead.
+        Only the task's objects and foils decide whether an object is new. Distractors are drawn at random and
+        no instruction is about them: one unknown can among nine would make nearly every episode novel, though
+        its request is an old one. Their number counts instead.
         """
         return tuple(self._novelties(episode, self.known.get(episode.task)))
 
     def _novelties(self, episode: Episode, task: Task | None) -> Iterator[str]:
-        # A task that is gone since it was played: all that was present must do.
+        # A task that no longer exists: all objects of the episode count.
         about = task.present if task else episode.objects
         parts = [f"skill {episode.skill}"] if episode.skill not in self.skills else []
         parts += [f"object {name}" for name in about if name not in self.objects]
         parts += [f"scene {episode.scene}"] if episode.scene not in self.scenes else []
         yield from parts
-        # With a part unknown the whole is unknown; it is worth a word only where each part is known.
+        # With an unknown part the task is unknown too, so it is listed only where each part is known.
         if not parts and episode.task not in self.tasks:
             yield f"task {episode.task}"
         if episode.variant and episode.variant not in self.trained.variants:
@@ -116,7 +116,7 @@ class TrainingCoverage:
             yield f"{count} distractors"
 
     def _new_wording(self, episode: Episode, task: Task) -> bool:
-        # A control arm's instruction is altered on purpose; in other languages the tasks have no templates.
+        # An ablation arm alters the instruction on purpose; in other languages the tasks have no templates.
         own = episode.arm or episode.language != "en" or episode.instruction in task.templates
         return not own and not self.trained.paraphrases
 
@@ -127,10 +127,10 @@ class TrainingCoverage:
 def coverage_of(
     trained: TrainedOn, tasks: Mapping[str, Task], things: Mapping[str, Thing], *, where: str = "trained_on"
 ) -> TrainingCoverage:
-    """The names behind what a card says.
+    """Training coverage from a card's entry.
 
     Args:
-        trained: What the card says.
+        trained: The card's entry.
         tasks: All tasks, by id.
         things: All objects, by name.
         where: Card and key, for messages.
@@ -165,10 +165,10 @@ def coverage_of(
 def load_coverage(
     trained: TrainedOn, extra: Sequence[Path] = (), *, where: str = "trained_on"
 ) -> TrainingCoverage:
-    """`coverage_of` with the content there is, scenes and variants checked too.
+    """`coverage_of` with all content; checks scenes and variants too.
 
     Args:
-        trained: What the card says.
+        trained: The card's entry.
         extra: The user's content roots.
         where: Card and key, for messages.
 
@@ -189,7 +189,7 @@ def _check(kind: str, names: Sequence[str], known: Collection[str], where: str) 
 
 
 def _practised(task: Task, trained: TrainedOn, objects: Collection[str]) -> bool:
-    """Whether a task is one of the skills trained on, with nothing in it that was not there."""
+    """Whether a task is of a skill trained on, with no object or scene that was not."""
     return (
         task.skill in trained.skills
         and task.group in ("", *trained.groups)

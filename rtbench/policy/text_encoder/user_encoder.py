@@ -1,4 +1,4 @@
-"""Language encoders that a user brings in a folder."""
+"""Sentence encoders in a user's folder: sentence-transformers and Universal Sentence Encoder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rtbench.core.errors import RtbenchError
 
 
 class SentenceError(RtbenchError):
-    """A language encoder that is missing, broken, or not the one that is meant."""
+    """A sentence encoder that is missing, broken, or of another hash."""
 
 
 class Encoder(Protocol):
-    """What turns a sentence into a vector."""
+    """Turns a sentence into a vector."""
 
     size: int
-    """Numbers in a vector."""
+    """Length of a vector."""
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """Vector float32[size]."""
@@ -29,10 +29,10 @@ class Encoder(Protocol):
 
 
 class SentenceTransformer:
-    """Any encoder of sentence-transformers, its vectors brought to length one."""
+    """Any encoder of sentence-transformers, with normalised vectors."""
 
     def __init__(self, folder: Path) -> None:
-        """Load it, from this folder only; code that stands in the folder is not run.
+        """Load it, from this folder only. Code in the folder is not run.
 
         Raises:
             SentenceError: not installed, or a folder that it cannot read.
@@ -49,12 +49,12 @@ class SentenceTransformer:
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
-        except Exception as error:  # whatever its many parts raise, it is the folder's fault
+        except Exception as error:  # its parts raise many kinds of errors, all caused by the folder
             raise _unreadable(folder, error) from error
         self.size = int(self._model.get_embedding_dimension() or 0)
 
     def encode(self, text: str) -> NDArray[np.float32]:
-        """Vector float32[size] of length one."""
+        """Vector float32[size] of norm one."""
         vector = self._model.encode([text], normalize_embeddings=True, show_progress_bar=False)[0]
         return np.asarray(vector, dtype=np.float32)
 
@@ -62,7 +62,7 @@ class SentenceTransformer:
 class UniversalSentenceEncoder:
     """Universal Sentence Encoder (Cer et al. 2018), which the released RT-1 checkpoints were trained with.
 
-    Its vectors are of length one but for a little; they are left as they are, for RT-1 saw them so.
+    The norm of its vectors is nearly one. They are not normalised, because RT-1 was trained with them so.
     """
 
     size = 512
@@ -94,10 +94,10 @@ class UniversalSentenceEncoder:
 
 
 def kind(folder: Path) -> Callable[[Path], Encoder]:
-    """What reads a folder, by the files in it.
+    """Encoder class for a folder, by the files in it.
 
     Raises:
-        SentenceError: none that we know, or one with weights in pickles.
+        SentenceError: an unknown kind, or weights in pickles.
     """
     if (folder / "saved_model.pb").is_file():
         return UniversalSentenceEncoder

@@ -1,4 +1,4 @@
-"""The audit: proves of every instruction that it means what its goal says, or says where it does not.
+"""The audit of instructions: checks that each one asks for what its goal checks, and lists where not.
 
 Nothing here imports the simulator but `rtbench.evaluation.solvability`, which resets and plays episodes.
 """

@@ -1,4 +1,4 @@
-"""Phrases that stand for two goals, so that nobody can tell which is meant."""
+"""Audit of ambiguity: phrases that are used for two goals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtbench.task.task import Goal, Task
 
 
 def two_tasks(library: Library) -> Iterator[Finding]:
-    """Phrases of another language that are said for two goals, in whatever files."""
+    """Phrases of another language that are used for two goals, in any files."""
     said: dict[tuple[str, str], tuple[Goal, str, str]] = {}
     for wording in library.wordings.values():
         for name, phrases in wording.phrases.items():
@@ -25,7 +25,7 @@ def two_tasks(library: Library) -> Iterator[Finding]:
 
 
 def two_goals(suite: Suite) -> Iterator[str]:
-    """English texts of a suite that are said for two goals where nothing in the scene tells which."""
+    """English texts of a suite that are used for two goals which the scene does not distinguish."""
     said: dict[str, dict[str, Task]] = {}
     for axis, rules in suite.entry.axes.items():
         own = [suite.library.wordings[name] for name in rules.wordings]

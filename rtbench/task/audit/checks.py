@@ -1,4 +1,4 @@
-"""The inspection: every check over every instruction of every task, wording and suite."""
+"""Runs all checks of the audit over all instructions of tasks, wordings and suites."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rtbench.task.audit.goals import faults_of_goal
 from rtbench.task.audit.interpretation import Reading
 from rtbench.task.audit.leakage import leaks, unknown_parts
 from rtbench.task.audit.mentions import COMMON, Mentions
-from rtbench.task.audit.referents import faults_of_other_objects, faults_of_means, faults_of_text
+from rtbench.task.audit.referents import faults_of_means, faults_of_other_objects, faults_of_text
 from rtbench.task.audit.verbs import faults_of_verbs
 from rtbench.task.expand import HELD_OUT
 from rtbench.task.paraphrase import Wording
@@ -26,12 +26,12 @@ from rtbench.task.task import Task
 from rtbench.task.typos import one_slip_apart
 
 DRAWN = 50
-"""Episodes of each suite whose distractors are looked at."""
+"""Episodes of each suite whose distractors are checked."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at and what was found."""
+    """Findings of the audit, and the number of texts checked."""
 
     tasks: int
     instructions: int
@@ -41,12 +41,12 @@ class Report:
 
 
 def inspect(library: Library, suites: Sequence[Suite], origins: Mapping[str, str]) -> Report:
-    """Audit all tasks of the library and what suites make of them.
+    """Audit all tasks of the library and the suites' episodes of them.
 
     Args:
-        library: Everything that there is.
-        suites: The suites to look at.
-        origins: Task's id -> file and entry that it comes from.
+        library: All objects, scenes, tasks and suites.
+        suites: The suites to audit.
+        origins: Task id -> file and entry that it comes from.
     """
     inspection = _Inspection(library, origins)
     findings = list(dict.fromkeys(inspection.findings(suites)))
@@ -60,14 +60,14 @@ class _Inspection:
     def __init__(self, library: Library, origins: Mapping[str, str]) -> None:
         self.library, self.origins = library, origins
         self.texts: set[tuple[str, str]] = set()
-        """Language and text of all instructions that were looked at."""
+        """Language and text of all instructions checked."""
         self._mentions = {
             scene: Mentions(library.objects, setting.fixtures) for scene, setting in library.scenes.items()
         }
         self._words = _vocabulary(library)
 
     def findings(self, suites: Sequence[Suite]) -> Iterator[Finding]:
-        """Everything that is wrong, some of it more than once."""
+        """All findings, some of them more than once."""
         yield from self._names()
         for task in self.library.tasks.values():
             found = (*self._of_data(task), *self._of_templates(task))
@@ -85,7 +85,7 @@ class _Inspection:
         return self.origins.get(task.id, task.id)
 
     def _names(self) -> Iterator[Finding]:
-        """Names of things that would be seen in every instruction."""
+        """Findings in the names of objects, which are in many instructions."""
         for name, thing in self.library.objects.items():
             for words in COMMON.intersection(thing.names):
                 reason = f"is called {words!r}, a word of every instruction; call it otherwise."
@@ -118,7 +118,7 @@ class _Inspection:
         yield from faults_of_description(reading)
 
     def _wording(self, wording: Wording) -> Iterator[Finding]:
-        """What is wrong with the texts that a wording has for the tasks there are."""
+        """Findings in a wording's texts for all tasks."""
         try:
             wording.check(self.library.tasks)
         except RtbenchError as error:
@@ -132,12 +132,12 @@ class _Inspection:
                 reasons = list(_misspelt(text, wording.language, accepted))
                 if english:
                     reasons += self._english(self._mended(text, wording), task)
-                    # A story round the request has verbs of its own.
+                    # A story around the request has verbs that are not about the goal.
                     reasons += [] if wording.around else faults_of_verbs(text, task, strict=False)
                 yield from (Finding(wording.where, repr(text), reason) for reason in reasons)
 
     def _mended(self, text: str, wording: Wording) -> str:
-        """The text with the misspelt names that a wording has on purpose put right."""
+        """The text with a wording's deliberate misspellings of names corrected."""
         for slip in wording.accepted:
             meant = [word for word in self._words if slip not in self._words and one_slip_apart(slip, word)]
             if len(meant) == 1:
@@ -159,7 +159,7 @@ class _Inspection:
 
 
 def _worded(wording: Wording, library: Library) -> Iterable[Task]:
-    """Tasks that a wording has words of its own for; a few where it goes round any instruction."""
+    """Tasks for which a wording has its own texts; a few tasks if it frames any instruction."""
     covered = [task for task in library.tasks.values() if wording.covers(task)]
     if wording.phrases or wording.templates:
         return covered

@@ -1,4 +1,4 @@
-"""Do the words that describe a thing say what the data say: its kind, its place among others, a sum?"""
+"""Audit of descriptions: an object's kind, its place among others and a sum must agree with the data."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NOUN = re.compile(
     r"\b(?:pick(?: up)?|get(?: me)?|grab|take|lift|move|put|place|bring(?: me)?|fetch|near|into) "
     r"(?:the|an?|every|each) (\w+)\b"
 )
-"""The word that says what is asked for."""
+"""The word for the kind of the object asked for."""
 _ELSEWHERE = re.compile(r"\b(?:not|no|nor|neither|but|except|than|same|between|left|right|other)\b")
-"""Words beside which a kind may be named that is not the kind of what is meant."""
+"""Words next to which a kind may be named that is not the kind of the object meant."""
 _EXTREMES = {
     "leftmost": re.compile(r"\bleftmost\b|\b(?:far|farthest|furthest)(?: to the)? left\b"),
     "rightmost": re.compile(r"\brightmost\b|\b(?:far|farthest|furthest)(?: to the)? right\b"),
@@ -31,7 +31,7 @@ _SUM = re.compile(rf"\b{_NUMBER} (plus|minus|times) {_NUMBER}\b(?! (?:plus|minus
 
 
 def faults_of_description(reading: Reading) -> Iterator[str]:
-    """Where a text's description of a thing is not the task's."""
+    """Differences between a text's description of an object and the task's."""
     if reading.task.means or reading.task.every:
         yield from _kind(reading)
         yield from _place(reading)

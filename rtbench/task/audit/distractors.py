@@ -1,4 +1,4 @@
-"""Company: what stands beside a task's own things in the episodes that a suite draws."""
+"""Audit of distractors: the objects beside a task's own in the episodes that a suite draws."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtbench.task.task import Task
 
 
 def faults_of_number(suite: Suite, axis: str) -> Iterator[str]:
-    """Where an axis wants more distractors than there are."""
+    """Axes that ask for more distractors than there are."""
     rules, library = suite.entry.axes[axis], suite.library
     for task in suite.tasks(axis):
         most = (rules.distractors or task.start.distractors)[1]
@@ -23,7 +23,7 @@ def faults_of_number(suite: Suite, axis: str) -> Iterator[str]:
 
 
 def faults_of_episode(episode: Episode, task: Task, library: Library) -> Iterator[str]:
-    """Distractors that the instruction might mean as well."""
+    """Distractors that the instruction could mean too."""
     own = {words for name in task.present for words in library.objects[name].names}
     described = [*task.means.values(), *task.every]
     for name in episode.objects[len(task.present) :]:

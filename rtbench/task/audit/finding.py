@@ -1,4 +1,4 @@
-"""Findings: what the audit has to say against content."""
+"""`Finding`, one fault in content that the audit found."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class Finding:
     """What is wrong, and what to do about it."""
 
     def __str__(self) -> str:
-        """On one line."""
+        """The finding on one line."""
         return f"{self.where}: {self.what}: {self.reason}"

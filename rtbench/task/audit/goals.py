@@ -1,4 +1,4 @@
-"""Can a goal be reached, and is there anything to do? Told from data alone."""
+"""Audit of goals, from data alone: each must be reachable, and not reached at the start."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _OPPOSITES = frozenset(
         ("upright", "toppled"),
     )
 )
-"""Pairs that cannot both be true of one thing. What stands in a bowl or drawer stands on no counter."""
+"""Pairs of predicates that cannot both hold for one object: in a bowl or drawer it stands on no counter."""
 _HANDLED = frozenset({"lifted", "on", "in", "near", "upright", "toppled", "left_of", "right_of", "between"})
 """Predicates whose first argument the robot has to handle."""
 _ONE_PLACE = ("in", "on", "at")
 
 
 def faults_of_goal(task: Task, library: Library) -> Iterator[str]:
-    """Why the goal cannot be reached, or is reached already."""
+    """Reasons why the goal cannot be reached, or is reached at the start."""
     ways = [tuple(_contradictions(way)) for way in _ways(task.goal)]
     if all(ways):
         yield from dict.fromkeys(ways[0])
@@ -41,7 +41,7 @@ def faults_of_goal(task: Task, library: Library) -> Iterator[str]:
 
 
 def true_at_start(goal: Goal, task: Task) -> bool:
-    """Whether the data alone say that a goal holds before anything is done."""
+    """Whether the data alone show that a goal holds before the first action."""
     if goal.children:
         combine = any if goal.predicate == "any" else all
         return combine(true_at_start(child, task) for child in goal.children)
@@ -65,7 +65,7 @@ def true_at_start(goal: Goal, task: Task) -> bool:
 
 
 def _turned(leaf: Goal) -> Goal:
-    """What is right of another thing has that thing on its left."""
+    """The same leaf with `right_of(a, b)` written as `left_of(b, a)`."""
     return Goal("left_of", leaf.arguments[::-1]) if leaf.predicate == "right_of" else leaf
 
 
@@ -113,7 +113,7 @@ def _impossible(leaf: Goal, library: Library) -> Iterator[str]:
 
 
 def _unfit(name: str, place: str, task: Task, library: Library) -> Iterator[str]:
-    """Why a thing cannot be in a bowl or drawer."""
+    """Reasons why an object cannot be in a bowl or drawer."""
     is_bowl = place in library.objects and "receptacle" in library.objects[place].tags
     is_drawer = place in library.scenes[task.scene].drawers
     needed = "fits_bowl" if is_bowl else "fits_drawer" if is_drawer else ""

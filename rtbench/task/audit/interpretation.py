@@ -1,4 +1,4 @@
-"""A reading: an English text, taken for what a task means by it."""
+"""`Reading`, the interpretation of an English text for one task: which objects it names and describes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Reading:
     task: Task
     library: Library
     mentions: tuple[Mention, ...]
-    """Things that the text names."""
+    """Objects and fixtures that the text names."""
 
     @classmethod
     def of(cls, text: str, task: Task, library: Library, mentions: Mentions) -> Reading:
-        """Read a text; `mentions` knows the names of all objects and of the scene's fixtures."""
+        """Interpret a text; `mentions` finds the names of all objects and of the scene's fixtures."""
         return cls(text, task, library, mentions(text))
 
     @cached_property
@@ -35,7 +35,7 @@ class Reading:
 
     @cached_property
     def named(self) -> frozenset[str]:
-        """Of those, what the text names."""
+        """Those of `there` that the text names."""
         return frozenset(name for mention in self.mentions for name in mention.may_mean & self.there)
 
     @cached_property
@@ -49,7 +49,7 @@ class Reading:
 
     @cached_property
     def described(self) -> frozenset[str]:
-        """Objects that a description stands for, or one of all of a kind."""
+        """Objects that a description means, alone or as one of all of a kind."""
         every = self.task.every
         objects = self.library.objects
         counted = {n for n in self.task.present if any(reference.fits(objects[n]) for reference in every)}

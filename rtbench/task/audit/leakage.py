@@ -1,4 +1,4 @@
-"""Is anything that is held out from training to be met in a seen suite?"""
+"""Audit of leakage: tasks that are held out from training must not occur in a seen suite."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def leaks(suite: Suite, held_out: Iterable[Task]) -> Iterator[tuple[Task, str]]:
                 "is held out, but a suite with 'split: seen' plays it; drop it or call the split novel.",
             )
             continue
-        # "Pick the can from the bowl" is picking the can, if that is what is held out.
+        # "Pick the can from the bowl" counts as picking the can, if that task is held out.
         alone = ("skill", task.skill, task.objects[:1], frozenset[str]())
         same = next((by_key[key] for key in (*_keys(task), alone) if key in by_key), None)
         if same is not None:
@@ -33,9 +33,9 @@ def leaks(suite: Suite, held_out: Iterable[Task]) -> Iterator[tuple[Task, str]]:
 
 
 def unknown_parts(held_out: Iterable[Task], seen: Iterable[Task]) -> Iterator[tuple[Task, str]]:
-    """Held-out tasks with a part that no seen task has, so that more than the pair is new, and which.
+    """Held-out tasks with a part that no seen task has, with that part: then more than the pair is new.
 
-    What is paired with another thing must be seen in the same skill; what is paired with the skill, in any.
+    A part paired with another object must be seen in the same skill; one paired with the skill, in any skill.
     """
     held_out = tuple(held_out)
     with_skill = {(t.skill, t.objects[0]) for t in held_out if len(t.objects) == 1 and not _fixtures(t)}
@@ -52,10 +52,10 @@ def unknown_parts(held_out: Iterable[Task], seen: Iterable[Task]) -> Iterator[tu
 
 
 def _keys(task: Task) -> Iterator[Hashable]:
-    """What makes two tasks the same: skill and players, or the goal, whatever the skill is called."""
+    """Keys that make two tasks the same: skill and objects, or the goal, whatever the skill is called."""
     yield ("skill", task.skill, task.objects, _fixtures(task))
     leaves = frozenset(leaf for leaf in task.goal.leaves() if not _trivial(leaf))
-    if leaves:  # taking a thing out of a bowl leaves nothing but that it lies on the counter
+    if leaves:  # after taking an object out of a bowl, the only leaf left is that it lies on the counter
         sources = frozenset(where for name, where in task.start.place.items() if where in task.objects)
         yield ("goal", leaves, sources)
 

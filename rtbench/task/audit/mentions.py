@@ -1,4 +1,4 @@
-"""Mentions: which things a text names."""
+"""Finds the names of objects and fixtures in English texts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMON = frozenset(
     | {"my", "near", "no", "not", "of", "on", "one", "open", "or", "out", "over", "pick", "place", "please"}
     | {"put", "take", "that", "the", "then", "to", "up", "we", "with", "you"}
 )
-"""Words that instructions are made of: no thing may be called so."""
+"""Words that are common in instructions: no object may have such a name."""
 
 _SAID_OF_ABSENT = re.compile(r"\b(?:no|(?:without|as|like|instead of)(?: an?| the)?) $")
 """Before a name: 'there is no hammer here', 'use it as a hammer'."""
@@ -40,19 +40,19 @@ _VERB = re.compile(r"\bto $"), re.compile(r" (?:an?|the|my|your|some|it|this)\b"
 
 @dataclass(frozen=True)
 class Mention:
-    """Words of a text that are some thing's name."""
+    """Words of a text that are the name of an object or fixture."""
 
     words: str
     may_mean: frozenset[str]
-    """Things of that name."""
+    """Objects and fixtures of that name."""
     start: int
-    """Where in the text it begins."""
+    """Index of its first character in the text."""
     aside: bool
-    """Whether it says nothing about what is there."""
+    """Whether it does not claim that the object is present."""
 
 
 class Mentions:
-    """Finds the names of things in English texts, the longest first, so that 'orange can' is no orange."""
+    """Finds names in English texts, the longest first, so that 'orange can' does not name an orange."""
 
     def __init__(self, objects: Mapping[str, Named], fixtures: Iterable[str]) -> None:
         self._called: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Does an instruction name only what is there, and does it single out what its goal is about?"""
+"""Audit of referents: instructions name only objects that are present, and identify the goal's objects."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ _RELATION = re.compile(
     r"\b(?:between|left|right|near|next|beside|behind|front|other|but|not|no|nor|except|than|same|instead|from|"
     r"away|closest|nearest|farthest|matches|like|and|or|with)\b"
 )
-"""Words that may bring in a thing that the goal is not about."""
+"""Words that may introduce an object that the goal is not about."""
 _BESIDE = re.compile(r"\b(?:near|next to|close to|beside|alongside|left of|right of)(?: an?| the)? $")
-"""Before the name of what something is put beside."""
+"""Words before the name of the object that another one is put next to."""
 _OTHER_COUNTER = re.compile(r"\bother (?:counter|one)\b")
 _ALL = re.compile(r"\b(?:drawers|every|each|all|both|no|any)\b")
 
 
 def faults_of_text(reading: Reading) -> Iterator[str]:
-    """What is wrong with the names in one English text."""
+    """Faults of the names in one English text."""
     yield from _names(reading)
     yield from _unsaid(reading)
     yield from _swapped(reading)
 
 
 def faults_of_means(task: Task, library: Library) -> Iterator[str]:
-    """What is wrong with the descriptions of a task."""
+    """Faults of a task's descriptions."""
     present = {name: library.objects[name] for name in task.present}
     given = task.start.given.leaves() if task.start.given else ()
     for name, reference in task.means.items():
@@ -49,7 +49,7 @@ def faults_of_means(task: Task, library: Library) -> Iterator[str]:
 
 
 def faults_of_other_objects(task: Task, library: Library) -> Iterator[str]:
-    """What is wrong with the things that stand beside those that the goal is about."""
+    """Faults of the objects beside those that the goal is about."""
     present = {name: library.objects[name] for name in task.present}
     own = goal_objects(task)
     for reference in task.every:
@@ -67,9 +67,9 @@ def faults_of_other_objects(task: Task, library: Library) -> Iterator[str]:
 
 
 def _names(reading: Reading) -> Iterator[str]:
-    """Names of what is not there, of two things at once, or of what the task has nothing to do with."""
+    """Names of absent objects, of two objects at once, or of objects that the task is not about."""
     task = reading.task
-    # "The orange drink" names no orange; but where no description is meant, a name is a name.
+    # "The orange drink" names no orange. Without a description, every name counts.
     tags = reading.tags(frozenset(task.present)) if task.means or task.every else frozenset()
     parts = _parts(task)
     for mention in reading.mentions:
@@ -87,7 +87,7 @@ def _names(reading: Reading) -> Iterator[str]:
 
 
 def _parts(task: Task) -> frozenset[str]:
-    """Everything that the task is about."""
+    """All objects and fixtures that the task is about."""
     start = task.start
     said = {argument for leaf in task.goal.leaves() for argument in leaf.arguments}
     given = {a for leaf in (start.given.leaves() if start.given else ()) for a in leaf.arguments}
@@ -96,11 +96,11 @@ def _parts(task: Task) -> frozenset[str]:
 
 
 def _unsaid(reading: Reading) -> Iterator[str]:
-    """What the goal is about and the text neither names nor describes."""
+    """Objects and fixtures of the goal that the text neither names nor describes."""
     task, setting = reading.task, reading.library.scenes[reading.task.scene]
     for name in sorted(goal_objects(task) - reading.named - reading.described):
         yield f"does not say that {name!r} is meant; name it, or say under 'means' how it is told."
-    # Where the goal leaves a choice, the text may leave it, too.
+    # Where the goal has alternatives, the text may leave them open.
     said = {argument for leaf in needed(task.goal) for argument in leaf.arguments}
     for name in sorted((said & {*setting.drawers, *setting.sinks}) - reading.named):
         if not _is_identified(name, reading):
@@ -119,7 +119,7 @@ def _is_identified(drawer: str, reading: Reading) -> bool:
 
 
 def _swapped(reading: Reading) -> Iterator[str]:
-    """What is to be moved and what it is to be moved to, said the other way round."""
+    """Texts that exchange the object to move and its target."""
     leaves = [
         leaf for leaf in reading.task.goal.leaves() if leaf.predicate in ("near", "left_of", "right_of")
     ]

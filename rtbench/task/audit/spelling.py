@@ -1,4 +1,4 @@
-"""Spelling: words of an instruction that no dictionary knows.
+"""Audit of spelling: words of an instruction that are in no dictionary.
 
 Dictionaries come with pyspellchecker and need no network. They are for checks, never for drawing an episode:
 another version of them must not change one.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spellchecker import SpellChecker
 
 DICTIONARIES = ("ar", "de", "en", "es", "fr", "it", "nl", "pt")
-"""Languages with a dictionary that is large enough; Russian's lacks most inflected forms."""
+"""Languages whose dictionary is large enough; the Russian one lacks most inflected forms."""
 
 _WRITTEN = re.compile(r"[^\W_][\w'\u2019-]*")
 _PIECE = re.compile(r"[^\W_]+")

@@ -1,4 +1,4 @@
-"""Do the words of an English instruction ask for what the goal checks?"""
+"""Audit of verbs: the words of an English instruction must ask for what the goal checks."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ _SAYING = {predicate: re.compile(rf"\b(?:{words})\b") for predicate, words in _S
 
 
 def faults_of_verbs(text: str, task: Task, *, strict: bool) -> Iterator[str]:
-    """Where words and goal disagree.
+    """Disagreements between words and goal.
 
     Args:
         text: An English instruction.
-        task: What it is to mean.
+        task: The task that it is an instruction of.
         strict: Whether every predicate must be asked for, as in a skill's own templates; a request may leave
-            it to the listener ("something to write with").
+            one open ("something to write with").
     """
     predicates = {leaf.predicate for leaf in task.goal.leaves()}
     if not _NEGATION.search(text):  # "it should not be shut" asks for the contrary
