@@ -92,7 +92,7 @@ def decide(bounds: tuple[float, float], margin: float) -> str:
 
 
 def _check_samples(joined: Joined) -> None:
-    """Refuse runs without episodes, and independent samples of different tasks or suites."""
+    """Refuse pairs without rows, and independent samples of different suites or ablation arms."""
     first, second = joined.first, joined.second
     if joined.paired:
         if joined.rows.empty:

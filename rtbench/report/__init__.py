@@ -1,1 +1,1 @@
-"""One self-contained HTML file about one run, or about several side by side."""
+"""Reports of runs: HTML pages, comparison tables, tables for the terminal, contact sheets."""

@@ -1,4 +1,4 @@
-"""Contact sheets: what the robot sees at first, what it is told, and when it is done, of many episodes."""
+"""Contact sheets: first frame, instruction and goal of many episodes in one image."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 COLUMNS = 4
 _GAP = 20
-"""Between panels, and around all of them [pixels]; so are all lengths here."""
+"""Margin between panels and around all of them [pixels], like all lengths in this module."""
 _PAPER, _INK, _PALE, _BAND = (255, 255, 255), (20, 20, 20), (95, 95, 95), (226, 232, 240)
 _TITLE, _HEADING, _INSTRUCTION, _SMALL = 26, 18, 16, 13
-"""Sizes of letters."""
+"""Font sizes."""
 _LEADING = 1.3
-"""Distance of lines, in sizes of letters."""
+"""Line spacing, in font sizes."""
 _NO_FRAME = (200, 200, 200)
 
 
@@ -37,9 +37,9 @@ class Panel:
     frame: NDArray[np.uint8] | None
     """Head camera before the first action, uint8[256, 320, 3], RGB; None where it cannot be set up."""
     goal: str
-    """When it is done, or why there is no frame."""
+    """Its goal, or the reason why there is no frame."""
     english: str
-    """The task's own instruction, for machines that cannot write the episode's."""
+    """The task's own instruction, for machines without a font for the episode's."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Sheet:
     """A contact sheet."""
 
     image: Image
-    """RGB."""
+    """The sheet, RGB."""
     unwritten: tuple[str, ...]
-    """BCP 47 tags of languages that no font here writes: English stands in their place, as the sheet says."""
+    """BCP 47 tags of languages without a font on this machine: English replaces them, as the sheet notes."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _by_axis(panels: Iterable[Panel]) -> dict[str, list[Panel]]:
 
 
 def _texts(panel: Panel) -> Iterator[_Line]:
-    """What stands below a frame: instruction, goal, task, and what is odd about the episode."""
+    """Text below a frame: instruction, goal, task and peculiarities of the episode."""
     episode = panel.episode
     instruction = episode.instruction or "(blank)"
     if not _writable(instruction):

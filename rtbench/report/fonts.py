@@ -1,7 +1,7 @@
-"""Fonts for pictures: what this machine can write, and with which font.
+"""Fonts for images: finds a font of this machine that has all characters of a text.
 
-DejaVu Sans comes with matplotlib and writes Latin, Greek, Cyrillic and Arabic letters everywhere. Others, as
-those of Chinese, are written with a font of the machine's where it has one.
+DejaVu Sans comes with matplotlib and writes Latin, Greek, Cyrillic and Arabic letters everywhere. Others,
+such as Chinese ones, need a font of the machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLACEHOLDER = "Last Resort"
 
 
 def font(text: str, size: int, *, bold: bool = False) -> FreeTypeFont | None:
-    """A font of that size [pixels] that can write the whole text; None where this machine has none.
+    """A font of that size [pixels] with all characters of the text; None where this machine has none.
 
     The same machine gives the same font. A text whose letters join, or that runs from right to left, also
     needs Pillow's Raqm layout, without which its letters would stand apart and in the wrong order.
@@ -38,7 +38,7 @@ def font(text: str, size: int, *, bold: bool = False) -> FreeTypeFont | None:
 
 
 def needs_layout(text: str) -> bool:
-    """Whether its letters cannot just be set one after the other from left to right."""
+    """Whether its letters need more than being set one after the other from left to right."""
     return runs_left(text) or any(unicodedata.name(sign, "").startswith(_JOINED) for sign in text)
 
 

@@ -108,7 +108,7 @@ def caption(summary: dict[str, Any]) -> str:
 
 
 def _decided(decision: Mapping[str, Any], planned: int) -> list[str]:
-    """Why and where a run against a baseline has ended."""
+    """Lines on when and why a run against a baseline has ended."""
     after = decision["n"] + decision.get("left_out", 0)
     where = f"stopped after {after} of" if after < planned else "ended after all"
     lines = [f"{where} {planned} episodes: {decision['verdict']}"]

@@ -1,4 +1,4 @@
-"""Several runs against the first: differences with intervals and tests, letters, and the flips."""
+"""Section on the comparison with the first run: differences with intervals and tests, letters, flips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtbench.stats import rate
 
 _KINDS = ("split", "axis", "skill")
 _FLIPS = 60
-"""Flips that the table names; the list of episodes has all."""
+"""Most flips in the table; the list of episodes has all."""
 
 
 def section(runs: Sequence[Series], *, allow_partial: bool = False) -> Section:

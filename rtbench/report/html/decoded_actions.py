@@ -1,4 +1,4 @@
-"""What a policy commanded, decoded from the tokens of its records."""
+"""Actions of a policy, decoded from the tokens of its records, for the report's figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Motion:
     """Steps of some episodes, one after the other, in the order of `rtbench.core.action.DIMENSIONS`."""
 
     convention: Convention
-    """That of the tokens."""
+    """Convention of the tokens."""
     tokens: NDArray[np.int64]
     """int64[steps, 11], by dimension."""
     first: NDArray[np.bool_]
@@ -40,12 +40,12 @@ class Motion:
 
     @property
     def widths(self) -> NDArray[np.float64]:
-        """float64[10], how far apart the values of two neighbouring tokens are [m, rad, or 1]."""
+        """float64[10], distance between the values of two neighbouring tokens [m, rad, or 1]."""
         return np.subtract(self.convention.high, self.convention.low) / (BINS - 1)
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """float64[steps, 10], what the tokens mean [m, rad, or 1], without the mode."""
+        """float64[steps, 10], values of the tokens [m, rad, or 1], without the mode."""
         return np.add(self.convention.low, self.tokens[:, :MODE] * self.widths)
 
     def used(self, dimension: int) -> NDArray[np.bool_]:
@@ -70,7 +70,7 @@ class Motion:
 
     @property
     def within_reach(self) -> NDArray[np.int64]:
-        """int64[10], how many of the 256 values of a dimension one control step can really bring about."""
+        """int64[10], number of the 256 values of a dimension that one control step can reach."""
         values = np.array(self.convention.low)[:, None] + np.arange(BINS) * self.widths[:, None]
         # The simulator's own slack when it counts what it clipped.
         slack = (REACH_HIGH - REACH_LOW)[:, None] / (BINS - 1) / 2
@@ -81,7 +81,7 @@ class Motion:
 def motion(records: Iterable[Record]) -> Motion | None:
     """The steps of the episodes that have an outcome; None where there are none.
 
-    An episode with tokens that its convention has not got is passed over: no environment has acted on them.
+    An episode with tokens that its convention lacks is left out, because no environment has acted on them.
 
     Raises:
         UnknownNameError: a convention that this rtbench does not know.
@@ -102,7 +102,7 @@ def motion(records: Iterable[Record]) -> Motion | None:
 
 
 def travel(record: Record) -> float:
-    """The way that actions commanded gripper and base to go [m], each step clipped to its reach."""
+    """Length [m] of the commanded path of gripper and base, each step clipped to its reach."""
     steps = motion([record])
     if steps is None:
         return 0.0

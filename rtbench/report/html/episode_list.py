@@ -1,4 +1,4 @@
-"""The episodes as compact JSON, of which the page renders what is looked at."""
+"""List of episodes as compact JSON, which the page renders on demand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OUTCOMES = {True: SUCCESS, False: FAILURE}
 
 
 def rows(runs: Sequence[Series], beside: Path) -> list[dict[str, Any]]:
-    """One row a key, with what each run made of it; failures first, then successes, each by task and seed.
+    """One row per episode key, with each run's result; failures first, then successes, each by task and seed.
 
     Args:
         runs: The runs.
@@ -53,12 +53,12 @@ def rows(runs: Sequence[Series], beside: Path) -> list[dict[str, Any]]:
 
 
 def heads(runs: Sequence[Series]) -> list[dict[str, str]]:
-    """For each run its label, and its folder as it is typed in a shell."""
+    """For each run its label, and its folder in a shell's syntax."""
     return [{"label": one.label, "folder": shlex.quote(str(one.run.path))} for one in runs]
 
 
 def embedded(data: Any) -> Markup:
-    """JSON that can stand in a script element: no text in it can end the element or open a comment."""
+    """JSON that is safe in a script element: no text in it can end the element or open a comment."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -77,7 +77,7 @@ def _episode(episode: Episode) -> dict[str, Any]:
 
 
 def _result(record: Record, video: str) -> dict[str, Any]:
-    """What came of an episode; what is empty is left out."""
+    """Result of an episode, without empty fields."""
     told: dict[str, Any] = {"reason": reason(record), "video": video}
     if record.error:
         told |= {"outcome": ERROR, "message": record.error.message}
@@ -105,7 +105,7 @@ def _urgency(row: dict[str, Any]) -> tuple[int, str, int, str]:
 
 
 def _videos(run: Run) -> set[str]:
-    """Names of the videos that are there; a folder is listed once, not looked into for each episode."""
+    """Names of the existing videos; the folder is listed once, not once for each episode."""
     try:
         return {path.name for path in (run.path / VIDEOS).iterdir()}
     except OSError:

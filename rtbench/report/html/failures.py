@@ -1,4 +1,4 @@
-"""Why episodes failed: how they ended, what went wrong on the way, what of the goal never came true."""
+"""Section on failures: reasons, terminations, events, goal leaves that never held, and errors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ REASONS: Mapping[str, Callable[[Outcome], bool]] = {
     "partly done": lambda o: o.progress > 0,
     "out of time": lambda _: True,
 }
-"""What a failure is put down to: the first of these that is true of it."""
+"""Reasons of failures; the first one that is true of a failure counts."""
 _MOST_LEAVES = 15
 
 
 def reason(record: Record) -> str:
-    """What a failure is put down to; 'error: KIND' for an error, '' for a success."""
+    """Reason of a failure; 'error: KIND' for an error, '' for a success."""
     if record.error:
         return f"error: {record.error.kind}"
     outcome = record.outcome
@@ -118,7 +118,7 @@ def _counted(
 
 
 def _events(runs: Sequence[Series]) -> Figure:
-    """How many episodes an event occurs in, solved and failed ones apart."""
+    """Number of episodes in which an event occurs, solved and failed ones separately."""
     rows, shares = [], []
     for one in runs:
         outcomes = [record.outcome for record in one.run.records if record.outcome]

@@ -1,4 +1,4 @@
-"""First frames of episodes: set up again and drawn, or taken from their videos, and kept beside the run."""
+"""First frames of episodes, rendered again or taken from their videos, and cached in the run's folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FILE = "frames.json"
 """The cache, in the run's folder."""
 SIZE = 160, 128
-"""Pixels of a picture: half of the camera's."""
+"""Size of a picture [pixels], half of the camera's."""
 SOME = 200
 """Pictures of `Frames.SOME` at most: 10 s of drawing in software, 0.5 MB of the page."""
 _QUALITY = 60
@@ -34,13 +34,13 @@ _SCHEMA = 1
 
 @dataclass(frozen=True)
 class Frame:
-    """How an episode begins."""
+    """The first frame of an episode."""
 
     picture: bytes
     """WebP, 160 x 128 pixels."""
     distance: float | None = None
-    """From between the fingertips to the centre of the goal's first object [m]; None where it has none, or
-    where the frame is of a video."""
+    """Distance from the grip point to the centre of the goal's first object [m]; None where it has none, or
+    where the frame is from a video."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,18 @@ class Drawn:
     frames: dict[str, Frame]
     """By key."""
     remarks: tuple[str, ...] = ()
-    """Why some are missing, in sentences."""
+    """Reasons why some are missing, in sentences."""
 
 
 def first_frames(run: Run, keys: Iterable[str], roots: Sequence[Path] = ()) -> Drawn:
-    """First frames of some episodes of a run; those that cannot be had are left out.
+    """First frames of some episodes of a run; unavailable ones are left out.
 
     An episode that is set up again counts only if its settled state has the fingerprint that was recorded.
 
     Args:
         run: The run. Its folder keeps the frames, if it can be written.
-        keys: Keys of the episodes; those that are not of the run are passed over.
-        roots: Where the user's content lies now; where it lay then, if empty.
+        keys: Keys of the episodes; keys that the run lacks are ignored.
+        roots: The user's content roots now; those recorded in the run, if empty.
     """
     wanted = set(keys)
     records = [record for record in run.records if record.key in wanted]
@@ -94,7 +94,7 @@ def webp(image: NDArray[np.uint8]) -> bytes:
 
 
 def _unlike(run: Run, roots: Sequence[Path]) -> str:
-    """Why the run's episodes cannot be set up again as they were; '' if they can."""
+    """Reason why the run's episodes cannot be reset to their recorded states; '' if they can."""
     from rtbench.evaluation.evaluate import FACTORY
     from rtbench.task.yaml_loader import content_hash
 
@@ -113,7 +113,7 @@ def _roots(run: Run, roots: Sequence[Path]) -> list[Path]:
 
 
 def _drawn(run: Run, records: Sequence[Record], roots: Sequence[Path]) -> dict[str, Frame]:
-    """Frames of episodes set up again, scene by scene, for each with its objects is built anew."""
+    """Frames of episodes reset again, in order of scene and objects, because each such pair is compiled."""
     from rtbench.env.registration import make
     from rtbench.task.library import load_things
 
@@ -167,7 +167,7 @@ def _of_video(run: Run, record: Record) -> bytes | None:
         with imageio.get_reader(path) as reader:
             return webp(np.asarray(reader.get_data(0))[:IMAGE_HEIGHT])
     except (OSError, ValueError, IndexError, RuntimeError):
-        return None  # a film cut off or no film: the report does without
+        return None  # a truncated or unreadable video: the report omits the frame
 
 
 def _kept(run: Run) -> dict[str, Frame]:

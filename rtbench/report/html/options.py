@@ -1,4 +1,4 @@
-"""What a report is asked for; imports nothing heavy, so that the command line can read it for its help."""
+"""Options of a report, without heavy imports, because the command line's help reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Frames(StrEnum):
-    """Whose first frames a report shows."""
+    """Episodes whose first frames a report shows."""
 
     ALL = "all"
     SOME = "some"
@@ -17,11 +17,11 @@ class Frames(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """What a report is made with."""
+    """Options of a report."""
 
     frames: Frames = Frames.SOME
-    """Whose first frames are shown; some are those of flips, errors and failures, in this order."""
+    """Episodes whose first frames are shown; SOME takes flips, errors and failures, in this order."""
     roots: tuple[Path, ...] = ()
-    """The user's content now, to draw frames; what the runs were played with, if empty."""
+    """The user's content roots for rendering frames; those recorded in the runs, if empty."""
     allow_partial: bool = False
     """Compare runs that disagree on the episodes on which they agree."""

@@ -1,4 +1,4 @@
-"""The page: sections and episodes put together, styles and script inlined."""
+"""Assembly of the HTML report: sections, episodes, inlined styles and script."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Report:
     size: int
     """Its bytes."""
     frames: int
-    """Episodes that it shows a first frame of."""
+    """Number of episodes with a first frame."""
     remarks: tuple[str, ...] = field(default=())
-    """What it could not show, in sentences."""
+    """Notes on what it could not show, in sentences."""
 
 
 def write_report(runs: Sequence[Run], path: Path, request: Request | None = None) -> Report:
@@ -134,5 +134,5 @@ def _render(
 
 
 def _source(pages: Environment, name: str) -> Markup:
-    """A file of the templates as it is: it is ours, and no run's text goes into it."""
+    """A template file without escaping: it is part of rtbench and contains no text of a run."""
     return Markup(_LOADER.get_source(pages, name)[0])  # noqa: S704

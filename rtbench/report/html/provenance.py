@@ -1,4 +1,4 @@
-"""Where a run comes from, in a few lines for the top of the page."""
+"""Provenance of a run, in a few lines for the top of the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Facts = tuple[tuple[str, str], ...]
 
 
 def headline(one: Series) -> Facts:
-    """What matters most of a run: success, errors, whether it is complete."""
+    """Main facts of a run: success, errors, whether it is complete."""
     summary = one.run.summary
     whole = summary["overall"]
     errors = whole["errors"]
@@ -63,7 +63,7 @@ def _policy(policy: dict[str, Any], card: dict[str, Any] | None) -> str:
 
 
 def _dates(sessions: Sequence[dict[str, Any]]) -> str:
-    # To the second: what is behind the point tells sessions apart, and nobody a time.
+    # To the second; the fraction only distinguishes sessions.
     starts = [re.sub(r"\.\d+", "", str(s["started"])) for s in sessions if s.get("started")]
     again = f", continued {', '.join(starts[1:])}" if len(starts) > 1 else ""
     return f"{starts[0]}{again}" if starts else ""

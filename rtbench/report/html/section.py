@@ -1,4 +1,4 @@
-"""What a report is made of: sections of figures, each a chart with its numbers in a table."""
+"""Parts of a report: sections of figures, each a chart with its numbers in a table."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rtbench.core.errors import RtbenchError
 from rtbench.result.run import Run
 
 MOST_RUNS = 8
-"""Runs that a chart can tell apart, by colour and by marker."""
+"""Most runs of a chart, each with its colour and marker."""
 UNKNOWN = "-"
-"""Stands where nothing was measured."""
+"""Text of a missing value."""
 
 
 class ReportError(RtbenchError):
@@ -22,12 +22,12 @@ class ReportError(RtbenchError):
 
 @dataclass(frozen=True)
 class Series:
-    """A run as it stands in charts and tables."""
+    """A run in charts and tables."""
 
     run: Run
     """The run."""
     label: str
-    """Name of its policy, with the control arm or the run's id where that alone does not tell it apart."""
+    """Name of its policy, with the ablation arm, or the run's id where the name is not unique."""
     index: int
     """Its place among the runs, which gives colour and marker; 0 is the baseline."""
 
@@ -41,9 +41,9 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     """Cells."""
     caption: str = ""
-    """What is in it; '' where the figure's title says so."""
+    """Caption; '' where the figure's title is enough."""
     shades: tuple[tuple[float, ...], ...] = ()
-    """For each cell but the first of a row, how strongly it is tinted, 0 to 1; empty: none is."""
+    """Tint of each cell but the first of a row, 0 to 1; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Figure:
     chart: Markup | None = None
     """An SVG."""
     alt: str = ""
-    """What the chart shows, for who cannot see it."""
+    """Description of the chart, for screen readers."""
     table: Table | None = None
     """The chart's numbers, folded in under it."""
     note: str = ""
-    """How to read it, in a sentence or two."""
+    """Explanation, one or two sentences."""
     wide: bool = False
     """Whether it needs the page's whole width."""
     fold: bool = False
@@ -75,16 +75,16 @@ class Section:
     title: str
     """Its head."""
     figures: tuple[Figure, ...] = field(default=())
-    """What stands in it; a section without figures is left out."""
+    """Its figures; a section without figures is left out."""
     note: str = ""
-    """What holds for all its figures."""
+    """Note on all its figures."""
 
 
 def series(runs: Sequence[Run]) -> list[Series]:
-    """The runs with labels that tell them apart.
+    """The runs with unique labels.
 
     Raises:
-        ReportError: a run given twice, one without episodes, or more runs than a chart can tell apart.
+        ReportError: a run given twice, one without episodes, or more runs than a chart can show.
     """
     if len(runs) > MOST_RUNS:
         raise ReportError(
@@ -115,7 +115,7 @@ def percent(share: float | None) -> str:
 
 
 def bounds(interval: Sequence[float], measured: object = True) -> str:
-    """An interval of shares as text in per cent; unknown where nothing was measured."""
+    """An interval (low, high) of shares, 0 to 1, as text in per cent; `UNKNOWN` without a measurement."""
     if not measured:
         return UNKNOWN
     low, high = interval
@@ -123,6 +123,6 @@ def bounds(interval: Sequence[float], measured: object = True) -> str:
 
 
 def name(run: Run) -> str:
-    """Name of a run's policy, with the control arm."""
+    """Name of a run's policy, with the ablation arm."""
     arm = run.meta.get("arm", "")
     return f"{run.meta['policy']['name']}{f', {arm} instructions' if arm else ''}"

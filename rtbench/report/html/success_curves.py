@@ -1,4 +1,4 @@
-"""Success against time, and against how far there is to go."""
+"""Section of success curves: success against time, and against the distance to the target."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rtbench.stats import rate, wilson
 
 CONFIDENCE = 0.95
 _PARTS = 6
-"""Parts that distances are sorted into at most."""
+"""Most parts into which distances are divided."""
 _LEAST = 5
-"""Episodes of a part at least."""
+"""Fewest episodes of a part."""
 _TABLE_STEPS = 12
-"""Rows of the table of a curve over time."""
+"""Rows in the table of a curve over time."""
 _HEIGHT = 200
 
 
@@ -43,8 +43,8 @@ def section(runs: Sequence[Series], distances: Mapping[str, float]) -> Section:
 
     Args:
         runs: The runs.
-        distances: By key, the distance from the gripper to the target in the settled state [m]; those of all
-            episodes that have one, or none at all: a choice of episodes would bend the curve.
+        distances: By key, the distance from the gripper to the target in the settled state [m]; of all
+            episodes that have one, or of none, because a selection of episodes would bias the curve.
     """
     figures = [_time(runs)]
     if distances:

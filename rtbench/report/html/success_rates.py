@@ -1,4 +1,4 @@
-"""Success with its intervals, by split, axis and skill; drops against unperturbed twins; control arms."""
+"""Section of success rates by split, axis and skill, drops against twins, and instruction ablations."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _drop_cells(drop: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _arms(runs: Sequence[Series]) -> Figure | None:
-    """Language ignorance of the control arms whose episodes with their own instructions are shown too."""
+    """Language ignorance of the ablation arms whose episodes with their own instructions are shown too."""
     rows = []
     for control in runs:
         twins = {record.episode.twin for record in control.run.records if record.episode.arm}

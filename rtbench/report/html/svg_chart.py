@@ -1,7 +1,7 @@
-"""Charts as SVG that goes into a page: small enough for a phone, in the page's own font and colours.
+"""Charts as SVG inside a page: small enough for a phone, in the page's font and colours.
 
-Matplotlib draws with stand-in colours, which are replaced by CSS variables: so a chart follows the page from
-light to dark. Text stays text.
+Matplotlib draws with placeholder colours, which are replaced by CSS variables. So a chart follows the page's
+light or dark mode. Text stays text.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 WIDTH = 340
-"""Width [px] that a chart is drawn for: that of a phone, so that text is not scaled down there."""
+"""Width of a chart [px]: that of a phone, so that text is not scaled down there."""
 ROW = 17
-"""Height [px] of a line of a chart that has names at its side."""
+"""Height [px] of a row in a chart with names at its side."""
 INK, FAINT = "#0a0a0a", "#0a0a0c"
-"""Stand-ins for the colours of text and of lines that only guide the eye."""
+"""Placeholder colours of text and of grid lines."""
 MARKERS = "osD^vPX*"
 GLYPHS = "●■◆▲▼✚✖★"
 """The markers as characters, for legends."""
@@ -45,7 +45,7 @@ Point = tuple[float, float, float]
 
 
 def colour(index: int) -> str:
-    """Stand-in for the colour of a series."""
+    """Placeholder for the colour of a series."""
     return f"#0a0b{index:02x}"
 
 
@@ -53,7 +53,7 @@ def draw(name: str, height: float, paint: Callable[[Figure], None]) -> Markup:
     """The SVG of what `paint` draws into an empty figure.
 
     Args:
-        name: Unlike that of every other chart of the page: ids inside the SVG follow from it.
+        name: Name, unique on the page, from which ids inside the SVG are made.
         height: Height [px].
         paint: Makes axes in the figure and draws into them.
     """
@@ -89,7 +89,10 @@ def whiskers(axes: Axes, names: Sequence[str], series: Sequence[Sequence[Point |
 
 
 def bars(axes: Axes, names: Sequence[str], series: Sequence[Sequence[float]], label: str) -> None:
-    """Lying bars for each name, the series one below the other."""
+    """Horizontal bars for each name, the series one below the other.
+
+    `series` has one value for each series and name, in the unit that `label` gives the axis.
+    """
     thick = 0.75 / len(series)
     for index, values in enumerate(series):
         rows = [row + (index - (len(series) - 1) / 2) * thick for row in range(len(names))]

@@ -1,4 +1,4 @@
-"""What policy, environment and closed loop took, beside the deadline of the control rate."""
+"""Section on timing: policy, environment and closed loop, against the deadline of the control rate."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NAMES = {"env": "environment", "loop": "closed loop"}
 _BINS = 40
 _HEIGHT = 180
 _LEAST_MS = 1e-3
-"""Times are recorded to the microsecond; shorter ones are drawn as that [ms]."""
+"""Shortest time that is drawn [ms]; times are recorded to the microsecond."""
 
 
 def section(runs: Sequence[Series]) -> Section:
-    """Percentiles, and how the times are spread."""
+    """Percentiles and histograms of the times."""
     figures = [_table(runs)]
     if any(_times(one, "policy") for one in runs):
         figures += [_histogram(runs, "policy"), _histogram(runs, "loop")]

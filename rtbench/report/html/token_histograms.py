@@ -1,4 +1,4 @@
-"""The action tokens: which bins were used, how often the last ones, and how coarse a bin is."""
+"""Section on action tokens: histograms of bins, saturation, modes, idle steps and widths of bins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Told = Sequence[tuple[Series, Motion]]
 
 
 def section(runs: Sequence[Series]) -> Section:
-    """Histograms, saturation, modes, idle steps and the widths of bins; empty where nothing was acted."""
+    """Histograms, saturation, modes, idle steps and the widths of bins; empty without actions."""
     told = [(one, steps) for one in runs if (steps := motion(one.run.records)) is not None]
     if not told:
         return Section("tokens", "Action tokens")

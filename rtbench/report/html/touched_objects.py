@@ -1,4 +1,4 @@
-"""Which object was meant, and which was touched first."""
+"""Section on touched objects: confusion matrix of the instructed object and the one touched first."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from rtbench.result.record import Record
 
 NOTHING, OTHERS = "nothing", "others"
 _ROWS, _COLUMNS = 15, 12
-"""Objects that a matrix names at most; the rest are put together."""
+"""Most objects that a matrix names; the others share one column."""
 
 
 def section(runs: Sequence[Series]) -> Section:
-    """A matrix a run; empty where no record tells what was touched."""
+    """One matrix per run; empty where no record has the touched object."""
     figures = [_matrix(one) for one in runs if any(touched(r) for r in one.run.records)]
     note = "Rows: the first object of the goal. Columns: the first movable object that the robot touched."
     return Section("touched", "Instructed against touched object", tuple(figures), note)
 
 
 def touched(record: Record) -> str:
-    """The first movable object that the robot touched; '' for none, or where the record does not tell."""
+    """The first movable object that the robot touched; '' for none, or where the record lacks it."""
     return record.outcome.touched if record.outcome else ""
 
 

@@ -1,4 +1,4 @@
-"""Which policies of a table played the same thing, so that their outcomes may be compared."""
+"""Comparability of policies in a table: which of them played the same episodes in the same settings."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EVIDENCE = {"state": "settled states", "image": "first frames", "version": "tasks' versions"}
-"""What must be equal for the same episode, and what it is called."""
+"""Columns that must be equal for the same episode, with their names in messages."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What may be compared."""
+    """Policies and episodes that may be compared."""
 
     comparable: NDArray[np.bool_]
     """bool[policies]."""
     usable: NDArray[np.bool_]
     """bool[episodes of all policies]."""
     notes: tuple[str, ...]
-    """What may not, and why, in sentences."""
+    """Reasons why others may not, in sentences."""
 
 
 def agree(found: Sequence[Entrant], episodes: pd.DataFrame, *, allow_partial: bool) -> Agreement:
-    """Hold each policy against what most of them played.
+    """Compare each policy with what most of them played.
 
     Args:
         found: The policies.

@@ -1,4 +1,4 @@
-"""A table for programs: CSV in long form, and JSON with everything."""
+"""Table as CSV in long form, and as JSON with all numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table as a page of HTML without anything outside of it."""
+"""Table as a self-contained HTML page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table in LaTeX, for papers: needs the package booktabs alone."""
+"""Table in LaTeX, for papers; needs only the package booktabs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def latex(table: Table) -> str:
 
 
 def escape(text: str) -> str:
-    """A text that LaTeX prints as it is."""
+    """The text escaped for LaTeX."""
     return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text)
 
 

@@ -1,4 +1,4 @@
-"""A table in Markdown as GitHub shows it."""
+"""Table in GitHub's Markdown."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def markdown(table: Table) -> str:
 
 
 def escape(text: str) -> str:
-    """A text that Markdown shows as it is."""
+    """The text escaped for Markdown."""
     return _SPECIAL.sub(r"\\\1", text)
 
 

@@ -1,4 +1,4 @@
-"""How numbers and remarks of a table are written, alike in all formats."""
+"""Text of a table's numbers, title, caption and remarks, the same in all formats."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ RULES = {
     "ever": "the goal was true at any time",
     "held": "the goal is true at the end and for one more second",
 }
-"""What a success is, by the rule."""
+"""Description of a success, by the rule."""
 NOTHING = "-"
-"""A policy played nothing of a column, or nothing of it has an outcome."""
+"""Text of a cell without outcomes."""
 _HEAD = 12
 """Letters of a line of a column's head at most."""
 _LISTED = 6
@@ -33,7 +33,7 @@ def interval(cell: Cell | None, dash: str = "-") -> str:
 
 
 def size(cell: Cell | None, column: int, table: Table) -> str:
-    """Episodes of a cell, 'n=97, 3 err'; '' where the head of the column says it for all."""
+    """Number of episodes of a cell, 'n=97, 3 err'; '' where the column's head gives it for all."""
     if cell is None or common_size(column, table) is not None or table.columns[column].name == MACRO:
         return ""
     return f"n={cell.n}" + (f", {cell.errors} err" if cell.errors else "")
@@ -74,17 +74,17 @@ def title(table: Table) -> str:
 
 
 def caption(table: Table, mark: str = "Bold") -> list[str]:
-    """What the numbers of the table mean, in sentences.
+    """Explanation of the table's numbers, in sentences.
 
     Args:
         table: The table.
-        mark: How the best of a column are marked.
+        mark: Name of the mark of the best in a column.
     """
     return [*_measured(table), *_tests(table, mark), *_rates(table)]
 
 
 def remarks(table: Table) -> list[str]:
-    """What else a reader must know: about published figures, and about these runs, in sentences."""
+    """Remarks on published figures and on these runs, in sentences."""
     return [*_published(table), *table.notes]
 
 
@@ -130,7 +130,7 @@ def _test(columns: Sequence[Column]) -> str:
 
 
 def _least(columns: Sequence[Column]) -> str:
-    """The least difference to be seen in each column, in points."""
+    """The least detectable difference of each column, in points."""
     known = {column.name: column.least for column in columns if column.least is not None}
     if len(known) > _LISTED:
         ends: list[Callable[..., str]] = [min, max]

@@ -1,4 +1,4 @@
-"""Tests between every two policies of a column at once, by products of 0/1 matrices.
+"""Pairwise tests of all policies in a column at once, by products of 0/1 matrices.
 
 Two hundred policies have 19,900 pairs. Joining their episodes pair by pair takes minutes; the counts of all
 pairs together are three products of sparse matrices [policies, episodes].
@@ -20,7 +20,7 @@ Truths = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Of every two policies i and j: the outcomes of the episodes that both have."""
+    """For every two policies i and j, counts of outcomes of the episodes that both have."""
 
     shared: Counts
     """int64[n, n]: episodes valid for both; on the diagonal those of the policy itself."""
@@ -56,18 +56,18 @@ def count_pairs(policy: Counts, episode: Counts, success: Truths, size: int) -> 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which policies of a column can be told apart."""
+    """Which policies of a column differ significantly."""
 
     letters: tuple[str, ...]
     """Compact letters of each, '' for one that was not tested."""
     best: Truths
-    """bool[n]: not told apart from the one with the highest rate, while some other is."""
+    """bool[n]: not significantly different from the policy with the highest rate, while some other is."""
     paired: int
     """Pairs of policies that were tested on shared episodes."""
     unpaired: int
     """Pairs that were tested as independent samples."""
     least: float | None
-    """Where the largest difference is below this, none can be seen, whatever its direction; None: no test."""
+    """Least detectable difference of rates, in the most favourable case; None without a test."""
 
 
 def judge(counts: PairCounts, tested: Truths, alpha: float) -> Verdict:
@@ -122,7 +122,7 @@ def fisher(first: tuple[Counts, Counts], second: tuple[Counts, Counts]) -> NDArr
     """
     (k, n), (other, m) = first, second
     if not len(k):
-        return np.ones(0)  # before the import, which takes a second
+        return np.ones(0)  # returns before the import, which takes a second
     from scipy.stats import hypergeom
 
     law = hypergeom(n + m, k + other, n)

@@ -1,4 +1,4 @@
-"""Figures of papers below a table's own rows, where a column is an honest counterpart."""
+"""Published figures below a table's own rows, for columns with a comparable counterpart."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from rtbench.analysis.published import Figure, beside, figures
 
 @dataclass(frozen=True)
 class Block:
-    """Figures of one table of a paper: figures of two evaluations never stand in one block."""
+    """Figures of one table of a paper; a block never mixes two evaluations."""
 
     label: str
-    """Whose robot and tasks these are; always shown."""
+    """Label with the robot and tasks of the figures; always shown."""
     source: str
     """'RT-1 paper, Table 2'."""
     evaluation: str
-    """Which trials these are."""
+    """Their evaluation."""
     rows: dict[str, dict[str, Figure]]
-    """Model -> our column -> figure; columns without an honest counterpart are left out."""
+    """Model -> column of rtbench -> figure; columns without a comparable counterpart are left out."""
     reasons: dict[str, str]
-    """Our column -> what the paper measured, and why it may stand there."""
+    """Column of rtbench -> what the paper measured, and why it is comparable."""
 
     @property
     def head(self) -> str:
@@ -30,7 +30,7 @@ class Block:
 
 
 def blocks(columns: Mapping[str, str]) -> tuple[Block, ...]:
-    """What may stand below some columns.
+    """Published figures that may be shown below some columns.
 
     Args:
         columns: Name of a column -> the SPLIT/AXIS that it holds.

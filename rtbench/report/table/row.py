@@ -1,4 +1,4 @@
-"""Who has a row: a policy, with all its runs that belong together."""
+"""Rows of a table: a policy, with all its runs that belong together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REFERENCES = {"oracle": "ceiling", "random": "floor", "noop": "floor"}
-"""Policies that bound a task from above and below, and what they show."""
+"""Reference policies, and whether they are a ceiling or a floor."""
 COLUMNS = (
     "key", "split", "axis", "skill", "task", "counts_as", "valid", "success", "decisions", "policy_s",
     "state", "image", "version",
@@ -28,7 +28,7 @@ COLUMNS = (
 _EPISODES = ("suite", "episodes_hash", "content_hash")
 """What decides of the episodes of a run; that its tasks are the same is looked at one by one."""
 _DIGITS = 4
-"""Digits of a run's id that are shown at least."""
+"""Fewest digits of a run's id that are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +38,13 @@ class Part:
     path: Path
     """Its folder."""
     meta: dict[str, Any]
-    """run.json, without what is told of each episode."""
+    """run.json, without the entries per episode."""
     frame: pd.DataFrame
     """One row an episode, `COLUMNS`; `success` by the rule of the table."""
     in_time: float | None
     """Share of the decisions within a control period; None where the run does not say."""
     notes: tuple[str, ...] = ()
-    """What was odd about the run."""
+    """Notes on peculiarities of the run."""
 
     @property
     def valid(self) -> pd.DataFrame:
@@ -53,17 +53,17 @@ class Part:
 
     @cached_property
     def identity(self) -> str:
-        """What runs of one row have in common, as JSON: all that decides, but for the choice of episodes."""
+        """Identity of the runs of one row, as JSON: all that affects results, but the choice of episodes."""
         shared = {name: value for name, value in deciding(self.meta).items() if name not in _EPISODES}
         return json.dumps(shared | {"arm": self.meta.get("arm", "")}, sort_keys=True)
 
 
 def part(scores: Scores, rule: str) -> Part:
-    """A run, cut down to what a table needs.
+    """A run, reduced to the data that a table needs.
 
     Args:
         scores: The run.
-        rule: success, ever or held: which of these a success is.
+        rule: Rule of success: success, ever or held.
     """
     versions = scores.frame["task"].map(scores.meta.get("tasks") or {}).fillna("").astype("str")
     frame = scores.frame.assign(success=scores.frame[rule], version=versions)[list(COLUMNS)]
@@ -73,25 +73,25 @@ def part(scores: Scores, rule: str) -> Part:
 
 @dataclass(frozen=True)
 class Entrant:
-    """A row of a table before anything is counted."""
+    """A row of a table before counting."""
 
     policy: str
     """Name of the policy."""
     parts: tuple[Part, ...]
     """Its runs, which share no episode."""
     mark: str = ""
-    """What tells it from other rows of that policy: the beginning of a run's id, or a folder."""
+    """Mark that distinguishes it from other rows of the policy: the beginning of a run's id, or a folder."""
 
     @property
     def name(self) -> str:
-        """How the row is called: the policy, its control arm, and the mark."""
+        """Name of the row: the policy, its ablation arm, and the mark."""
         arm = self.parts[0].meta.get("arm", "")
         told = f", {arm} instructions" if arm else ""
         return f"{self.policy}{told}" + (f" ({self.mark})" if self.mark else "")
 
     @property
     def reference(self) -> str:
-        """'ceiling' or 'floor' for a policy that is there to compare with, else ''."""
+        """'ceiling' or 'floor' for a reference policy, else ''."""
         return REFERENCES.get(self.policy, "")
 
     @property

@@ -1,4 +1,4 @@
-"""A table of policies: the numbers, whatever they are shown in."""
+"""Table of policies: computes its numbers, independent of the output format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SORTS = ("given", "name", "rate")
 SPLITS = ("seen", "novel", "emergent")
-"""In the order in which they are shown; others follow by name."""
+"""Order of splits; others follow by name."""
 OVERALL, MACRO = "overall", "macro"
 CONFIDENCE = 0.95
 ALPHA = 0.05
@@ -31,20 +31,20 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Options:
-    """What of the runs is shown, and how."""
+    """Options of a table."""
 
     by: str = "split"
-    """One of `rtbench.analysis.pairing.GROUPS`: what the columns are."""
+    """Kind of the columns, one of `rtbench.analysis.pairing.GROUPS`."""
     rule: str = "success"
     """One of `rtbench.analysis.pairing.RULES`: success at the end, ever, or held a second more."""
     splits: tuple[str, ...] = ()
     """Only episodes that count under these for their policy; all where empty."""
     published: bool = False
-    """Put figures of papers below, where a column is an honest counterpart."""
+    """Whether to show published figures below, where a column has a comparable counterpart."""
     allow_partial: bool = False
-    """Compare policies on the episodes whose fingerprints agree, where some do not."""
+    """Whether to compare policies on the episodes whose fingerprints agree, where some do not."""
     references: bool = False
-    """Give letters to oracle, random and noop too."""
+    """Whether to give letters to oracle, random and noop too."""
     sort: str = "given"
     """One of `SORTS`: order of the policies."""
 
@@ -68,7 +68,7 @@ class Cell:
     letters: str = ""
     """Compact letters within the column."""
     best: bool = False
-    """Not told apart from the highest rate of the column, while some policy is."""
+    """Not significantly different from the highest rate of the column, while some other policy is."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Column:
     unpaired: int = 0
     """Pairs tested as independent samples."""
     least: float | None = None
-    """Where the largest difference is below this share, none can be told; None without a test."""
+    """Least detectable difference of rates, 0 to 1, in the most favourable case; None without a test."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Row:
     """A policy."""
 
     name: str
-    """What it is called; no two rows alike."""
+    """Its name, unique in the table."""
     policy: str
     """Name of the policy alone."""
     runs: tuple[str, ...]
@@ -98,7 +98,7 @@ class Row:
     reference: str
     """'ceiling', 'floor' or ''."""
     cells: tuple[Cell | None, ...]
-    """One a column; None where it played nothing of it."""
+    """One cell per column; None where it played no episode of it."""
     hz: float | None
     """Decisions a second of its own time [Hz]."""
     met: bool | None
@@ -110,7 +110,7 @@ class Table:
     """Policies by groups of episodes."""
 
     options: Options
-    """What was asked for."""
+    """Its options."""
     columns: tuple[Column, ...]
     """Overall, macro, and the groups."""
     rows: tuple[Row, ...]
@@ -122,7 +122,7 @@ class Table:
     blocks: tuple[Block, ...] = ()
     """Figures of papers."""
     notes: tuple[str, ...] = ()
-    """What a reader must know of these runs, in sentences."""
+    """Notes on these runs, in sentences."""
 
     @property
     def tested(self) -> bool:
@@ -206,7 +206,7 @@ class _Grid:
 
 
 def _ordered(found: Sequence[Entrant], options: Options) -> list[Entrant]:
-    """Policies by what was asked for, then references in the order of `REFERENCES`."""
+    """Policies in the order of the options, then references in the order of `REFERENCES`."""
 
     def order(entrant: Entrant) -> tuple[int, float, str]:
         last = 1 + list(REFERENCES).index(entrant.policy) if entrant.reference else 0
@@ -226,7 +226,7 @@ def _stacked(found: Sequence[Entrant], options: Options) -> pd.DataFrame:
     import pandas as pd
 
     frames = [one.frame.assign(row=i) for i, entrant in enumerate(found) for one in entrant.parts]
-    # An empty frame has no types to speak of, and would spoil those of the others.
+    # An empty frame has no dtypes and would change those of the others.
     episodes = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
     if options.splits:
         known = set(episodes["counts_as"].unique())
@@ -243,7 +243,7 @@ def _groups(episodes: pd.DataFrame, by: str) -> dict[str, NDArray[np.bool_]]:
     if by == "split":
         names = sorted(episodes["counts_as"][counted].unique(), key=_split_order)
         return {name: (episodes["counts_as"] == name).to_numpy() for name in names}
-    # As in a run's own summary: only a claim of novelty asks what the policy was trained on.
+    # As in a run's own summary: training data matters only for splits that claim novelty.
     kept = counted if by == "axis" else np.ones(len(episodes), dtype=bool)
     first = episodes[kept].drop_duplicates(by).set_index(by)["split"]
     names = sorted(first.index, key=lambda name: (_split_order(first[name]) if by == "axis" else (), name))
@@ -255,7 +255,7 @@ def _split_order(split: str) -> tuple[int, str]:
 
 
 def _counterparts(episodes: pd.DataFrame, groups: Mapping[str, NDArray[np.bool_]], by: str) -> dict[str, str]:
-    """Column -> the one SPLIT/AXIS that it holds whole, which alone can have an honest counterpart."""
+    """Column -> the one SPLIT/AXIS that it contains, without which it has no comparable counterpart."""
     if by not in ("split", "axis"):
         return {}
     found = {}
@@ -307,7 +307,7 @@ def _row(entrant: Entrant, cells: Sequence[Cell | None]) -> Row:
 
 
 def _notes(found: Sequence[Entrant], episodes: pd.DataFrame) -> list[str]:
-    """What is odd about these runs."""
+    """Notes on peculiarities of these runs."""
     notes = [note for entrant in found for one in entrant.parts for note in one.notes]
     for entrant in found:
         played = sum(len(one.frame) for one in entrant.parts)

@@ -1,4 +1,4 @@
-"""A table as text, in as many pieces as its columns need."""
+"""Table as text for the terminal, split where it is too wide."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 _NAME = 24
-"""Columns of a policy's name at most; longer ones are broken."""
+"""Greatest width of a policy's name in characters; longer ones are broken."""
 _BETWEEN = 3
-"""Columns between two columns of the table."""
+"""Characters between two columns of the table."""
 
 
 def text(table: Table, width: int = WIDTH) -> str:
