@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rtbench.core.episode import Episode
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
 
 MOVERS = ("random", "noop")
 """Policies that know nothing: what they solve is solved by chance."""
@@ -25,12 +26,11 @@ class Language(StrEnum):
     SHUFFLED = "shuffled"
 
 
-def controlled(episodes: Sequence[Episode], language: Language, roots: Sequence[Path]) -> list[Episode]:
+def controlled(episodes: Sequence[Episode], language: Language, library: Library) -> list[Episode]:
     """The episodes of the control arm."""
     from rtbench.task import instruction_ablation
-    from rtbench.task.library import load_tasks
 
-    return instruction_ablation.controlled(episodes, language.value, load_tasks(roots))
+    return instruction_ablation.controlled(episodes, language.value, library.tasks())
 
 
 def report(truth: Run, control: Run) -> None:

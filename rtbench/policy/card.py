@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -18,8 +18,9 @@ from rtbench.core.errors import PolicyError, RtbenchError, UnknownNameError, nea
 from rtbench.core.hashing import source_hash
 from rtbench.core.importing import load_object
 from rtbench.policy.base import Needs, Policy, Privileged
+from rtbench.task.library import BUNDLED, Library
 from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
-from rtbench.task.yaml_loader import Entry, find, read_folder
+from rtbench.task.yaml_loader import Entry
 
 FOLDER = "policies"
 GROUP = "rtbench.policies"
@@ -40,21 +41,21 @@ class CardEntry(Entry):
     licence: str = "Apache-2.0"
 
 
-def cards(extra: Sequence[Path] = ()) -> dict[str, Card]:
+def cards(library: Library = BUNDLED) -> dict[str, Card]:
     """All policies that have a name: those of the cards, then those of installed packages."""
-    entries = read_folder(FOLDER, CardEntry, extra)
+    entries = library.read(FOLDER, CardEntry)
     found = {name: Card(**dict(entry)) for name, entry in entries.items()}
     for point in entry_points(group=GROUP):
         found.setdefault(point.name, _of_entry_point(point))
     return found
 
 
-def resolve(name: str, extra: Sequence[Path] = (), arguments: Mapping[str, Any] | None = None) -> Card:
+def resolve(name: str, library: Library = BUNDLED, arguments: Mapping[str, Any] | None = None) -> Card:
     """The card of a policy, complete: its files found, its weights checked.
 
     Args:
         name: A card's name, 'package.module:Class', './file.py:Class', or a name from `GROUP`.
-        extra: The user's content roots.
+        library: Where cards and their files are looked for.
         arguments: Override the card's arguments one by one.
 
     Raises:
@@ -65,10 +66,10 @@ def resolve(name: str, extra: Sequence[Path] = (), arguments: Mapping[str, Any] 
         place, _, target = name.rpartition(":")
         card = Card(name=target, factory=_absolute(place, target), summary="")
     else:
-        known = cards(extra)
+        known = cards(library)
         if name not in known:
             raise UnknownNameError("policy", name, known)
-        card = _complete(known[name], extra)
+        card = _complete(known[name], library)
     return replace(card, arguments={**card.arguments, **(arguments or {})})
 
 
@@ -92,7 +93,7 @@ def build(card: Card) -> Policy:
     return check_shape(policy, card.name)
 
 
-def coverage(card: Card, extra: Sequence[Path] = ()) -> TrainingCoverage | None:
+def coverage(card: Card, library: Library = BUNDLED) -> TrainingCoverage | None:
     """What the policy was trained on, by the content there is; None where its card says nothing of it.
 
     Raises:
@@ -100,7 +101,7 @@ def coverage(card: Card, extra: Sequence[Path] = ()) -> TrainingCoverage | None:
     """
     if card.trained_on is None:
         return None
-    return load_coverage(card.trained_on, extra, where=f"policy {card.name}: trained_on")
+    return load_coverage(card.trained_on, library, where=f"policy {card.name}: trained_on")
 
 
 def describe(card: Card) -> dict[str, Any]:
@@ -174,15 +175,15 @@ def _absolute(place: str, target: str) -> str:
     return f"{Path(place).expanduser().resolve()}:{target}" if place.endswith(".py") else f"{place}:{target}"
 
 
-def _complete(card: Card, extra: Sequence[Path]) -> Card:
+def _complete(card: Card, library: Library) -> Card:
     """Paths of a card are relative to policies/; workers may stand elsewhere."""
     place, _, target = card.factory.rpartition(":")
     if place.endswith(".py"):
-        card = replace(card, factory=f"{find(FOLDER, place, extra).resolve()}:{target}")
+        card = replace(card, factory=f"{library.find(FOLDER, place).resolve()}:{target}")
     if card.weights is None:
         return card
     try:
-        weights = find(FOLDER, card.weights, extra).resolve()
+        weights = library.find(FOLDER, card.weights).resolve()
     except UnknownNameError:
         how = card.weights_from or "take the file from where the card comes from"
         raise PolicyError(

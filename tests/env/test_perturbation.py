@@ -13,12 +13,13 @@ from rtbench.core.rotation import difference
 from rtbench.core.seeding import generator
 from rtbench.env.kitchen import Kitchen
 from rtbench.env.material import SURFACES, surface_of
-from rtbench.env.perturbation import FOLDER, Variation, load_variation
+from rtbench.env.perturbation import start, vary
 from rtbench.env.scene import load_scene
 from rtbench.env.visibility import Cylinder, share_behind, visible_share
-from rtbench.task.yaml_loader import read_folder
+from rtbench.task.library import BUNDLED, Library
+from rtbench.task.library import VARIANTS as FOLDER
 
-VARIANTS = read_folder(FOLDER, Variation)
+VARIANTS = BUNDLED.variants()
 MOVING = sorted(name for name, v in VARIANTS.items() if v.robot or v.camera)
 LOOKS = sorted(name for name, v in VARIANTS.items() if v.surfaces or v.light)
 each = pytest.mark.parametrize("name", sorted(VARIANTS))
@@ -140,10 +141,10 @@ def test_the_seed_draws_the_signs(name):
     model = load_scene("office_kitchen", ()).model
     found = set()
     for seed in range(24):
-        start = VARIANTS[name].start(np.zeros(3), generator("signs", seed))
+        begin = start(np.zeros(3), VARIANTS[name], generator("signs", seed))
         camera = model.cam_pos.copy()
-        VARIANTS[name].apply(model, generator("signs", seed))
-        found.add((*np.sign(start[1:]), *np.sign((model.cam_pos - camera).sum(axis=0).round(6))))
+        vary(model, VARIANTS[name], generator("signs", seed))
+        found.add((*np.sign(begin[1:]), *np.sign((model.cam_pos - camera).sum(axis=0).round(6))))
         model.cam_pos[:] = camera
     assert len(found) >= 4
 
@@ -226,7 +227,7 @@ def test_a_variant_that_cannot_be_is_refused(tmp_path, entry, parts):
     (tmp_path / FOLDER).mkdir(parents=True)
     (tmp_path / FOLDER / "mine.yaml").write_text(f"odd: {entry}\n")
     with pytest.raises(ContentError) as caught:
-        load_variation("odd", (tmp_path,))
+        Library((tmp_path,)).variant("odd")
     for part in ("mine.yaml", "odd", *parts):
         assert part in str(caught.value)
 

@@ -16,6 +16,7 @@ from rtbench.policy import card as cards
 from rtbench.policy.rt1 import config
 from rtbench.policy.rt1.checkpoint import Origin, load, save
 from rtbench.policy.rt1.network import RT1
+from rtbench.task.library import BUNDLED
 from rtbench.train import eval_callback, rt1
 from rtbench.train.learning_curves import draw
 from rtbench.train.metrics import Score
@@ -201,9 +202,9 @@ def test_help_does_not_load_torch():
 
 
 def test_what_was_trained_on_is_named_in_full_or_by_skill():
-    from rtbench.task import library, suite
+    from rtbench.task import suite
 
-    seen = library.load_suite("seen")
+    seen = BUNDLED.suite("seen")
     picks = [task for task in seen.tasks() if task.skill == "pick" and task.group == ""]
     every = [suite.draw(seen, task, 1_000_000) for task in picks]
     all_of_them, most = trained_on(every, "x"), trained_on(every[:-1], "x")
@@ -225,13 +226,13 @@ def test_the_folder_names_the_policy(tmp_path, folder, name):
 
 
 def test_episodes_that_are_played_are_in_no_result_and_no_data():
-    from rtbench.task import library, suite
+    from rtbench.task import suite
 
     chosen = eval_callback.choose({"pick", "open_drawer", "nothing"}, 8)
     assert len(chosen) == 8
     assert {episode.skill for episode in chosen} == {"pick", "open_drawer"}
     assert all(suite.SEEDS <= episode.seed < 10 * suite.SEEDS for episode in chosen)
-    standard = {e.key for e in suite.episodes(library.load_suite("seen"), rounds=1)}
+    standard = {e.key for e in suite.episodes(BUNDLED.suite("seen"), rounds=1)}
     assert standard.isdisjoint(episode.key for episode in chosen)
     assert eval_callback.choose({"nothing"}, 8) == ()
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rtbench.core.episode import Episode
     from rtbench.evaluation.evaluate import Options
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
 
 EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --rounds 2"
 
@@ -125,19 +126,20 @@ def run(  # noqa: PLR0913 - each is an option
     from rtbench.evaluation.evaluate import Options
     from rtbench.evaluation.latency import Latency
     from rtbench.evaluation.scheduler import Limits
+    from rtbench.task.library import Library
 
     versus = Versus(vs, until, margin, alpha, budget, allow_partial)
     versus.check({"--rounds": rounds is not None, "--seed": seed != 0, "--language": language is not None,
                   "--repeat": repeat > 1})  # fmt: skip
     if repeat > 1 and language:
         raise CompanyError("--repeat does not go with --language: measure the noise by itself.")
-    roots = content or []
+    library = Library(content or ())
     options = Options(
         arguments=parse(policy_arg or ()),
         latency=Latency.parse(latency),
         profile=profile.value,
         images=images,
-        content=tuple(map(str, roots)),
+        content=tuple(map(str, library.roots)),
         video=_video(video),
         limits=Limits(error_share=max_errors),
     )
@@ -145,8 +147,8 @@ def run(  # noqa: PLR0913 - each is an option
     if vs is not None:
         _challenge(how, versus, Filter(suite, limit, skill or (), axis or ()))
         return
-    episodes = _episodes(suite or SUITE, roots, _Choice(rounds, limit, skill or (), axis or (), seed))
-    control = controlled(episodes, language, roots) if language else []
+    episodes = _episodes(suite or SUITE, library, _Choice(rounds, limit, skill or (), axis or (), seed))
+    control = controlled(episodes, language, library) if language else []
     truth = _play(how, episodes)
     _judge(truth, max_errors)
     if control:
@@ -240,14 +242,13 @@ class _Choice:
     seed: int
 
 
-def _episodes(name: str, roots: Sequence[Path], choice: _Choice) -> list[Episode]:
+def _episodes(name: str, library: Library, choice: _Choice) -> list[Episode]:
     from rtbench.cli.console import note
-    from rtbench.task.library import load_suite
     from rtbench.task.suite import TRAINING_SEED, episodes
 
     if choice.seed >= TRAINING_SEED:
         note(f"demonstrations are recorded under seeds from {TRAINING_SEED} on; a policy may know these.")
-    return episodes(load_suite(name, roots), **asdict(choice))
+    return episodes(library.suite(name), **asdict(choice))
 
 
 def _video(value: str) -> str:

@@ -4,9 +4,11 @@ import mujoco
 import pytest
 
 from rtbench.core.errors import ContentError
-from rtbench.env.object import STRUCTURAL, ObjectSpec, add_object, load_objects
+from rtbench.env.object import add_object
+from rtbench.task.library import BUNDLED, Library
+from rtbench.task.object_entry import STRUCTURAL, ObjectEntry
 
-OBJECTS = load_objects()
+OBJECTS = BUNDLED.things()
 
 
 def test_names_and_tags_are_sound():
@@ -86,7 +88,7 @@ def test_a_bad_entry_names_file_entry_and_remedy(tmp_path, entry, complaint):
     file.parent.mkdir(parents=True)
     file.write_text(f"odd_can: {entry}\n")
     with pytest.raises(ContentError) as caught:
-        load_objects([tmp_path])
+        Library([tmp_path]).things()
     assert str(file) in str(caught.value)
     assert "odd_can" in str(caught.value)
     assert complaint in str(caught.value)
@@ -96,9 +98,9 @@ def test_a_user_adds_an_object(tmp_path):
     folder = tmp_path / "envs" / "objects"
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text(f"odd_can: {GOOD}\n")
-    objects = load_objects([tmp_path])
+    objects = Library([tmp_path]).things()
     tea = objects["odd_can"]
-    assert isinstance(tea, ObjectSpec)
+    assert isinstance(tea, ObjectEntry)
     assert (tea.name, tea.kind, tea.size, tea.mass) == ("odd_can", "can", (0.06, 0.1), 0.3)
     assert (tea.set, tea.value, tea.platform) == ("mine", None, False)
     assert (tea.names, tea.tags, tea.label.color) == (("odd can",), ("movable",), "red")
