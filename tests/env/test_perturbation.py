@@ -213,13 +213,15 @@ def test_an_unknown_variant_is_told_with_the_nearest(kitchen, played):
 @pytest.mark.parametrize(
     ("entry", "parts"),
     [
-        ("{surfaces: {tops: clth}}", ("surfaces", "'clth'", "'cloth'")),
-        ("{surfaces: {tips: cloth}}", ("tips",)),
+        ("{surfaces: {tops: clth}}", ("surfaces", '"clth"', "Did you mean 'cloth'?")),
+        ("{surfaces: {tips: cloth}}", ("tips", "Did you mean 'tops'?")),
         ("{visible: [0.8, 0.2]}", ("visible", "0.8")),
         ("{light: {ambient: 2.0, diffuse: [1.0, 1.0, 1.0], direction: [0.0, 0.0, -1.0]}}", ("ambient",)),
         ("{light: {ambient: 0.4, diffuse: [1.0, 1.0, 3.0], direction: [0.0, 0.0, -1.0]}}", ("3.0",)),
         ("{light: {ambient: 0.4, diffuse: [1.0, 1.0, 1.0], direction: [0.0, 0.0, 1.0]}}", ("downwards",)),
         ("{robot: {back: -0.2, aside: 0.0, turn: 0.0}}", ("back",)),
+        ("{robot: {back: 3.0, aside: 0.0, turn: 0.0}}", ("robot.back", "0.5")),
+        ("{camera: {shift: [0.1, 9.0, 0.1], turn: [0.0, 0.0, 0.0]}}", ("camera.shift.1", "0.5")),
         ("{camra: {}}", ("camra", "camera")),
     ],
 )

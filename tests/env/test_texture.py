@@ -1,6 +1,7 @@
 """Labels are deterministic, stay in their place, and tell objects apart; textures have no seams."""
 
 from itertools import combinations, pairwise
+from typing import get_args
 
 import numpy as np
 import pytest

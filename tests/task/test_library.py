@@ -1,4 +1,4 @@
-"""Content of several roots: where it is found, how it is told apart, and that every reader refuses the same."""
+"""Content of several roots: where it is found, how it is told apart, and who refuses what."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from rtbench.core.errors import ContentError, UnknownNameError
+from rtbench.env.kitchen import Kitchen
 from rtbench.task import library
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.yaml_loader import Entry
+from tests.helpers.commands import rtbench
 
 FOLDER = "tasks/things"
 
@@ -76,3 +78,81 @@ def test_an_installed_package_reads_its_own_copy(tmp_path, monkeypatch):
     monkeypatch.setattr(library, "_PACKAGE", package)
     assert Library().all_roots() == (package / "_content",)
     assert Library().read(FOLDER, Thing)["a"].mass == 7
+
+
+# Every reader refuses the same -----------------------------------------------------------------------------
+
+CAN = "{kind: can, size: [0.06, 0.1], mass: 0.3, label: {color: red}, names: [odd can], tags: [movable]}"
+READERS = (
+    ("ls", "objects"),
+    ("ls", "tasks"),
+    ("ls", "suites"),
+    ("check", "tasks", "--play", 0),
+    ("run", "--policy", "noop", "--suite", "seen", "--limit", 1),
+    ("show", "pick/coke_can-v0"),
+)
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: "-".join(map(str, reader[:2])))
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("mass", "mas", "unknown key 'mas'. Did you mean 'mass'? Allowed: kind, label, mass"),
+        ("can, size", "cann, size", "'kind' is \"cann\"; expected 'can', 'bottle'"),
+        ("0.06", "66", "size: sizes are metres between 0.001 and 0.5"),
+        ("mass: 0.3", "mass: 300", "'mass' is 300; expected less than or equal to 2"),
+        ("0.06", "0.09", "too wide for the tag 'movable'"),
+    ],
+)
+def test_a_slip_in_an_object_is_told_by_all_that_read_it(tmp_path, reader, old, new, told):
+    file = write(tmp_path, "envs/objects/mine.yaml", f"odd_can: {CAN.replace(old, new)}\n")
+    said = rtbench(*reader, "--content", tmp_path)
+    assert said.code == 2
+    assert f"{file}: odd_can: " in said.err
+    assert told in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("reader", [("ls", "tasks"), ("check", "tasks", "--play", 0)])
+def test_a_slip_in_a_scene_is_told_by_all_that_read_it(tmp_path, reader):
+    text = BUNDLED.find("envs/scenes", "office_kitchen.yaml").read_text()
+    text = text.replace("office_kitchen:", "mine:").replace("workspace", "workspase")
+    file = write(tmp_path, "envs/scenes/mine.yaml", text)
+    said = rtbench(*reader, "--content", tmp_path)
+    assert said.code == 2
+    assert f"{file}: mine: unknown key 'workspase'. Did you mean 'workspace'?" in said.err
+
+
+@pytest.mark.parametrize("reader", [("ls", "variants"), ("ls", "suites"), ("check", "tasks", "--play", 0)])
+def test_a_slip_in_a_variant_is_told_by_all_that_read_it(tmp_path, reader):
+    file = write(tmp_path, "envs/variants/mine.yaml", "odd: {surfaces: {tops: clth}}\n")
+    said = rtbench(*reader, "--content", tmp_path)
+    assert said.code == 2
+    assert f"{file}: odd: key 'surfaces.tops' is \"clth\"" in said.err
+    assert "Did you mean 'cloth'?" in said.err
+
+
+def test_the_simulator_refuses_what_listing_refuses(tmp_path):
+    write(tmp_path, "envs/objects/mine.yaml", f"odd_can: {CAN.replace('0.06', '66')}\n")
+    with pytest.raises(ContentError) as listed:
+        Library([tmp_path]).things()
+    with pytest.raises(ContentError) as played:
+        Kitchen(cameras=(), content=(tmp_path,))
+    assert str(listed.value) == str(played.value)
+
+
+def test_two_libraries_of_the_same_roots_are_one(tmp_path):
+    write(tmp_path, "envs/objects/mine.yaml", f"odd_can: {CAN}\n")
+    one, same = Library([tmp_path]), Library((str(tmp_path),))
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != BUNDLED
+    assert one.task("pick/coke_can-v0") is same.task("pick/coke_can-v0")
+    assert one.things()["odd_can"] is same.things()["odd_can"], "read once"

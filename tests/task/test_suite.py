@@ -258,7 +258,7 @@ def test_canonical_wording_on_request():
 
 def test_another_process_draws_the_same():
     code = (
-        "from rtbench.task import library, suite;"
+        "from rtbench.task import suite; from rtbench.task.library import BUNDLED;"
         "print(*(e.key for name in ('seen', 'novel', 'emergent')"
         " for e in suite.episodes(BUNDLED.suite(name), rounds=1, seed=5)));"
         "import sys; assert 'mujoco' not in sys.modules"

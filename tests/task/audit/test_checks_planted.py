@@ -13,9 +13,9 @@ from rtbench.task.library import Library
 
 OBJECTS = """
 second_apple:
-  {kind: ball, size: [0.07], mass: 0.1, label: {color: "#c02020"}, names: [apple], tags: [movable]}
+  {kind: ball, size: [0.07, 0.07], mass: 0.1, label: {color: "#c02020"}, names: [apple], tags: [movable]}
 here:
-  {kind: ball, size: [0.07], mass: 0.1, label: {color: "#c02020"}, names: [in], tags: [movable]}
+  {kind: ball, size: [0.07, 0.07], mass: 0.1, label: {color: "#c02020"}, names: [in], tags: [movable]}
 """
 REQUESTS = """
 sound: {like: pick, roles: {object: apple}, instructions: ["pick up the apple", "get me the apple"]}
