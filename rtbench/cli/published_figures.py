@@ -12,17 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from rtbench.analysis.published import PublishedTable, beside, figures
+from rtbench.task.library import BUNDLED, Library
 
 if TYPE_CHECKING:
     from rtbench.result.run import Run
-    from rtbench.task.library import Library
 
 WIDTH = 80
 _HEAD = 8
 """Columns of a model's name, which is broken at its hyphens."""
 
 
-def comparisons(run: Run, library: Library) -> list[Group]:
+def comparisons(run: Run, library: Library = BUNDLED) -> list[Group]:
     """Tables for rich to print, `WIDTH` columns wide at most: our rate of each axis, and a paper's beside it.
 
     Empty where no axis of the run has an honest counterpart.
