@@ -24,7 +24,7 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Print a mistake on standard error."""
     where = Console(stderr=True, highlight=False)
     where.print("[bold red]error:[/]", end=" ")

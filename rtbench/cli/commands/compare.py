@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtbench.cli.options import Json, Only, Out, Partial, Rule, Rules
+from rtbench.cli.options import Json, OnlyAxis, OnlySkill, OnlySplit, Out, Partial, Rule, Rules
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLE = "Example:  rtbench compare BASELINE CANDIDATE --by skill --flips 20"
 WIDTH = 80
 FLIPS = 10
-"""Flips shown of each candidate, where nobody says how many."""
+"""Flips listed of each candidate by default."""
 
 
 class By(StrEnum):
@@ -36,19 +36,30 @@ class By(StrEnum):
 def compare(  # noqa: PLR0913 - each is an option
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Folders or ids of runs; the first is the baseline."),
+        typer.Argument(
+            metavar="RUN",
+            help="Two or more runs: their folders, or the beginnings of their ids. The first is the "
+            "baseline.",
+        ),
     ],
     *,
     by: Annotated[
         list[By] | None,
-        typer.Option(help="Groups to show; may be repeated.", show_default="split, axis, skill"),
+        typer.Option(
+            help="Grouping of the rows of the table. May be repeated.", show_default="split, axis, skill"
+        ),
     ] = None,
     rule: Rules = Rule.SUCCESS,
-    split: Only = "",
-    axis: Only = "",
-    skill: Only = "",
+    split: OnlySplit = "",
+    axis: OnlyAxis = "",
+    skill: OnlySkill = "",
     flips: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Flipped episodes to list for each candidate.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Number of flips listed for each candidate. A flip is an episode whose outcome differs.",
+        ),
     ] = FLIPS,
     allow_partial: Partial = False,
     as_json: Json = False,
@@ -56,7 +67,7 @@ def compare(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Compare runs on the episodes that they share: differences with intervals, exact tests, and flips.
 
-    Exits with 4 where the runs did not play the same.
+    The exit code is 4 if the runs did not play the same episodes.
     """
     from rtbench.analysis.compare import OVERALL
     from rtbench.analysis.compare import compare as compared
