@@ -26,6 +26,8 @@ _NAME = 26
 _GAP = 2
 _DEFAULT = re.compile(r"(\[default: )\((.+?)\)(?=[;\]])")
 """A default in words, which Typer puts in brackets of its own."""
+_LIST = re.compile(r"<list\[(.+)\]>")
+"""The values of an option that may be repeated, in the form of Python's types."""
 
 
 class HelpCommand(TyperCommand):
@@ -38,6 +40,10 @@ class HelpCommand(TyperCommand):
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write arguments and options, panel by panel."""
         _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Write the example."""
+        _write_epilog(self, formatter)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Read the arguments; an option under its old name is a usage error, with exit code 2."""
@@ -60,6 +66,10 @@ class HelpGroup(TyperGroup):
         _write_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
 
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Write the example."""
+        _write_epilog(self, formatter)
+
 
 def use_plain_help(app: typer.Typer) -> None:
     """Give an application and everything below it the help of this module."""
@@ -78,14 +88,21 @@ def _write_text(command: Described, formatter: HelpFormatter) -> None:
             formatter.write(f"{'':{_GAP}}{line}\n")
 
 
+def _write_epilog(command: Described, formatter: HelpFormatter) -> None:
+    """An example is not wrapped: it is there to be copied."""
+    if command.epilog:
+        formatter.write_paragraph()
+        formatter.write(f"{'':{_GAP}}{command.epilog}\n")
+
+
 def _write_options(command: Described, ctx: Context, formatter: HelpFormatter) -> None:
     panels: dict[str, list[tuple[str, str]]] = {ARGUMENTS: []}
     for param in command.get_params(ctx):
         default = ARGUMENTS if param.param_type_name == "argument" else OPTIONS
         if (record := param.get_help_record(ctx)) is not None:
-            name, text = record
+            name, text = _LIST.sub(r"<\1>", record[0]), record[1]
             if default == ARGUMENTS:
-                name = name.partition(" <")[0]  # Typer adds the type in Python, such as <list[str]>
+                name = name.partition(" <")[0]  # Typer adds the type, which the name and its text say
             panel = getattr(param, "rich_help_panel", None) or default
             panels.setdefault(panel, []).append((name, _DEFAULT.sub(r"\1\2", text)))
     # What a command shares with every other comes last.

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtbench.cli.column_widths import break_words, room_for_names
 from rtbench.cli.options import Json, OnlyAxis, OnlySkill, OnlySplit, Out, Partial, Rule, Rules
 from rtbench.core.errors import RtbenchError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rtbench.analysis.compare import Contrast
     from rtbench.analysis.verdict import Judgement, Side, Terms
 
 EXAMPLE = "Example:  rtbench gate CANDIDATE --baseline BASELINE --junit gate.xml"
 WIDTH = 79
+_HEADS = ("n", "base", "cand", "diff", "95 % CI", "p")
+"""Heads of the columns after the name of a group."""
 
 
 def gate(  # noqa: PLR0913 - each is an option
@@ -160,27 +164,34 @@ def _table(judged: Judgement) -> Table:
     from rich import box
     from rich.table import Table
 
-    from rtbench.analysis.verdict import chance
-
+    rows = [(group, _cells(group)) for group in judged.groups]
+    others = [max(map(len, column)) for column in zip(_HEADS, *(cells for _, cells in rows), strict=True)]
+    room, gap = room_for_names([group.group for group in judged.groups], others, WIDTH)
     shown = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption_justify="left",
+        box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, caption_justify="left",
         caption="groups inform and do not decide; Newcombe's interval,\np by Holm's method over all of them",
     )  # fmt: skip
-    shown.add_column("", max_width=26, overflow="fold")
-    for head in ("n", "base", "cand", "diff", "95 % CI", "p"):
+    shown.add_column("", width=room, overflow="fold")
+    for head in _HEADS:
         shown.add_column(head, justify="right", no_wrap=True)
     kind = ""
-    for group in judged.groups:
+    for group, cells in rows:
         if group.by != kind:
             kind = group.by
             shown.add_section()
             shown.add_row(kind, style="bold")
-        low, high = (100 * bound for bound in group.interval)
-        rates = (f"{100 * k / n:.1f}" if n else "-" for k, n in (group.first, group.second))
-        difference = "-" if group.difference is None else f"{100 * group.difference:+.1f}"
-        cells = (str(group.second[1]), *rates, difference, f"{low:+.1f} {high:+.1f}", chance(group.p_holm))
-        shown.add_row(group.group, *cells, style="red" if judged.worse(group) else "")
+        shown.add_row(break_words(group.group, room), *cells, style="red" if judged.worse(group) else "")
     return shown
+
+
+def _cells(group: Contrast) -> tuple[str, ...]:
+    """What stands under `_HEADS`."""
+    from rtbench.analysis.verdict import chance
+
+    low, high = (100 * bound for bound in group.interval)
+    rates = (f"{100 * k / n:.1f}" if n else "-" for k, n in (group.first, group.second))
+    difference = "-" if group.difference is None else f"{100 * group.difference:+.1f}"
+    return (str(group.second[1]), *rates, difference, f"{low:+.1f} {high:+.1f}", chance(group.p_holm))
 
 
 def _print_flips(judged: Judgement) -> None:

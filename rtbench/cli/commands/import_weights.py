@@ -9,7 +9,7 @@ import typer
 
 from rtbench.core.errors import RtbenchError
 
-EXAMPLE = "Example:  rtbench import rt1 trained_checkpoints/rt1main -o rt1main.safetensors"
+EXAMPLE = "Example:  rtbench import rt1 checkpoints/rt1main -o rt1main.safetensors"
 SUFFIX = ".safetensors"
 
 app = typer.Typer(
