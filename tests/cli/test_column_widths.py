@@ -49,8 +49,8 @@ def test_a_listing_of_runs_breaks_no_word_on_80_columns(monkeypatch):
     terminal = Console(file=shown, force_terminal=True, width=80, color_system=None, highlight=False)
     monkeypatch.setattr(console, "console", lambda: terminal)
     columns = {"folder": "run", "done": "episodes", "success": "success %", "errors": "errors"}
-    row = {"folder": "/tmp/a-folder/runs/oracle/seen/069878bc7436", "done": "3/3", "success": 100.0, "errors": 0,
-           "started": "2026-11-29 12:52"}  # fmt: skip
+    row = {"folder": "/data/results/runs/oracle/seen/069878bc7436", "done": "3/3", "success": 100.0,
+           "errors": 0, "started": "2026-11-29 12:52"}  # fmt: skip
     console.print_rows([row], {**columns, "started": "started"}, as_json=False)
     words = shown.getvalue().split()
     assert {row["folder"], "episodes", "errors", "started", "2026-11-29", "12:52"} <= set(words)
