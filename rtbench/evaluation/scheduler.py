@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from rtbench.core.episode import Episode
 from rtbench.core.errors import Exit, RunError
 from rtbench.core.fault import Fault
-from rtbench.evaluation.batched_policy import BatchedPolicy
+from rtbench.evaluation.batched_policy import FIRST_CALL_S, BatchedPolicy
 from rtbench.evaluation.messages import (
     Alive,
     Ask,
@@ -62,6 +62,8 @@ class Limits:
 
     policy_s: float = 60.0
     """Seconds that a policy may take for one `reset` or `act`."""
+    first_call_s: float = FIRST_CALL_S
+    """The same for its first `reset`, and its first `act` of each size of batch, when compilers work."""
     step_s: float = 120.0
     """Seconds without a sign of life from a worker that plays: one reset, or one step."""
     start_s: float = 600.0
