@@ -14,6 +14,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
         "--held-back": "--val-fraction",
         "--frozen": "--freeze-backbone",
         "--pointing": "--keypoint-loss-weight",
+        "--distance": "--rps-weight",
     },
     "demos": {"--glimpses": "--short-segments"},
 }
