@@ -16,7 +16,7 @@ from rtbench.policy import card as cards
 from rtbench.policy.rt1 import config
 from rtbench.policy.rt1.checkpoint import Origin, load, save
 from rtbench.policy.rt1.network import RT1
-from rtbench.task.library import BUNDLED
+from rtbench.task.library import BUNDLED, Library
 from rtbench.train import eval_callback, rt1
 from rtbench.train.learning_curves import draw
 from rtbench.train.metrics import Score
@@ -66,7 +66,7 @@ def test_it_leaves_a_policy_that_can_be_named(tmp_path, demos):
     assert (said.code, said.err) == (0, "")
     assert "10 demonstrations" in said.out
     folder = tmp_path / "My run"
-    card = cards.resolve("my-run", [folder])  # checks the hash
+    card = cards.resolve("my-run", Library([folder]))  # checks the hash
     assert card.trained_on.tasks == ("pick/coke_can-v0",)
     assert "held back" in card.trained_on.about
     weights = load(folder / "policies" / "my-run.safetensors")
@@ -132,7 +132,7 @@ def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
     )
     save(start, before.network, other)
     _train(demos, tmp_path / "second", "--init", start)
-    known = cards.resolve("second", [tmp_path / "second"]).trained_on
+    known = cards.resolve("second", Library([tmp_path / "second"])).trained_on
     assert known.tasks == ("pick/apple-v0", "pick/coke_can-v0")
     assert known.languages == ("de", "en")
     assert "10 demonstrations" in known.about
