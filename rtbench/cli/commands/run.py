@@ -32,7 +32,8 @@ SUITE = "seen"
 def run(options: RunOptions) -> None:
     """Play a suite with a policy, and print success rates with intervals, and control rates.
 
-    The same command continues a run that was interrupted, and shows the result of a complete one.
+    The same command continues a run that was interrupted, plays episodes again that were errors, and shows
+    the result of a complete one. A policy whose code, arguments or files changed begins a run of its own.
 
     With --until, the exit code is 0 for a pass, 1 for a regression (the policy is worse than the baseline,
     and by more than the margin as measured) and 3 if the comparison is inconclusive. With --vs, it is 4 if
@@ -81,7 +82,9 @@ def _settings(options: RunOptions) -> _Settings:
             images=options.images,
             content=tuple(map(str, options.content or ())),
             video=_video(options.video),
-            limits=Limits(error_share=options.max_errors),
+            limits=Limits(policy_s=options.policy_timeout, error_share=options.max_errors),
+            fresh=options.fresh,
+            keep_errors=options.keep_errors,
         ),
         options.out,
         options.jobs,
