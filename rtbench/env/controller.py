@@ -2,8 +2,8 @@
 
 Arm mode moves the gripper's *commanded* pose in the base frame, not its measured one: gravity's sag would
 otherwise add up to a drift of a millimetre a step. The command stays within `MAX_LEAD` of the hand, so that a
-blocked arm does not wind up. Base mode moves the base in its own frame and keeps the
-arm's joints where they are.
+blocked arm does not wind up. Base mode moves the base in its own frame and keeps the arm's joints where they
+are.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Request:
 
     frames: Frames = Frames.SOME
     """Episodes whose first frames are shown; SOME takes flips, errors and failures, in this order."""
-    roots: tuple[Path, ...] = ()
-    """The user's content roots for rendering frames; those recorded in the runs, if empty."""
+    content: tuple[Path, ...] = ()
+    """Roots of the user's content now, to draw frames; what the runs were played with, if empty."""
     allow_partial: bool = False
     """Compare runs that disagree on the episodes on which they agree."""
