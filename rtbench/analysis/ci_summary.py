@@ -140,5 +140,5 @@ def _row(*cells: object) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """The text escaped for Markdown."""
     return text.translate(_MARKUP)

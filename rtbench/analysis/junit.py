@@ -32,7 +32,7 @@ class Case:
     outcome: str = ""
     """One of OUTCOMES; '' has passed."""
     message: str = ""
-    """Why it has not passed, in a sentence."""
+    """Reason why it has not passed, a sentence."""
     text: str = ""
     """Its text output."""
     kind: str = ""

@@ -78,7 +78,7 @@ class Estimate:
     interval: tuple[float, float] | None = None
     """Percentile bootstrap interval; None where resamples have no values."""
     reason: str = ""
-    """Why there is no figure, a sentence."""
+    """Reason why there is no figure, a sentence."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Side:
     n: int
     """Episodes."""
     errors: int
-    """Of these, errors."""
+    """Number of errors among them."""
     successes: int
     """Successes, errors counted at their worst."""
 
@@ -100,7 +100,7 @@ class Flip:
     instruction: str
     """Its instruction."""
     see: tuple[str, str]
-    """Of baseline and candidate: the video, or the command that makes it."""
+    """Videos of baseline and candidate, or the commands that make them."""
 
 
 @dataclass(frozen=True)

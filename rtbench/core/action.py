@@ -32,7 +32,7 @@ SIZE = len(DIMENSIONS)
 
 
 class Mode(IntEnum):
-    """What an action moves. The numbers are those of an action vector and of the rtbench convention."""
+    """Mode of an action: the part that it moves. The numbers are those of action vectors and of `rtbench`."""
 
     ARM = 0
     BASE = 1

@@ -86,7 +86,7 @@ class _Folder(MetaPathFinder):
         self.builtins = {**vars(builtins), "__import__": self._import}
 
     def load(self) -> ModuleType:
-        """Run the file; afterwards the modules beside it can be imported by what it defined."""
+        """Run the file. Afterwards its functions and classes can import the modules beside it."""
         package = ModuleType(self.prefix)
         package.__path__ = [str(self.full.parent)]
         # Registered first: dataclasses look their module up while it is being executed.
@@ -124,7 +124,7 @@ class _Folder(MetaPathFinder):
         self, name: str, globals: Any = None, locals: Any = None,  # noqa: A002 - as `__import__` has them
         fromlist: Sequence[str] | None = (), level: int = 0,
     ) -> ModuleType:  # fmt: skip
-        """`__import__` for modules of this folder: what lies beside the file comes first, as for a script."""
+        """`__import__` for modules of this folder: modules beside the file come first, as for a script."""
         top = name.partition(".")[0]
         if level or not self._beside(top):
             found: ModuleType = builtins.__import__(name, globals, locals, fromlist or (), level)
@@ -184,7 +184,7 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _free_name(full: Path, digest: str) -> str:
-    """A name made of the file's place and content; numbered where only a module beside it has changed."""
+    """A name from the file's path and content, with a number where only a module beside it has changed."""
     mark = hashlib.sha256(f"{full}\0{digest}".encode()).hexdigest()[:12]
     name = base = f"{PREFIX}{full.stem}_{mark}"
     number = 1

@@ -32,7 +32,7 @@ UNREACHED = 0.015
 MAX_SPEED = np.array([2.175] * 4 + [2.61] * 3)
 """Fastest each joint turns [rad/s], float64[7]: limits of the real Panda."""
 MAX_OPENING = 0.08
-"""[m]."""
+"""Greatest distance between the finger pads [m]."""
 LAG = np.array([damping / stiffness for stiffness, damping, _ in ACTUATORS.values()])
 """Time by which a damped position actuator trails a moving target [s], float64[7]: fed forward."""
 

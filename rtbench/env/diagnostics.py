@@ -58,7 +58,7 @@ class Check:
     status: Status
     """Its result: fine, a warning, or an obstacle."""
     found: str
-    """What was found."""
+    """Its finding."""
     remedy: str = ""
     """Remedy; '' where none is needed."""
 
@@ -81,7 +81,7 @@ class Speed:
     """Speed of a scene on this machine."""
 
     scene: str
-    """What was measured."""
+    """Name of the measured scene."""
     frame_ms: float
     """Median of one 256 x 320 frame [ms]."""
     steps: float

@@ -142,7 +142,7 @@ class Stage:
         data.time = 0.0
 
     def _sight(self, variant: VariantEntry) -> Sight | None:
-        """How much of the first object may be visible from the robot; None where all of it."""
+        """Required visible share of the first object, from the robot; None where all may be visible."""
         if variant.visible is None:
             return None
         mujoco.mj_kinematics(self.scene.model, self.data)
@@ -185,7 +185,7 @@ class Stage:
         return [name for name in episode.objects if self.world.speed(name) >= SETTLE_SPEED]
 
     def _unfit(self, task: Task, episode: Episode) -> str | None:
-        """Why the settled state cannot be played; None if it can."""
+        """Reason why the settled state is not playable; None if it is."""
         moving = self._moving(episode)
         if moving:
             return f"{moving[0]!r} did not come to rest."

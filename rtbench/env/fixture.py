@@ -17,7 +17,7 @@ from rtbench.env.object import VISUAL_GROUP
 from rtbench.task.scene_entry import DRAWER_SIZE, FRONT, TOP, WALL, CounterEntry, DrawerEntry, SinkEntry
 
 DRAWER_TRAVEL = 0.26
-"""[m]."""
+"""Greatest opening of a drawer [m]."""
 HANDLE_OFFSET = 0.050
 """Distance of the handle's bar from the drawer's front [m]: closed fingers fit behind it, leaning."""
 HANDLE_RADIUS = 0.007

@@ -21,13 +21,13 @@ class Disc:
     """Part of an object's footprint."""
 
     name: str
-    """Of the object."""
+    """Name of the object."""
     center: tuple[float, float]
-    """In the counter's frame [m]."""
+    """Its centre, float64[2] [m], counter frame."""
     radius: float
-    """[m]."""
+    """Radius [m]."""
     height: float
-    """Of the object's top above what it stands on [m]."""
+    """Height of the object's top above its support [m]."""
 
 
 def outline(obj: ObjectEntry, *, lying: bool) -> tuple[float, float, float]:

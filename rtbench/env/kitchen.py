@@ -200,7 +200,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         return known
 
     def observe(self) -> Observation:
-        """What the policy sees now."""
+        """The policy's observation of the present state; see `rtbench.core.episode.Observation`."""
         stage, episode = self._current(), self._episode
         images = {camera: self._renderer().render(stage.data, camera) for camera in self.cameras}
         hand = stage.world.to_base(stage.world.gripper())

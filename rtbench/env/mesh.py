@@ -65,7 +65,7 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a shape's texture is divided."""
+    """Layout of a shape's texture."""
 
     width: int
     """Pixels across, power of two."""
@@ -74,7 +74,7 @@ class Layout:
     faces: tuple[tuple[float, float], ...]
     """Ranges of v that show the label, each on one face of the shape."""
     repeats: int
-    """How often the label stands side by side in u, so that it shows from any side."""
+    """Repetitions of the label along u, so that it is visible from any side."""
     lids: tuple[tuple[float, float], ...] = ()
     """Ranges of v of lid, cap or stem, where the shape has one."""
     lid_color: str | None = None

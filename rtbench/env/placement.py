@@ -88,7 +88,7 @@ class _Drawn:
 
 @dataclass(frozen=True)
 class _Space:
-    """Where an object may be put on a counter or in a sink."""
+    """Area on a counter or in a sink in which an object may be put."""
 
     counter: str
     area: Rectangle
@@ -299,7 +299,7 @@ class Placer:
         return self._in_drawer(obj, where)
 
     def _basin(self, obj: ObjectEntry, sink: str) -> _Space:
-        """Where an object's middle may be in a sink."""
+        """Area for an object's middle in a sink."""
         spec, region = self._scene.spec.sinks[sink], self._scene.sink_region(sink)
         margin = np.minimum(obj.radius + BASIN_ROOM, region.half[:2])
         area = Rectangle(

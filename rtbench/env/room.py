@@ -17,10 +17,10 @@ LIGHT = "ceiling"
 LIGHT_DIFFUSE = (0.42, 0.42, 0.40)
 LIGHT_DIRECTION = (0.25, 0.3, -1.0)
 AMBIENT = (0.42, 0.42, 0.42)
-"""Of the headlight, which lights all sides alike."""
+"""Light of the headlight, RGB, 0 to 1, on all sides alike."""
 FRICTION = (0.9, 0.01, 0.002)
 WALL_HEIGHT = 2.5
-"""[m]."""
+"""Height of the walls [m]."""
 
 
 def add_room(world: mujoco.MjSpec, floor: FloorEntry) -> None:

@@ -315,7 +315,7 @@ PAINTERS: dict[str, Callable[[Pen], None]] = {
     "robot": _robot,
     "key": _key,
 }
-"""Of all symbols but characters, which are printed in a font."""
+"""Painters of all symbols but characters, which are printed in a font."""
 
 
 def draw_symbol(draw: ImageDraw.ImageDraw, name: str, box: Box, color: str) -> None:

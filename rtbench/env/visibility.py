@@ -92,7 +92,7 @@ class Cylinder:
     middle: Array
     """float64[2] [m], world."""
     radius: float
-    """[m]."""
+    """Radius [m]."""
     top: float
     """Height of its upper face [m], world; it reaches down below all points of interest."""
 

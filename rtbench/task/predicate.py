@@ -21,7 +21,7 @@ ROBOT = "robot"
 """Name of the whole robot in `World.touching`."""
 
 LIFT = 0.05
-"""[m] Clear of a counter: more than an object gains by tipping or being squeezed."""
+"""[m] Least height above a counter: more than an object gains by tipping or being squeezed."""
 SEAT = 0.015
 """[m] An object's lowest point this near to a surface's top rests on it; a bowl's floor lies higher."""
 INTO = 0.01
@@ -36,9 +36,9 @@ LEVEL = 0.05
 SLOW = 0.02
 """[m/s] A slower object rests: it moves under 7 mm in a control step; settled contacts creep far less."""
 UPRIGHT = math.radians(10)
-"""[rad] A can that leans further falls over, or leans on something."""
+"""[rad] Greatest tilt of an upright object: a can that leans further falls over, or leans on something."""
 TOPPLED = math.radians(70)
-"""[rad] Lying on its side, with room for tapered bottles and for a can that lies against a bag."""
+"""[rad] Least tilt of a lying object, with room for tapered bottles and for a can that lies against a bag."""
 OPEN = 0.15
 """[m] Opening from which a hand fits in."""
 CLOSED = 0.02
@@ -49,9 +49,9 @@ BETWEEN = math.radians(135)
 """[rad] Least angle between the outer objects, seen from the middle one. Half way between objects 30 cm apart
 it may stand 6 cm off the line."""
 ARRIVED = 0.15
-"""[m] From the station, still within the arm's reach of everything that the station serves."""
+"""[m] Greatest distance from the station at which the arm still reaches all that the station serves."""
 FACING = 0.2
-"""[rad] From the station's heading, likewise."""
+"""[rad] Greatest difference from the station's heading, likewise."""
 
 Box = tuple[Vector, Vector]
 Kind = Literal["object", "receptacle", "surface", "drawer", "station"]

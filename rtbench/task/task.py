@@ -66,7 +66,7 @@ class Task:
     goal: Goal
     """Condition of success."""
     start: Start
-    """How it begins."""
+    """Its start."""
     templates: tuple[str, ...]
     """English instructions, the first one canonical, objects' names filled in."""
     horizon: int

@@ -95,16 +95,16 @@ class _Approach:
     forward: Array
     """Unit vector into the counter."""
     out: float
-    """How far before the start of the last stretch the hand comes down, clear of the handles above [m]."""
+    """Distance of the hand's descent before the last stretch, clear of the handles above [m]."""
 
     @property
     def before(self) -> Array:
-        """Where the last stretch starts [m]."""
+        """Start of the last stretch, float64[3] [m], world."""
         return self.goal - STRETCH * self.along
 
     @property
     def lane(self) -> Array:
-        """Where the hand comes down, at the height of `before` [m]."""
+        """Place at which the hand descends, at the height of `before`, float64[3] [m], world."""
         return self.before - self.out * self.forward
 
 

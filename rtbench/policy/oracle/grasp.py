@@ -53,7 +53,7 @@ YAWS = 24
 BLOCKED = 0.025
 """A hand that stands on a neighbour closes if it lacks no more height than this [m]."""
 LONG, ASIDE = 0.04, 0.45
-"""Things longer than twice the first [m] may be gripped that share of their half length beside the middle."""
+"""Objects longer than twice the first [m] may be gripped off the middle by that share of the half length."""
 FINGER = (0.012, 0.014)
 """Half thickness and half width (along the opening) of a finger [m]."""
 REST = 0.053
@@ -105,7 +105,7 @@ def _hover(view: View, name: str, grasp: Grasp, quaternion: Array) -> Array:
     across = float(np.linalg.norm(grasp.position[:2] - view.hand.position[:2]))
     hover = np.array([*grasp.position[:2], grasp.top + HOVER + FINGERTIP])
     if view.hand.position[2] - FINGERTIP < grasp.top - DEEP and across < 0.10:
-        # Fingers beside or round the object, but not as they should be: straight up first.
+        # The fingers are beside or around the object, but misaligned: straight up first.
         up = np.array([*view.hand.position[:2], hover[2]])
         return move(view, up, view.hand.quaternion if view.leaning > STRAIGHT else quaternion, MAX_OPENING)
     if across < BESIDE:
@@ -186,7 +186,7 @@ def _candidates(view: View, name: str) -> list[Grasp]:
     half = level[0][0]
     if _in_drawer(view, name):  # with the wrist on the robot's side, away from the handles above
         yaws = [min(yaws, key=abs)]
-    # Long soft or even things may be gripped beside their middle where something tall stands next to it.
+    # Long soft or even objects may be gripped off the middle where a tall one stands next to it.
     (reach, length), aside = level[-1], np.zeros(3)
     if obj.kind in {"bag", "block"} and reach > LONG:
         aside = ASIDE * reach * np.array([*length[:2], 0.0])

@@ -173,7 +173,7 @@ def move(view: View, position: Array, quaternion: Array, opening: float) -> Arra
 
 
 def settle(view: View, position: Array, quaternion: Array, opening: float) -> Array:
-    """Like `move`, but each axis moves as far as its own bound, so that small offsets vanish first."""
+    """Like `move` (float64[11]), but each axis moves up to its own bound, so small offsets vanish first."""
     action = move(view, position, quaternion, opening)
     offset = _to_base(view, position - view.hand.position)
     action[:3] = np.clip(offset, -REACH_HIGH[0], REACH_HIGH[0])

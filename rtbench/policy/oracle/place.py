@@ -17,7 +17,7 @@ ARRIVED = 0.012
 TOUCHDOWN = 0.005
 """Height over the ground at which the fingers open [m]."""
 LOOSEN = 0.022
-"""The fingers open by this much to let go [m]; neighbours stand near."""
+"""Distance by which the fingers open to release [m]: little, because neighbours stand near."""
 
 
 def put_down(view: View, name: str, spot: Spot) -> Array:

@@ -51,7 +51,7 @@ class Spot:
     least: float = 0.0
     """Lowest grip point [m]."""
     yaw: float | None = None
-    """Heading of the hand in the base frame [rad]; as it is, for None."""
+    """Heading of the hand, base frame [rad]; None for the present one."""
 
 
 def related_spot(view: View, name: str, relations: Goal, targets: Iterable[str]) -> Spot:

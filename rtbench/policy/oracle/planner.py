@@ -211,7 +211,7 @@ def _far_counter(view: View, job: Job) -> str | None:
 
 
 def _spot(view: View, job: Job) -> Spot:
-    """Where the object of a job is put down."""
+    """Spot at which the object of a job is put down."""
     name, world = job.name, view.world
     for leaf in job.only("in"):
         place = leaf.arguments[1]
@@ -251,7 +251,7 @@ def _free_hand(view: View, but: str = "") -> Array | None:
 
 
 def _round_it(view: View, name: str) -> bool:
-    """Whether the fingers are still round an object that they have let go."""
+    """Whether the fingers are still around a released object."""
     low, high = view.world.box(name)
     return bool(
         np.all(view.hand.position > low - 0.02)
@@ -280,7 +280,7 @@ def _lay_open(view: View, drawer: str) -> Array | None:
 
 
 def _draw(view: View, drawer: str, far: float) -> Array | None:
-    """One step towards a drawer that is out so far [m]; None once it is."""
+    """Action float64[11] towards a drawer with an opening of `far` [m]; None once it has that."""
     over = _over(view, drawer)
     if over:
         return _first(lambda: _at_drawer(view, over[0]), lambda: close_drawer(view, over[0]))
@@ -308,5 +308,5 @@ def _first(*steps: Callable[[], Array | None]) -> Array | None:
 
 
 def _at_drawer(view: View, drawer: str) -> Array | None:
-    """One step of the base to where the drawer can be worked; None while it stands there."""
+    """Action float64[11] that drives the base to the drawer's station; None while it stands there."""
     return drive_to(view, drawer_station(view, drawer), (0.06, 0.08))

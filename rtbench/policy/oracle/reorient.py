@@ -148,7 +148,7 @@ def _grasp_lying(view: View, name: str, axis: Array, turn: float, shift: float) 
 
 
 def _elsewhere(view: View, name: str, axis: Array) -> Spot | None:
-    """Where to lay an object that is gripped too near to its foot, to grip it anew; None for a good grip."""
+    """Spot to lay down an object gripped too near its foot and to grip it again; None for a good grip."""
     middle = view.world.pose(name).position
     along = float((view.hand.position - middle) @ axis)
     lying = abs(axis[2]) < 0.3 and view.leaning < 0.2
@@ -165,7 +165,7 @@ def _elsewhere(view: View, name: str, axis: Array) -> Spot | None:
 
 
 def _towards_top(view: View, name: str) -> float:
-    """How far from its middle an object is gripped [m]: so that the level wrist clears the counter."""
+    """Distance of the grip from the object's middle [m] at which the level wrist clears the counter."""
     return float(np.clip(LEVEL_HEIGHT - view.world.scene.objects[name].half[2], 0.0, 0.036))
 
 
@@ -237,7 +237,7 @@ def _level_crowding(view: View, name: str, spots: Array, heading: Array) -> Arra
 
 
 def _blocking(view: View, name: str, spots: Array) -> Array:
-    """How much the object takes of the room that a hand needs beside low things, float64[n] [m].
+    """Depth float64[n] [m] by which the object would take room that a hand needs beside low objects.
 
     It would stand at spots float64[n, 2] [m], world.
     """

@@ -37,7 +37,7 @@ class Job:
 
     @property
     def goal(self) -> Goal:
-        """True when the job is done; where something is put down, letting go of it is part of that."""
+        """Goal of the job. To put an object down includes its release."""
         released = Goal("released", (self.name,))
         put_down = self.asks(*PLACES) and not self.asks("lifted")
         return Goal("all", children=(*self.leaves, released) if put_down else self.leaves)
@@ -102,7 +102,7 @@ def _in_order(view: View, jobs: list[Job]) -> list[Job]:
 
 
 def _in_the_way(view: View, job: Job) -> tuple[str, ...]:
-    """What stands on the mat that the job is to put something on."""
+    """Objects that stand on the mat on which the job puts an object."""
     mats = {leaf.arguments[1] for leaf in job.only("on")} & set(view.world.names())
     tops = [view.world.surface(mat) for mat in mats]
     others = [name for name in view.world.names() if name not in mats and name != job.name]
@@ -119,7 +119,7 @@ def _chosen(view: View, goal: Goal) -> Sequence[Goal]:
 
 
 def _effort(view: View, goal: Goal) -> tuple[bool, float, float]:
-    """How much is left of an alternative: less is better.
+    """Remaining effort of an alternative: less is better.
 
     Whether its object is not in the hand, the share of its leaves that do not hold, and the way to go [m].
     """

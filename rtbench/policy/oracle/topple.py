@@ -39,7 +39,7 @@ RISE = 0.6
 BESIDE = 0.025
 """Fingers whose middle is this near to the side of an object push it [m]: they are 1 cm thick."""
 SLIDE = 0.06
-"""An object may be pushed so far before it falls [m]."""
+"""Distance over which an object may be pushed before it falls [m]."""
 STEP = 0.05
 """Advance of the push in a step [m]."""
 RUN_UP = 0.035
@@ -168,7 +168,7 @@ def _squat(view: View, name: str) -> bool:
 
 
 def _below_top(view: View, name: str) -> float:
-    """How far below its top an object is pushed [m]."""
+    """Distance below its top at which an object is pushed [m]."""
     return SQUAT_BELOW_TOP if _squat(view, name) else BELOW_TOP
 
 

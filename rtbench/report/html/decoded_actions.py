@@ -79,7 +79,7 @@ class Motion:
 
 
 def motion(records: Iterable[Record]) -> Motion | None:
-    """The steps of the episodes that have an outcome; None where there are none.
+    """Actions of all episodes with an outcome; None where there are none.
 
     An episode with tokens that its convention lacks is left out, because no environment has acted on them.
 

@@ -91,7 +91,8 @@ def whiskers(axes: Axes, names: Sequence[str], series: Sequence[Sequence[Point |
 def bars(axes: Axes, names: Sequence[str], series: Sequence[Sequence[float]], label: str) -> None:
     """Horizontal bars for each name, the series one below the other.
 
-    `series` has one value for each series and name, in the unit that `label` gives the axis.
+    `series` has one value for each series and name, a float in the unit of
+    `label`.
     """
     thick = 0.75 / len(series)
     for index, values in enumerate(series):

@@ -24,9 +24,9 @@ COLUMNS = (
     "key", "split", "axis", "skill", "task", "counts_as", "valid", "success", "decisions", "policy_s",
     "state", "image", "version",
 )  # fmt: skip
-"""What is kept of a run's episodes, for hundreds of runs must fit into memory; version is the task's hash."""
+"""Columns kept of a run's episodes: hundreds of runs must fit in memory. `version` is the task's hash."""
 _EPISODES = ("suite", "episodes_hash", "content_hash")
-"""What decides of the episodes of a run; that its tasks are the same is looked at one by one."""
+"""Settings of a run's choice of episodes, which do not identify a row; versions of tasks are compared singly."""
 _DIGITS = 4
 """Fewest digits of a run's id that are shown."""
 
@@ -178,7 +178,7 @@ def _mark(first: Part, ids: Sequence[str]) -> str:
 
 
 def _in_time(scores: Scores) -> float | None:
-    """What the run's summary says, if it is of these very episodes."""
+    """Share of decisions in time, from the run's summary, if that is of exactly these episodes."""
     path = scores.path / SUMMARY
     try:
         told = read_json(path)["hz"]

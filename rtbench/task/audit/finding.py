@@ -14,7 +14,7 @@ class Finding:
     what: str
     """The task, instruction or axis at fault."""
     reason: str
-    """What is wrong, and what to do about it."""
+    """The fault, and its remedy."""
 
     def __str__(self) -> str:
         """The finding on one line."""
