@@ -97,9 +97,9 @@ def test_time_and_words_move_the_logits_by_more_than_the_tolerance(
     assert (alone - other)[finite].abs().max() > 1e-2
 
 
-@pytest.mark.parametrize(("sure", "mode"), [(0.0, 2), (0.59, 2), (0.61, 1), (1.0, 1)])
-def test_it_ends_only_when_sure(
-    network: RT1, monkeypatch: pytest.MonkeyPatch, sure: float, mode: int
+@pytest.mark.parametrize(("threshold", "mode"), [(0.0, 2), (0.59, 2), (0.61, 1), (1.0, 1)])
+def test_it_terminates_only_above_the_threshold(
+    network: RT1, monkeypatch: pytest.MonkeyPatch, threshold: float, mode: int
 ) -> None:
     def decide(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         chances = torch.full((1, 11, 256), 0.0)
@@ -108,7 +108,7 @@ def test_it_ends_only_when_sure(
         return chances.log()
 
     monkeypatch.setattr(Folded, "decide", decide)
-    policy = RT1Policy(network, Words(), sure=sure)
+    policy = RT1Policy(network, Words(), terminate_threshold=threshold)
     policy.reset(0, "pick apple", 0)
     assert policy.act([observation(0, 0)], [0]).tolist() == [[7] * 10 + [mode]]
 
