@@ -18,6 +18,7 @@ from rtbench.data.keypoints import hand_pose
 from rtbench.train import dataset
 from rtbench.train.augment import Augmentation, augment, draw, to_float
 from rtbench.train.dataset import DatasetError, Sampler, load
+from rtbench.train.hyperparameters import OWN, REFERENCE
 from rtbench.train.window_sampler import Order, batches, cut
 from tests.helpers.training_data import demonstration, write
 
@@ -216,3 +217,13 @@ def test_without_any_demonstration_there_is_nothing_to_train_on(tmp_path):
         load([empty], tmp_path)
     with pytest.raises(DatasetError, match=r"no demonstration in bad\.h5.*Left out"):
         load([_cut(write(tmp_path / "bad.h5", range(3), SIZE))], tmp_path, skip=True)
+
+
+def test_the_reference_shifts_all_windows_of_a_batch_alike():
+    alike = draw(REFERENCE.augmentation, 50, 256, 320, generator("shift"))
+    assert len(np.unique(alike.offsets, axis=0)) == 1
+    assert len(np.unique(draw(OWN.augmentation, 50, 256, 320, generator("shift")).offsets, axis=0)) > 5
+    drawn = np.array(
+        [draw(REFERENCE.augmentation, 2, 256, 320, generator("shift", k)).offsets[0] for k in range(400)]
+    )
+    assert np.abs(drawn).max(0).tolist() == [20, 50]

@@ -271,3 +271,19 @@ def test_curves_show_what_was_measured(tmp_path):
         assert (np.abs(seen.astype(int) - color).sum(1) == 0).any()
     with pytest.raises(MetricsLogError, match="cannot be written"):
         draw(tmp_path / "metrics.csv", tmp_path / "nowhere" / "curves.png")
+
+
+def test_images_smaller_than_those_of_an_episode_are_refused(tmp_path):
+    small = training_data.write(tmp_path / "small.h5", range(4), (24, 40))
+    refused = _train(small, tmp_path / "out")
+    assert refused.code == 2
+    assert "images of 24x40 pixels; size 'small' sees 32x40" in refused.err
+    assert "rtbench demos --size" in refused.err
+
+
+def test_the_published_size_is_trained_on_the_images_of_the_camera(tmp_path):
+    demos = training_data.write(tmp_path / "demos.h5", range(2), (128, 160))
+    refused = _train(demos, tmp_path / "out", "--size", "paper")
+    assert refused.code == 2
+    assert "images of 128x160 pixels; size 'paper' sees 256x320" in refused.err
+    assert "rtbench demos --size paper" in refused.err

@@ -13,19 +13,24 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
 from rtbench.core.action import DIMENSIONS
+from rtbench.core.seeding import generator
+from rtbench.policy.rt1.image import prepare
+from rtbench.policy.rt1.network import RT1
 from rtbench.train import resume
+from rtbench.train.augment import to_float
 from rtbench.train.hyperparameters import OWN, REFERENCE
 from rtbench.train.lr_schedule import Schedule, clean_gradients, make_optimizer
 from rtbench.train.metrics import Meter, Score, constant_score, majority
 from rtbench.train.metrics_log import Measurement, MetricsLog, MetricsLogError, read
 from rtbench.train.rt1 import flush_denormals
-from rtbench.train.trainer import Monitoring, TrainingError
+from rtbench.train.trainer import Monitoring, TrainingData, TrainingError
 from tests.helpers.paths import ROOT
-from tests.helpers.training_data import trainer
+from tests.helpers.training_data import TINY, trainer
 
 OFTEN = Monitoring(log=5, validate=10, save_s=0)
 
@@ -303,3 +308,34 @@ def test_a_log_is_of_a_training(tmp_path):
 def test_settings_name_every_choice():
     assert OWN.settings()["schedule lr"] == 1e-3
     assert OWN.settings()["augmentation random_shift"] == (0.01, 0.01)
+
+
+def test_the_reference_divides_its_loss_as_published(tmp_path):
+    losses = []
+    for scaled in (True, False):
+        learner = trainer(tmp_path, hyperparameters=replace(REFERENCE, published_loss_scale=scaled))
+        losses.append(float(learner._loss(learner._sampler.batch(np.array([[0, 0], [1, 0]])))))
+    assert REFERENCE.published_loss_scale
+    assert losses[1] / losses[0] == pytest.approx(4 * TINY.frames * (TINY.tokens + 11))
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_images_are_resized_as_in_an_episode(tmp_path, published):
+    network = RT1(replace(TINY, action_embedding=published))
+    pixels = generator("pixels").integers(0, 256, (2, 96, 100, 3), dtype=np.uint8)
+    data = trainer(tmp_path)
+    learner = trainer(tmp_path, given=(TrainingData(data._data, data._texts.numpy()), network))
+    found = learner._resized(to_float(torch.from_numpy(pixels))[None])[0]
+    expected = prepare(list(pixels), TINY.image, published=published)
+    torch.testing.assert_close(found, expected, atol=0.006, rtol=0)  # means are whole numbers of 255 there
+
+
+def test_a_state_of_an_earlier_version_is_refused(tmp_path):
+    trainer(tmp_path).run(replace(OFTEN, minutes=0))
+    path = tmp_path / resume.FILE
+    with safetensors.safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        about = {key: value for key, value in file.metadata().items() if key != "schema"}
+    safetensors.torch.save_file(tensors, path, about)
+    with pytest.raises(resume.StateError, match=r"another version of rtbench.*another --output"):
+        trainer(tmp_path)

@@ -10,9 +10,11 @@ import pytest
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
+from rtbench.core.action import convention
 from rtbench.policy.rt1.checkpoint import COUNTER, GOOGLE, load
 from rtbench.policy.rt1.efficientnet import IMAGENET_STD
 from rtbench.policy.rt1.google_checkpoint import (
+    CONVENTION,
     ENCODER,
     MULTIROBOT,
     NETWORK,
@@ -383,3 +385,10 @@ def test_a_checkpoint_that_is_cut_off_is_refused(saved, tmp_path):
     index.write_bytes(index.read_bytes()[:1000])
     with pytest.raises(ReleasedError, match="ckpt-424760: cannot be read"):
         TensorFlowCheckpoint(tmp_path)
+
+
+def test_labels_for_imported_weights_are_truncated():
+    """Rounded ones, of the convention `rt1`, would be one bin off in nearly half of all values."""
+    action = np.zeros(11)  # the middle of the bounds, 127.5 bins from the lower one
+    assert set(convention(CONVENTION).encode(action)[1:].tolist()) == {127}
+    assert set(convention("rt1").encode(action)[1:].tolist()) == {128}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from rtbench.policy.rt1.config import SMALL
-from rtbench.policy.rt1.loss import token_accuracy, token_loss
+from rtbench.policy.rt1.loss import published_divisor, token_accuracy, token_loss
 from rtbench.policy.rt1.network import RT1
 from tests.helpers.rt1_networks import TINY, normal, torch_numbers, trained, uniform
 
@@ -152,3 +152,17 @@ def test_small_overfits_eight_windows() -> None:
         schedule.step()
     with torch.inference_mode():
         assert token_accuracy(network.eval()(images, text), tokens).mean() >= 0.95
+
+
+def test_adam_feels_the_published_divisor() -> None:
+    """Near its epsilon of 1e-7 a smaller gradient makes a smaller step; far above it, it does not."""
+    assert published_divisor(1024, 6, 8) == 1024 * 6 * 19
+    steps = []
+    for divisor in (1, published_divisor(1024, 6, 8)):
+        weight = torch.nn.Parameter(torch.zeros(()))
+        optimizer = torch.optim.Adam([weight], lr=1.0, eps=1e-7)
+        (1e-3 * weight / divisor).backward()
+        optimizer.step()
+        steps.append(-weight.item())
+    assert steps[0] == pytest.approx(1, abs=1e-3)
+    assert steps[1] < 0.1
