@@ -235,7 +235,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_card_makes_it(weights: Path) -> None:
-    card = Card("rt1", "rtbench.policy.rt1:from_weights", "tried here", weights=str(weights))
+    card = Card(
+        name="rt1", factory="rtbench.policy.rt1:from_weights", summary="tried here", weights=str(weights)
+    )
     policy = policies.build(card)
     policy.reset(0, "pick apple", 0)
     assert policy.act([observation(1)], [0]).shape == (1, 11)
@@ -329,7 +331,7 @@ def test_the_published_rule_is_the_default_for_weights_of_google(tmp_path: Path)
 
 def test_an_argument_under_its_old_name_is_refused_with_the_new_one(weights: Path) -> None:
     factory = "rtbench.policy.rt1:from_weights"
-    card = Card("rt1", factory, "tried here", weights=str(weights), arguments={"sure": 0.9})
+    card = Card(name="rt1", factory=factory, summary="", weights=str(weights), arguments={"sure": 0.9})
     with pytest.raises(PolicyError, match="argument 'sure' is now 'terminate_threshold'"):
         policies.build(card)
 
