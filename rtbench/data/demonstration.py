@@ -6,16 +6,17 @@ The file's attributes: ``format``, ``schema``, ``convention`` (of the tokens), `
 ``instruction``, ``seed``, ``success``, ``split``, ``policy``, ``fingerprint`` and ``episode`` (JSON of its
 fields), and
 
-- ``actions`` float32[T, 11]: the executed actions, in SI units and the order of
-`rtbench.core.action.DIMENSIONS`; - ``tokens`` uint8[T, 11]: the same in the file's convention; ``modes``
-uint8[T]: their `Mode`; - ``labels`` uint8[T, 11]: the closed-loop oracle's tokens in the same state; -
-``points`` float32[T, 4, 2]: the task's first object, second object, drawer and the gripper in the image, x
-and y from 0 to 1; NaN where there is none. Files of earlier versions have no points; - ``grips`` float32[T,
-4], in the base frame: offset of the first object from the hand, x, y, z [m], and the heading of the gripper's
-x axis for a grip, modulo half a turn [rad]; NaN where there is none, or any heading will do. Earlier files
-have none either; - ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
-- ``states_hash`` S8[T]: hash of the state after each step, as in a run's records; - ``obs/head`` uint8[T, h,
-w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
+- ``actions`` float32[T, 11]: the executed actions, in SI units and the order of `DIMENSIONS`;
+- ``tokens`` uint8[T, 11]: the same in the file's convention; ``modes`` uint8[T]: their `Mode`;
+- ``labels`` uint8[T, 11]: the closed-loop oracle's tokens in the same state;
+- ``points`` float32[T, 4, 2]: the task's first object, second object, drawer and the gripper in the image, x
+  and y from 0 to 1; NaN where there is none. Files of earlier versions have no points;
+- ``grips`` float32[T, 4], in the base frame: offset of the first object from the hand, x, y, z [m], and the
+  heading of the gripper's x axis for a grip, modulo half a turn [rad]; NaN where there is none, or any
+  heading will do. Earlier files have none either;
+- ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
+- ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
+- ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
 
 ``/failed`` S16[n] has the keys of episodes that were played and not kept. The names are those of robomimic
 0.5, "Dataset Structure" (robomimic.github.io/docs/datasets/overview.html).

@@ -314,7 +314,7 @@ def test_the_reference_divides_its_loss_as_published(tmp_path):
     losses = []
     for scaled in (True, False):
         learner = trainer(tmp_path, hyperparameters=replace(REFERENCE, published_loss_scale=scaled))
-        losses.append(float(learner._loss(learner._sampler.batch(np.array([[0, 0], [1, 0]])))))
+        losses.append(learner._loss(learner._sampler.batch(np.array([[0, 0], [1, 0]]))).item())
     assert REFERENCE.published_loss_scale
     assert losses[1] / losses[0] == pytest.approx(4 * TINY.frames * (TINY.tokens + 11))
 
@@ -322,7 +322,7 @@ def test_the_reference_divides_its_loss_as_published(tmp_path):
 @pytest.mark.parametrize("published", [True, False])
 def test_images_are_resized_as_in_an_episode(tmp_path, published):
     network = RT1(replace(TINY, action_embedding=published))
-    pixels = generator("pixels").integers(0, 256, (2, 96, 100, 3), dtype=np.uint8)
+    pixels = generator("pixels").integers(0, 256, (2, 96, 120, 3), dtype=np.uint8)
     data = trainer(tmp_path)
     learner = trainer(tmp_path, given=(TrainingData(data._data, data._texts.numpy()), network))
     found = learner._resized(to_float(torch.from_numpy(pixels))[None])[0]
