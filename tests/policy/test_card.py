@@ -200,7 +200,7 @@ def test_a_card_says_what_it_was_trained_on(tmp_path):
     plain = json.loads(json.dumps(describe(card)))
     assert plain["trained_on"]["object_sets"] == ["seen"]
     same = Card(**{**plain, "trained_on": TrainedOn.model_validate(plain["trained_on"])})
-    weights = {"weights": "w.bin"}
+    weights = {"weights": "w.bin", "factory": "mine.py:P"}
     assert same.model_dump() == {**card.model_dump(), **weights}, "their folder is the machine's"
     known = coverage(card, [tmp_path])
     assert "pick/apple-v0" in known.tasks
