@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rtbench
-from rtbench.cli.commands.demos import _image_size
 from rtbench.core.action import MODE, RTBENCH, SIZE, Mode
 from rtbench.core.errors import RtbenchError
 from rtbench.core.image import shrink
@@ -393,11 +392,3 @@ def test_a_privileged_policy_other_than_the_oracle_is_refused(tmp_path):
     odd = Card(name="odd", factory="rtbench.policy.oracle:OraclePolicy", summary="")
     with pytest.raises(RtbenchError, match="odd is privileged"):
         collect(recording(policy=odd), 1, tmp_path / "demos.h5")
-
-
-@pytest.mark.parametrize(
-    ("size", "image"),
-    [("paper", (256, 320)), ("base", (128, 160)), ("small", (128, 160)), ("48x60", (48, 60))],
-)
-def test_images_are_as_large_as_the_network_to_train_needs(size, image):
-    assert _image_size(size) == image
