@@ -1,4 +1,4 @@
-"""Writes demonstrations; `rtbench.data.demonstration` says how the file is laid out."""
+"""Writes demonstrations; `rtbench.data.demonstration` has the layout of the file."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ from rtbench.data.demonstration import (
 )
 
 _STRIP = 4
-"""Rows of a chunk, which has them of all frames: where nothing moves they repeat within deflate's window of
-32 KB. 10.9 KB a frame of 61.4 KB against 21.6 KB for frames by themselves, read in two thirds of the time."""
+"""Rows of a chunk, which has these rows of all frames: where nothing moves they repeat within deflate's
+window of 32 KB. A frame of 61.4 KB takes 10.9 KB, against 21.6 KB in a chunk of its own, and is read in two
+thirds of the time."""
 _GZIP = 4
 """gzip 9 saves 6 % more, and takes twice the time."""
 _GYM = 2
@@ -85,7 +86,7 @@ class Writer:
             other.copy(number, self._data, name)
 
     def fail(self, key: str) -> None:
-        """Note an episode that was played and is not kept."""
+        """Record the key of an episode that failed and is not kept."""
         self._failed.add(key)
 
     def __enter__(self) -> Self:
