@@ -26,7 +26,7 @@ COLUMNS = (
 )  # fmt: skip
 """Columns kept of a run's episodes: hundreds of runs must fit in memory. `version` is the task's hash."""
 _EPISODES = ("suite", "episodes_hash", "content_hash")
-"""Settings of a run's choice of episodes, which do not identify a row; versions of tasks are compared singly."""
+"""Settings that name a run's choice of episodes. They do not identify a row; its tasks are compared singly."""
 _DIGITS = 4
 """Fewest digits of a run's id that are shown."""
 
