@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtbench.core.errors import NotComparableError, UnknownNameError
+from rtbench.result.columns import EPISODE_COLUMNS
 from rtbench.stats import Pairs
 
 if TYPE_CHECKING:
@@ -27,19 +28,7 @@ GROUPS = ("split", "axis", "skill", "task")
 """What episodes are grouped by, from the coarsest to the finest."""
 SHARED = 0.5
 """Runs that share fewer of the smaller one's episodes are compared as independent samples."""
-_EPISODE = (
-    "key",
-    "suite",
-    "split",
-    "axis",
-    "skill",
-    "task",
-    "scene",
-    "instruction",
-    "language",
-    "twin",
-    "arm",
-)
+_EPISODE = ("key", *EPISODE_COLUMNS)
 _SIDES = ("valid", "error", "steps", "video", "order")
 
 
@@ -54,9 +43,9 @@ class Joined:
     rows: pd.DataFrame
     """One row an episode that both have; none where they are not paired.
 
-    Columns: key, suite, split, axis, skill, task, scene, instruction, language, twin, arm; first and second
-    (bool: success by the rule; False where there is no outcome); valid_, error_, steps_, video_ and order_
-    followed by first or second, as in `rtbench.result.scores.Scores.frame`.
+    Columns: key and `rtbench.result.columns.EPISODE_COLUMNS`; first and second (bool: success by the rule;
+    False where there is no outcome); valid_, error_, steps_, video_ and order_ followed by first or second,
+    as in `rtbench.result.scores.Scores.frame`.
     """
     paired: bool
     """Whether they share episodes. If not, both frames are independent samples."""

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtbench.core.action import SIZE
+from rtbench.core.episode import EVENTS
 from rtbench.core.errors import RtbenchError
+from rtbench.result.columns import EPISODE_COLUMNS, EPISODE_NUMBERS, OUTCOME_FLAGS
 from rtbench.result.record import Record
-from rtbench.result.run import EPISODE_COLUMNS, EVENTS, Run
+from rtbench.result.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     **dict.fromkeys(("run", "policy", "key", *EPISODE_COLUMNS, "objects"), "string"),
-    "seed": "int64",
-    "horizon": "int64",
-    **dict.fromkeys(("success", "ever", "end", "held"), "bool"),
+    **dict.fromkeys(EPISODE_NUMBERS, "int64"),
+    **dict.fromkeys(("success", *OUTCOME_FLAGS), "bool"),
     "steps": "int64",
     "termination": "string",
     "progress": "double",

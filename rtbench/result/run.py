@@ -9,20 +9,15 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from rtbench.core.episode import EVENTS
 from rtbench.core.split import splits_of
+from rtbench.result.columns import EPISODE_COLUMNS, OUTCOME_COLUMNS, OUTCOME_FLAGS
 from rtbench.result.folder import EPISODES, read_meta
 from rtbench.result.record import Record, read_records
 from rtbench.result.summary import summarise
 
 if TYPE_CHECKING:
     import pandas as pd
-
-EPISODE_COLUMNS = (
-    "suite", "split", "axis", "skill", "task", "scene", "instruction", "language", "seed", "variant",
-    "horizon", "twin", "arm",
-)  # fmt: skip
-OUTCOME_COLUMNS = ("ever", "end", "held", "steps", "termination", "progress")
-EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Run:
         splits = splits_of({r.key: r.episode for r in self.records}, self.meta.get("novelties"))
         ordered = sorted(self.records, key=lambda record: record.key)
         rows = pd.DataFrame([{**_row(record), "counts_as": splits[record.key]} for record in ordered])
-        types = dict.fromkeys(("success", "ever", "end", "held"), "boolean")
+        types = dict.fromkeys(("success", *OUTCOME_FLAGS), "boolean")
         types |= dict.fromkeys(("steps", *EVENTS), "Int64")
         if rows.empty:
             return rows

@@ -19,18 +19,14 @@ from numpy.typing import NDArray
 
 from rtbench.core.episode import Episode
 from rtbench.core.split import Novelties, splits_of
+from rtbench.result.columns import EPISODE_COLUMNS, EPISODE_NUMBERS
 from rtbench.result.folder import EPISODES, read_meta
 from rtbench.result.jsonl import check, read_lines
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_OF_EPISODE = (
-    "suite", "split", "axis", "skill", "task", "scene", "instruction", "language", "seed", "variant",
-    "horizon", "twin", "arm",
-)  # fmt: skip
-_NUMBERS = ("seed", "horizon")
-_EPISODE = attrgetter(*(f"episode.{name}" for name in _OF_EPISODE))
+_EPISODE = attrgetter(*(f"episode.{name}" for name in EPISODE_COLUMNS))
 
 
 # An Episode that the garbage collector need not look at: of 100,000 it makes one second half a second.
@@ -150,9 +146,9 @@ def _frame(rows: Sequence[_Line], novelties: Novelties | None) -> pd.DataFrame:
 
     columns: dict[str, Any] = {"key": texts(row.key for row in rows)}
     # All fields of an episode in one sweep: one sweep a field takes three times as long.
-    of_episode = zip(*map(_EPISODE, rows), strict=True) if rows else [()] * len(_OF_EPISODE)
-    for name, values in zip(_OF_EPISODE, of_episode, strict=True):
-        columns[name] = np.array(values, np.int64) if name in _NUMBERS else texts(values)
+    of_episode = zip(*map(_EPISODE, rows), strict=True) if rows else [()] * len(EPISODE_COLUMNS)
+    for name, values in zip(EPISODE_COLUMNS, of_episode, strict=True):
+        columns[name] = np.array(values, np.int64) if name in EPISODE_NUMBERS else texts(values)
     splits = splits_of({row.key: row.episode for row in rows}, novelties)
     outcomes = [row.outcome or _NOTHING for row in rows]
     columns |= {

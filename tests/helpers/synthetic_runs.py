@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from rtbench.core.episode import Episode, Outcome
+from rtbench.core.episode import EVENTS, Episode, Outcome
 from rtbench.core.fault import Fault
 from rtbench.result.folder import EPISODES, RUN, VIDEOS
 from rtbench.result.record import Record, Times
 
 SKILLS = ("pick", "move_near", "open_drawer")
-EVENTS = dict.fromkeys(("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch"), 0)
 
 
 def episode(number: int, **changes: Any) -> Episode:
@@ -44,7 +43,7 @@ def record(
     outcome = Outcome(
         ever=success, end=success, held=success, steps=steps,
         termination="on_time" if success else "missing", progress=1.0 if success else 0.5,
-        subgoals={"lifted(thing)": success}, events=EVENTS,
+        subgoals={"lifted(thing)": success}, events=dict.fromkeys(EVENTS, 0),
     )  # fmt: skip
     random = np.random.default_rng(of.seed)
     tokens = random.integers(0, 256, (steps, 11), dtype=np.uint8)
