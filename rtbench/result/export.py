@@ -6,13 +6,13 @@ Both have `COLUMNS`; Parquet also has what a policy did and what came of it step
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtbench.core.action import SIZE
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.episode import EVENTS
 from rtbench.core.errors import RtbenchError
 from rtbench.result.columns import EPISODE_COLUMNS, EPISODE_NUMBERS, OUTCOME_FLAGS
@@ -157,14 +157,11 @@ def _array(name: str, values: list[Any], schema: pa.Schema) -> pa.Array:
 
 def _whole(output: Path, write: Callable[[Path], None]) -> None:
     """Write a file whole or not at all."""
-    beside = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        write(beside)
-        beside.replace(output)
+        with atomic_write(output) as beside:
+            write(beside)
     except OSError as error:
         raise ExportError(f"{output}: cannot be written: {error.strerror}. Choose another file.") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _harmless(value: Any) -> Any:

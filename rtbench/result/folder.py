@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RunError
 from rtbench.result.jsonl import SCHEMA, Reading, check_schema
 from rtbench.result.record import Record, repair
@@ -24,15 +25,10 @@ def write_json(path: Path, data: Any) -> None:
         RunError: the disk is full, or the folder cannot be written.
     """
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with atomic_write(path) as beside:
+            beside.write_text(text, encoding="utf-8")
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot be written: {error.strerror}. {_remedy(error)}") from None
 
 
