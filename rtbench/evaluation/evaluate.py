@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import rtbench.policy.card as policies
-from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError
-from rtbench.env import gl
-from rtbench.evaluation.batched_policy import BatchedPolicy
-from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
-from rtbench.evaluation.messages import Hello
+from rtbench.evaluation.latency import NO_LATENCY, Latency
+from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
+from rtbench.evaluation.scheduler import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
 from rtbench.result.folder import RUN, SUMMARY, RunFolder, read_json, write_json
@@ -161,21 +158,21 @@ def _play(
         missing = ()
     meta = _with_sessions(folder, meta, player.policy)
     write_json(folder.path / RUN, meta)
-    needs = player.policy.needs
-    if missing and options.factory == FACTORY and (setting.env.cameras or options.video != "none"):
-        gl.prepare()
-    privileged = needs.privileged
-    hello = Hello(
+    launch = Launch(
+        policy=player.policy,
         factory=options.factory,
-        settings=setting.env,
-        pace=Pace(options.latency, options.control_hz),
-        card=player.card if privileged else None,
-        videos=str(folder.videos.resolve()),
-    )
-    workers = setting.workers or min(os.cpu_count() or 1, 8)
-    workers = max(1, min(workers, len(missing)))
-    plan = Plan(
-        missing, hello, workers, options.video, options.limits, stopping_rule is not None, options.repeat
+        env=setting.env,
+        videos=folder.videos,
+        reporter=reporter,
+        limits=options.limits,
+        card=player.card,
+        renew=player.renew,
+        draws=options.factory == FACTORY and (bool(setting.env.cameras) or options.video != "none"),
+        workers=setting.workers,
+        latency=options.latency,
+        video=options.video,
+        in_order=stopping_rule is not None,
+        repeat=options.repeat,
     )
 
     def note_environment(info: dict[str, str]) -> None:
@@ -183,19 +180,12 @@ def _play(
             meta["sessions"][-1]["environment"] = info
             write_json(folder.path / RUN, meta)
 
-    batched = None
-    if not privileged:
-        spec = convention(setting.env.convention)
-        batched = BatchedPolicy(player.policy, spec, limit_s=options.limits.policy_s, renew=player.renew)
-
     def keep(record: Record) -> bool:
         folder.append(record)
         return stopping_rule is not None and stopping_rule.add(record)
 
-    runner = Scheduler(plan, batched, sink=keep, reporter=reporter, on_ready=note_environment)
     try:
-        if missing:
-            runner.run()
+        play(launch, missing, sink=keep, on_ready=note_environment)
         if stopping_rule and (decision := stopping_rule.decision()):
             write_json(folder.path / RUN, {**meta, "decision": decision})
     finally:
