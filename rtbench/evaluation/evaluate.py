@@ -18,12 +18,22 @@ from rtbench.evaluation.progress import Reporter, Silent
 from rtbench.evaluation.scheduler import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
-from rtbench.result.folder import RUN, SUMMARY, RunFolder, read_json, write_json
+from rtbench.result.folder import RUN, RunFolder, read_metadata, write_metadata
 from rtbench.result.identity import episodes_hash, run_id
 from rtbench.result.jsonl import SCHEMA
+from rtbench.result.metadata import (
+    Decision,
+    PolicyIdentity,
+    RecordedCard,
+    RunMetadata,
+    RunSettings,
+    Session,
+    Simulator,
+)
 from rtbench.result.provenance import code_hash, packages, session
 from rtbench.result.record import Record
 from rtbench.result.run import Run, load_run
+from rtbench.result.summary import write_summary
 from rtbench.task.training_coverage import TrainingCoverage
 from rtbench.task.yaml_loader import content_hash
 
@@ -35,16 +45,16 @@ VIDEOS = ("none", "fail", "all")
 class StoppingRule(Protocol):
     """Looks at the records of a run, and may end it early; see `rtbench.analysis.early_stopping`."""
 
-    def begin(self, meta: Mapping[str, Any]) -> None:
-        """Refuse, by an error, a run that cannot be judged; `meta` is its run.json. Nothing is played yet."""
+    def begin(self, meta: RunMetadata) -> None:
+        """Refuse, by an error, a run that cannot be judged. Nothing is played yet."""
         ...
 
     def add(self, record: Record) -> bool:
         """Whether the records so far are enough. They come in any order, earlier sessions' first."""
         ...
 
-    def decision(self) -> dict[str, Any] | None:
-        """What is to stand in run.json of a run that has ended."""
+    def decision(self) -> Decision | None:
+        """Why the run has ended, for its run.json."""
         ...
 
 
@@ -114,11 +124,11 @@ def evaluate(
         content=tuple(str(Path(root).resolve()) for root in options.content),
         control_hz=options.control_hz,
     )
-    meta = _meta(player, chosen, settings, options)
-    meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, coverage), "tasks": _tasks(chosen, options)}
+    meta = _metadata(player, chosen, settings, options)
+    meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
     if options.stopping_rule:
         options.stopping_rule.begin(meta)
-    folder = RunFolder(Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"])
+    folder = RunFolder(Path(out) / meta.policy.name / meta.suite / meta.id)
     try:
         _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
@@ -145,7 +155,7 @@ class _Setting:
 
 
 def _play(
-    folder: RunFolder, meta: dict[str, Any], player: _Player, chosen: Sequence[Episode], setting: _Setting
+    folder: RunFolder, meta: RunMetadata, player: _Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
     reporter, stopping_rule = options.reporter, options.stopping_rule
@@ -156,8 +166,8 @@ def _play(
     reporter.begin(len(chosen), len(chosen) - len(missing))
     if stopping_rule and any(stopping_rule.add(record) for record in folder.reading.records):
         missing = ()
-    meta = _with_sessions(folder, meta, player.policy)
-    write_json(folder.path / RUN, meta)
+    meta = meta.replace(sessions=(*_earlier(folder), _session(player.policy)))
+    write_metadata(folder.path, meta)
     launch = Launch(
         policy=player.policy,
         factory=options.factory,
@@ -176,9 +186,11 @@ def _play(
     )
 
     def note_environment(info: dict[str, str]) -> None:
-        if meta["sessions"][-1].get("environment") != info:
-            meta["sessions"][-1]["environment"] = info
-            write_json(folder.path / RUN, meta)
+        nonlocal meta
+        *before, now = meta.sessions
+        if now.environment != info:
+            meta = meta.replace(sessions=(*before, now.replace(environment=info)))
+            write_metadata(folder.path, meta)
 
     def keep(record: Record) -> bool:
         folder.append(record)
@@ -187,19 +199,21 @@ def _play(
     try:
         play(launch, missing, sink=keep, on_ready=note_environment)
         if stopping_rule and (decision := stopping_rule.decision()):
-            write_json(folder.path / RUN, {**meta, "decision": decision})
+            write_metadata(folder.path, meta.replace(decision=decision))
     finally:
         # Half a run is worth a summary too.
-        write_json(folder.path / SUMMARY, load_run(folder.path).summary)
+        write_summary(folder.path, load_run(folder.path).summary)
 
 
-def _with_sessions(folder: RunFolder, meta: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    """The earlier sessions of a run that is continued, and this one with its CPU threads."""
-    path = folder.path / RUN
-    before = read_json(path).get("sessions", []) if path.exists() else []
+def _earlier(folder: RunFolder) -> tuple[Session, ...]:
+    """The sessions of a run that is continued."""
+    return read_metadata(folder.path).sessions if (folder.path / RUN).exists() else ()
+
+
+def _session(policy: Policy) -> Session:
+    """This session, with the policy's CPU threads where it says them."""
     threads = getattr(policy, "threads", None)
-    said = {"policy_threads": threads} if isinstance(threads, int) else {}
-    return {**meta, "sessions": [*before, {**session(), **said}]}
+    return session().replace(policy_threads=threads) if isinstance(threads, int) else session()
 
 
 def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
@@ -231,38 +245,36 @@ def _player(policy: str | Card | Policy, options: Options) -> _Player:
     return _Player(kind.__name__, made, None, identity, None)
 
 
-def _meta(
+def _metadata(
     player: _Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
-) -> dict[str, Any]:
+) -> RunMetadata:
     """What run.json says of the run, whoever runs it and how often."""
     suites = {episode.suite for episode in chosen}
     versions = packages()
-    meta: dict[str, Any] = {
-        "schema": SCHEMA,
-        "policy": {"name": player.name, **player.identity},
-        "suite": suites.pop() if len(suites) == 1 else "mixed",
-        "episodes_hash": episodes_hash(episode.key for episode in chosen),
-        "content_hash": content_hash([Path(root) for root in options.content]),
-        "settings": {
-            **asdict(settings),
-            "latency_ms": list(options.latency.milliseconds),
-            "factory": options.factory,
-            "content": list(settings.content),
-        },
-        "simulator": {
-            **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions},
-            "code": code_hash(),
-        },
-    }
+    found = RunMetadata(
+        id="",  # a hash of the rest
+        schema=SCHEMA,
+        policy=PolicyIdentity(name=player.name, **player.identity),
+        suite=suites.pop() if len(suites) == 1 else "mixed",
+        episodes_hash=episodes_hash(episode.key for episode in chosen),
+        content_hash=content_hash([Path(root) for root in options.content]),
+        settings=RunSettings(
+            **asdict(settings), latency_ms=options.latency.milliseconds, factory=options.factory
+        ),
+        simulator=Simulator(
+            **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions}, code=code_hash()
+        ),
+        episodes=len(chosen),
+        card=RecordedCard(**policies.describe(player.card)) if player.card else None,
+        arm=_arm(chosen),
+    )
     if options.repeat:
-        meta["repeat"] = options.repeat
+        found = found.replace(repeat=options.repeat)
     try:
-        name = run_id(meta)
+        return found.replace(id=run_id(found))
     except (TypeError, ValueError) as error:
         reason = f"its arguments must be plain values: {error}"
         raise PolicyError(f"policy {player.name}: {reason}") from None
-    card = policies.describe(player.card) if player.card else None
-    return {"id": name, **meta, "episodes": len(chosen), "card": card}
 
 
 def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
@@ -280,7 +292,9 @@ def _arm(chosen: Sequence[Episode]) -> str:
     return arms.pop() if len(arms) == 1 else "mixed"
 
 
-def _novelties(chosen: Sequence[Episode], coverage: TrainingCoverage | None) -> dict[str, list[str]] | None:
+def _novelties(
+    chosen: Sequence[Episode], coverage: TrainingCoverage | None
+) -> dict[str, tuple[str, ...]] | None:
     """What is new to the policy, by key, of the episodes in which anything is; None: its card does not say.
 
     This stands in run.json, beside the card that says so, and not in the records: a card that is corrected
@@ -288,7 +302,7 @@ def _novelties(chosen: Sequence[Episode], coverage: TrainingCoverage | None) -> 
     """
     if coverage is None:
         return None
-    found = {episode.key: list(coverage.novelties(episode)) for episode in chosen}
+    found = {episode.key: tuple(coverage.novelties(episode)) for episode in chosen}
     return {key: novelties for key, novelties in found.items() if novelties}
 
 

@@ -28,17 +28,17 @@ def settings(run: Run, content: Sequence[Path] = ()) -> EnvSettings:
     from rtbench.core.environment import EnvSettings
     from rtbench.evaluation.evaluate import FACTORY
 
-    used = run.meta["settings"]
-    if used["factory"] != FACTORY:
+    used = run.meta.settings
+    if used.factory != FACTORY:
         raise RunError(
-            f"{run.path}: was played in {used['factory']}, which the command line does not load; "
+            f"{run.path}: was played in {used.factory}, which the command line does not load; "
             "use rtbench.evaluation.replay from Python."
         )
     return EnvSettings(
-        profile=used["profile"],
-        convention=used["convention"],
-        content=tuple(map(str, content)) or tuple(used["content"]),
-        control_hz=used["control_hz"],
+        profile=used.profile,
+        convention=used.convention,
+        content=tuple(map(str, content)) or used.content,
+        control_hz=used.control_hz,
     )
 
 
@@ -46,8 +46,8 @@ def pace(run: Run) -> Pace:
     """The run's control rate and thinking time."""
     from rtbench.evaluation.latency import Latency, Pace
 
-    used = run.meta["settings"]
-    return Pace(Latency(tuple(used["latency_ms"])), used["control_hz"])
+    used = run.meta.settings
+    return Pace(Latency(used.latency_ms), used.control_hz)
 
 
 def changes(run: Run, content: Sequence[Path] = ()) -> list[str]:
@@ -56,9 +56,9 @@ def changes(run: Run, content: Sequence[Path] = ()) -> list[str]:
 
     found = []
     roots = [Path(root) for root in settings(run, content).content]
-    if content_hash(roots) != run.meta["content_hash"]:
+    if content_hash(roots) != run.meta.content_hash:
         found.append("the content (envs/ or tasks/) has changed since the run was played.")
-    then, now = run.meta["simulator"].get("rtbench"), _version("rtbench")
+    then, now = run.meta.simulator.rtbench, _version("rtbench")
     if then != now:
         found.append(f"played with rtbench {then or 'of a checkout'}, this is {now or 'a checkout'}.")
     return found
@@ -66,7 +66,7 @@ def changes(run: Run, content: Sequence[Path] = ()) -> list[str]:
 
 def mujoco_differs(run: Run) -> str:
     """A sentence where the run was played with another MuJoCo; '' where it was this one."""
-    then, now = run.meta["simulator"]["mujoco"], _version("mujoco")
+    then, now = run.meta.simulator.mujoco, _version("mujoco")
     if then == now:
         return ""
     return f"played with MuJoCo {then}, this is {now}; pip install mujoco=={then} to compare."

@@ -98,7 +98,9 @@ def export_parquet(runs: Sequence[Run], output: Path) -> int:
         import pyarrow.parquet as pq
     except ImportError:
         raise ExportError("Parquet needs pyarrow: pip install 'rtbench[parquet]'. CSV does not.") from None
-    schema = _schema().with_metadata({"rtbench": json.dumps({run.meta["id"]: run.meta for run in runs})})
+    schema = _schema().with_metadata(
+        {"rtbench": json.dumps({run.meta.id: run.meta.as_dict() for run in runs})}
+    )
 
     def write(path: Path) -> None:
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -111,7 +113,7 @@ def export_parquet(runs: Sequence[Run], output: Path) -> int:
 
 def frame(run: Run) -> pd.DataFrame:
     """One row an episode with `COLUMNS`, in order of the keys."""
-    rows = run.frame.assign(run=run.meta["id"], policy=run.meta["policy"]["name"])
+    rows = run.frame.assign(run=run.meta.id, policy=run.meta.policy.name)
     return rows.reindex(columns=list(COLUMNS))
 
 

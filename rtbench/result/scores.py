@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from rtbench.core.episode import Episode
 from rtbench.core.split import Novelties, splits_of
 from rtbench.result.columns import EPISODE_COLUMNS, EPISODE_NUMBERS
-from rtbench.result.folder import EPISODES, read_meta
+from rtbench.result.folder import EPISODES, read_metadata
 from rtbench.result.jsonl import check, read_lines
+from rtbench.result.metadata import RunMetadata
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,7 @@ class Scores:
 
     path: Path
     """The run's folder."""
-    meta: dict[str, Any]
+    meta: RunMetadata
     """run.json."""
     frame: pd.DataFrame
     """One row an episode, sorted by key, keys unique, numbered from 0.
@@ -97,17 +98,17 @@ class Scores:
     @property
     def name(self) -> str:
         """The policy's name."""
-        return str(self.meta["policy"]["name"])
+        return self.meta.policy.name
 
     @property
     def id(self) -> str:
         """The run's id."""
-        return str(self.meta.get("id", self.path.name))
+        return self.meta.id
 
     @cached_property
     def identity(self) -> str:
         """Equal for runs of the same policy: its name, code, arguments and weights."""
-        return msgspec.json.encode(self.meta["policy"], order="sorted").decode()
+        return msgspec.json.encode(self.meta.policy.as_dict(), order="sorted").decode()
 
 
 def load_scores(path: str | Path) -> Scores:
@@ -118,9 +119,9 @@ def load_scores(path: str | Path) -> Scores:
         SchemaError: a run in a form that this rtbench does not read.
     """
     folder = Path(path)
-    meta = read_meta(folder)
+    meta = read_metadata(folder)
     reading = read_lines(folder / EPISODES, _parse)
-    return Scores(folder, meta, _frame(reading.records, meta.get("novelties")), reading.notes)
+    return Scores(folder, meta, _frame(reading.records, meta.novelties), reading.notes)
 
 
 def labels(runs: Sequence[Scores]) -> list[str]:

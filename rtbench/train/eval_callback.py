@@ -58,8 +58,8 @@ class Player:
             # The policy of a small network takes one thread, for the whole process.
             torch.set_num_threads(threads)
             weights.unlink()
-        overall = run.summary["overall"]
-        return int(overall["successes"]), int(overall["n"] - overall["errors"])
+        overall = run.summary.overall
+        return overall.successes, overall.n - overall.errors
 
 
 def choose(skills: Collection[str], count: int) -> tuple[Episode, ...]:

@@ -40,7 +40,7 @@ def made_up(outcomes, policy="base", **changes):
     """A run of such outcomes, without a folder."""
     chosen = synthetic.episodes(len(outcomes))
     records = tuple(synthetic.record(e, won) for e, won in zip(chosen, outcomes, strict=True))
-    return Run("made/up", synthetic.meta(policy, "seen", len(outcomes), **changes), records)
+    return Run("made/up", synthetic.metadata(policy, "seen", len(outcomes), **changes), records)
 
 
 outcome = st.sampled_from([True, True, False, None])
@@ -182,20 +182,20 @@ def test_the_number_of_workers_does_not_change_the_verdict_or_the_file(tmp_path,
         rule = rule_of(baseline, Target(0.15))
         played.append(run(tmp_path / str(workers), order, rate, workers, rule, name=name))
     one, three = played
-    assert one.meta["decision"] == three.meta["decision"]
-    assert one.meta["decision"]["verdict"] == verdict
-    n = one.meta["decision"]["n"]
+    assert one.meta.decision == three.meta.decision
+    assert one.meta.decision.verdict == verdict
+    n = one.meta.decision.n
     assert n < len(order)
     assert [r.key for r in one.records] == [e.key for e in order[:n]]
     assert essence(one) == essence(three)
     assert one.path.name == three.path.name
-    assert not one.summary["complete"]
+    assert not one.summary.complete
 
 
 def test_a_run_killed_half_way_is_decided_at_the_same_episode(tmp_path, baseline):
     order = ordered(baseline)
     whole = run(tmp_path / "whole", order, 0.5, 2, rule_of(baseline, Target(0.1)), name="other")
-    n = whole.meta["decision"]["n"]
+    n = whole.meta.decision.n
     assert n > 6
     path = tmp_path / "again.py"
     path.write_text(
@@ -220,11 +220,11 @@ def test_a_run_killed_half_way_is_decided_at_the_same_episode(tmp_path, baseline
     assert_die(workers)
     half = load_run(file.parent)
     assert [r.key for r in half.records] == [e.key for e in order[: len(half.records)]], "not a beginning"
-    assert "decision" not in half.meta
+    assert half.meta.decision is None
     again = run(tmp_path / "out", order, 0.5, 3, rule_of(baseline, Target(0.1)), name="other")
     assert again.path == file.parent
     assert essence(again) == essence(whole)
-    assert again.meta["decision"] == whole.meta["decision"]
+    assert again.meta.decision == whole.meta.decision
 
 
 def test_without_a_target_a_stopped_run_is_played_to_the_end(tmp_path, baseline):
@@ -235,10 +235,10 @@ def test_without_a_target_a_stopped_run_is_played_to_the_end(tmp_path, baseline)
     assert ended.path == stopped.path
     assert [r.key for r in ended.records] == [e.key for e in order]
     assert essence(ended)[: len(stopped.records)] == essence(stopped)
-    assert ended.meta.get("decision") is None
+    assert ended.meta.decision is None
     # Asked again, the verdict is that of the first run, though all records are there.
     asked = run(tmp_path, order, 0.0, 1, rule_of(baseline, Target(0.1)))
-    assert asked.meta["decision"] == stopped.meta["decision"]
+    assert asked.meta.decision == stopped.meta.decision
 
 
 def test_records_of_an_ordinary_run_are_used_in_the_order_of_the_list(tmp_path, baseline):
@@ -246,7 +246,7 @@ def test_records_of_an_ordinary_run_are_used_in_the_order_of_the_list(tmp_path, 
     fresh = run(tmp_path / "fresh", order, 0.4, 1, rule_of(baseline, Target(0.1)))
     run(tmp_path / "both", order[::-1], 0.4, 1)
     judged = run(tmp_path / "both", order, 0.4, 1, rule_of(baseline, Target(0.1)))
-    assert judged.meta["decision"] == fresh.meta["decision"]
+    assert judged.meta.decision == fresh.meta.decision
     assert judged.path.name == fresh.path.name
 
 

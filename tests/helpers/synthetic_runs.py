@@ -13,6 +13,7 @@ import numpy as np
 from rtbench.core.episode import EVENTS, Episode, Outcome
 from rtbench.core.fault import Fault
 from rtbench.result.folder import EPISODES, RUN, VIDEOS
+from rtbench.result.metadata import RunMetadata
 from rtbench.result.record import Record, Times
 
 SKILLS = ("pick", "move_near", "open_drawer")
@@ -79,6 +80,11 @@ def meta(policy: str, suite: str, planned: int, **changes: Any) -> dict[str, Any
     settings |= changes.pop("settings", {})
     simulator |= changes.pop("simulator", {})
     return {**given, "settings": settings, "simulator": simulator, **changes}
+
+
+def metadata(policy: str, suite: str, planned: int, **changes: Any) -> RunMetadata:
+    """The same as a value."""
+    return RunMetadata(**meta(policy, suite, planned, **changes))
 
 
 def write(

@@ -204,8 +204,8 @@ def _challenge(how: _How, versus: Versus, chosen: Filter) -> None:
     played = _play(replace(how, options=replace(how.options, stopping_rule=rule, limits=limits)), episodes)
     report_versus(baseline, played, rule)
     _judge(played, limits.error_share)
-    if target:
-        raise typer.Exit(EXITS[played.meta["decision"]["verdict"]])
+    if played.meta.decision:
+        raise typer.Exit(EXITS[played.meta.decision.verdict])
 
 
 def _repeat(how: _How, episodes: Sequence[Episode], first: Run, times: int) -> None:
@@ -290,14 +290,14 @@ def _report_partial(out: Path, began: float) -> None:
 
 def _judge(played: Run, max_errors: float) -> None:
     """Exit with 5 where a complete run has too many errors: a short one is never stopped for them."""
-    overall = played.summary["overall"]
-    if overall["errors"] > max_errors * overall["n"]:
+    overall = played.summary.overall
+    if overall.errors > max_errors * overall.n:
         from rtbench.cli.console import complain
 
         first = next(record for record in played.records if record.error)
         message = first.error.message if first.error else ""
         complain(
-            f"{overall['errors']} of {overall['n']} episodes were errors; the first: {message} "
+            f"{overall.errors} of {overall.n} episodes were errors; the first: {message} "
             f"Its traceback: rtbench show {played.path}:{first.key}"
         )
         raise typer.Exit(Exit.TOO_MANY_ERRORS)

@@ -98,18 +98,18 @@ def _unlike(run: Run, roots: Sequence[Path]) -> str:
     from rtbench.evaluation.evaluate import FACTORY
     from rtbench.task.yaml_loader import content_hash
 
-    settings = run.meta["settings"]
-    if settings["factory"] != FACTORY:
-        return f"it was played in {settings['factory']}, which is not the kitchen."
-    if (then := run.meta["simulator"].get("mujoco")) != version("mujoco"):
+    meta = run.meta
+    if meta.settings.factory != FACTORY:
+        return f"it was played in {meta.settings.factory}, which is not the kitchen."
+    if (then := meta.simulator.mujoco) != version("mujoco"):
         return f"it was played with MuJoCo {then}, this is {version('mujoco')}."
-    if content_hash(_roots(run, roots)) != run.meta["content_hash"]:
+    if content_hash(_roots(run, roots)) != meta.content_hash:
         return "the content (envs/ or tasks/) has changed since."
     return ""
 
 
 def _roots(run: Run, roots: Sequence[Path]) -> list[Path]:
-    return list(roots) or [Path(root) for root in run.meta["settings"]["content"]]
+    return list(roots) or [Path(root) for root in run.meta.settings.content]
 
 
 def _drawn(run: Run, records: Sequence[Record], roots: Sequence[Path]) -> dict[str, Frame]:
@@ -125,7 +125,7 @@ def _drawn(run: Run, records: Sequence[Record], roots: Sequence[Path]) -> dict[s
         sets = {things[name].set for name in episode.objects if name in things}
         return episode.scene, sorted(sets), episode.variant
 
-    profile = run.meta["settings"]["profile"]
+    profile = run.meta.settings.profile
     kitchen = make(records[0].episode.task, cameras=("head",), profile=profile, content=tuple(where))
     try:
         return dict(_played(kitchen, sorted(records, key=room)))
