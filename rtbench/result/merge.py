@@ -106,9 +106,8 @@ def _check(parts: Sequence[Run]) -> None:
 
 def _differences(first: Run, second: Run) -> list[str]:
     """Sentences about what decides, and differs."""
-    sides = [
-        _flat(deciding(meta) | {"card": meta.as_dict().get("card")}) for meta in (first.meta, second.meta)
-    ]
+    metas = first.meta, second.meta
+    sides = [_flat(deciding(meta)) | {"card": meta.as_dict().get("card")} for meta in metas]
     names = [name for name in {**sides[0], **sides[1]} if name.partition(".")[0] not in _OF_PART]
     changed = [(name, *(side.get(name) for side in sides)) for name in names]
     return [

@@ -61,10 +61,10 @@ def test_the_order_in_which_records_come_does_not_matter(outcomes, random):
         decisions.append(rule.decision())
     assert decisions[0] == decisions[1]
     test = Sequential(0.1, 0.4)
-    for a, b in outcomes[: decisions[0]["n"]]:
+    for a, b in outcomes[: decisions[0].n]:
         test.add(a is not False, b is True)
-    assert decisions[0]["verdict"] == (test.verdict or "inconclusive")
-    assert decisions[0]["worse"] == pytest.approx(test.worse, rel=1e-5)
+    assert decisions[0].verdict == (test.verdict or "inconclusive")
+    assert decisions[0].worse == pytest.approx(test.worse, rel=1e-5)
 
 
 def test_errors_count_at_their_worst():
@@ -87,7 +87,7 @@ def test_an_episode_that_began_differently_is_refused_or_left_out():
     partial_ = StoppingRule(first, keys, Target(0.1), allow_partial=True)
     for record in again:
         partial_.add(record)
-    assert (partial_.decision()["n"], partial_.left_out, partial_.pairs.both) == (2, 1, 2)
+    assert (partial_.decision().n, partial_.left_out, partial_.pairs.both) == (2, 1, 2)
     unseen = StoppingRule(first, keys, Target(0.1))
     unseen.add(synthetic.record(first.records[0].episode, success=True, image="drawn"))  # drawn by one only
     assert unseen.pairs.n == 1
@@ -96,10 +96,10 @@ def test_an_episode_that_began_differently_is_refused_or_left_out():
 def test_nothing_is_decided_of_nothing():
     first = made_up([True])
     decision = StoppingRule(first, [first.records[0].key], Target(0.05, budget_s=9.0)).decision()
-    assert (decision["verdict"], decision["n"], decision["difference"]) == ("inconclusive", 0, None)
-    assert decision["interval"] == [-1.0, 1.0]
-    assert decision["budget_s"] == 9.0
-    json.dumps(decision, allow_nan=False)
+    assert (decision.verdict, decision.n, decision.difference) == ("inconclusive", 0, None)
+    assert decision.interval == (-1.0, 1.0)
+    assert decision.budget_s == 9.0
+    json.dumps(decision.as_dict(), allow_nan=False)
 
 
 def test_a_run_is_not_compared_with_itself():
@@ -272,7 +272,7 @@ class Patient:
         return False
 
     def decision(self):
-        return {}
+        return None
 
 
 def test_time_that_is_up_ends_the_run_with_what_was_begun(tmp_path):

@@ -82,6 +82,14 @@ def meta(policy: str, suite: str, planned: int, **changes: Any) -> dict[str, Any
     return {**given, "settings": settings, "simulator": simulator, **changes}
 
 
+def decision(verdict: str, n: int = 30) -> dict[str, Any]:
+    """What run.json says of a run that was stopped by that verdict."""
+    return {
+        "verdict": verdict, "n": n, "left_out": 0, "margin": 0.05, "alpha": 0.05, "worse": 25.0, "holds": 0.5,
+        "difference": -0.1, "interval": [-0.3, 0.1], "baseline": "0" * 12,
+    }  # fmt: skip
+
+
 def metadata(policy: str, suite: str, planned: int, **changes: Any) -> RunMetadata:
     """The same as a value."""
     return RunMetadata(**meta(policy, suite, planned, **changes))
