@@ -40,13 +40,6 @@ def token_loss(
     return (each * weight).sum() / weight.sum().clamp(min=1)
 
 
-def token_accuracy(logits: Tensor, tokens: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Share of tokens whose likeliest value is right, float32[11] by token position; arguments as above."""
-    right = (logits.argmax(-1) == tokens).float()
-    weight = torch.ones_like(right) if valid is None else valid[..., None].expand_as(right).float()
-    return (right * weight).flatten(0, -2).sum(0) / weight.flatten(0, -2).sum(0).clamp(min=1)
-
-
 def _target(tokens: Tensor, count: int, spread: float) -> Tensor:
     """Chances of `count` bins around tokens that are right, float32[..., count]."""
     if not spread:

@@ -21,7 +21,6 @@ from rtbench.stats import rate, wilson
 if TYPE_CHECKING:
     import pandas as pd
 
-SORTS = ("given", "name", "rate")
 SPLITS = ("seen", "novel", "emergent")
 """In the order in which they are shown; others follow by name."""
 OVERALL, MACRO = "overall", "macro"
@@ -46,7 +45,7 @@ class Options:
     references: bool = False
     """Give letters to oracle, random and noop too."""
     sort: str = "given"
-    """One of `SORTS`: order of the policies."""
+    """Order of the policies: given, name or rate."""
 
 
 @dataclass(frozen=True)
