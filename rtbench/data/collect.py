@@ -21,6 +21,7 @@ from rtbench.data.demonstration import DemonstrationError, Header
 from rtbench.data.recorder import Acting, Recorder
 from rtbench.data.shards import Parts
 from rtbench.evaluation.launch import Launch, play
+from rtbench.evaluation.player import player_of
 from rtbench.evaluation.progress import Reporter, Silent
 from rtbench.evaluation.scheduler import Limits, TooManyErrorsError
 from rtbench.policy.card import Card
@@ -224,6 +225,7 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
             limits=job.limits,
             draws=not recording.factory,
             workers=job.workers,
+            thread=acting.player.thread if acting.player else None,
         )
         play(launch, missing, sink=sink)
     return errors
@@ -242,10 +244,11 @@ def _acting(recording: Recording) -> Acting:
     if recording.policy == ORACLE:
         return Acting(noise=recording.noise)
     card = _card(recording)
-    policy = policies.build(card)
-    if policy.needs.privileged:
+    player = player_of(card)
+    needs = player.policy.needs
+    if needs.privileged:
         raise PolicyError(f"policy {card.name} is privileged; only {ORACLE!r} may act beside the oracle.")
-    return Acting(policy, card.name, recording.beta, recording.noise, policy.needs)
+    return Acting(player.policy, card.name, recording.beta, recording.noise, needs, player)
 
 
 def _card(recording: Recording) -> Card:
@@ -265,7 +268,7 @@ def _keeps_failures(recording: Recording) -> bool:
 
 def _header(recording: Recording, acting: Acting) -> Header:
     """What decides the result, so that a file is not continued with something else."""
-    identity = {} if recording.policy == ORACLE else policies.identity(_card(recording))
+    identity = acting.player.identity if acting.player else {}
     settings = {
         "suite": recording.suite,
         "skills": sorted(recording.skills),

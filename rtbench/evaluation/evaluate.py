@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,11 +13,13 @@ from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError
 from rtbench.evaluation.latency import NO_LATENCY, Latency
 from rtbench.evaluation.launch import Launch, play
+from rtbench.evaluation.player import Player, player_of
 from rtbench.evaluation.progress import Reporter, Silent
 from rtbench.evaluation.scheduler import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
-from rtbench.result.folder import RUN, RunFolder, read_metadata, write_metadata
+from rtbench.policy.identity import describe
+from rtbench.result.folder import RUN, RunFolder, read_metadata, set_aside, write_metadata
 from rtbench.result.identity import episodes_hash, run_id
 from rtbench.result.jsonl import SCHEMA
 from rtbench.result.metadata import (
@@ -84,6 +85,10 @@ class Options:
     """When to give up."""
     reporter: Reporter = field(default_factory=Silent)
     """Told of the course; `rtbench.evaluation.progress.Display` shows it."""
+    fresh: bool = False
+    """Play all episodes anew. What was played before is moved to the folder 'replaced' beside the run."""
+    keep_errors: bool = False
+    """Leave episodes that were errors as they are; else a run that goes on plays them again."""
     stopping_rule: StoppingRule | None = None
     """Ends the run when it has seen enough. Records are then written in the order of the list, so that the
     file holds a beginning of it, whatever the number of workers."""
@@ -128,23 +133,16 @@ def evaluate(
     meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
     if options.stopping_rule:
         options.stopping_rule.begin(meta)
-    folder = RunFolder(Path(out) / meta.policy.name / meta.suite / meta.id)
+    path = Path(out) / meta.policy.name / meta.suite / meta.id
+    if options.fresh:
+        set_aside(path)
+    folder = RunFolder(path)
     try:
         _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
         folder.close()
+        player.thread.close()
     return load_run(folder.path)
-
-
-@dataclass(frozen=True)
-class _Player:
-    """A policy ready to play."""
-
-    name: str
-    policy: Policy
-    card: Card | None
-    identity: dict[str, Any]
-    renew: Callable[[], Policy] | None
 
 
 @dataclass(frozen=True)
@@ -155,19 +153,16 @@ class _Setting:
 
 
 def _play(
-    folder: RunFolder, meta: RunMetadata, player: _Player, chosen: Sequence[Episode], setting: _Setting
+    folder: RunFolder, meta: RunMetadata, player: Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
     reporter, stopping_rule = options.reporter, options.stopping_rule
-    for note in folder.reading.notes:
-        reporter.say(note)
-    done = {record.key for record in folder.reading.records}
-    missing = tuple((i, e) for i, e in enumerate(chosen) if e.key not in done)
-    reporter.begin(len(chosen), len(chosen) - len(missing))
-    if stopping_rule and any(stopping_rule.add(record) for record in folder.reading.records):
-        missing = ()
-    meta = meta.replace(sessions=(*_earlier(folder), _session(player.policy)))
+    missing = _missing(folder, chosen, options)
+    meta = meta.replace(sessions=_sessions(folder, player.policy, playing=bool(missing)))
     write_metadata(folder.path, meta)
+    if not missing:
+        last = meta.sessions[-1].started[:16].replace("T", " ")
+        reporter.say(f"nothing was played: shown from {last} UTC; --fresh plays it anew.")
     launch = Launch(
         policy=player.policy,
         factory=options.factory,
@@ -176,6 +171,8 @@ def _play(
         reporter=reporter,
         limits=options.limits,
         card=player.card,
+        identity=player.identity,
+        thread=player.thread,
         renew=player.renew,
         draws=options.factory == FACTORY and (bool(setting.env.cameras) or options.video != "none"),
         workers=setting.workers,
@@ -205,15 +202,31 @@ def _play(
         write_summary(folder.path, load_run(folder.path).summary)
 
 
-def _earlier(folder: RunFolder) -> tuple[Session, ...]:
-    """The sessions of a run that is continued."""
-    return read_metadata(folder.path).sessions if (folder.path / RUN).exists() else ()
+def _missing(
+    folder: RunFolder, chosen: Sequence[Episode], options: Options
+) -> tuple[tuple[int, Episode], ...]:
+    """What is to be played, each episode with its number in the list; tells the reporter."""
+    reporter, stopping_rule = options.reporter, options.stopping_rule
+    for note in folder.reading.notes:
+        reporter.say(note)
+    counting = [r for r in folder.reading.records if r.error is None or options.keep_errors]
+    done = {record.key for record in counting}
+    missing = tuple((i, e) for i, e in enumerate(chosen) if e.key not in done)
+    reporter.begin(len(chosen), len(chosen) - len(missing))
+    if again := len(folder.reading.records) - len(counting):
+        reporter.say(f"{again} episodes that were errors are played again; --keep-errors leaves them.")
+    if stopping_rule and any(stopping_rule.add(record) for record in counting):
+        return ()
+    return missing
 
 
-def _session(policy: Policy) -> Session:
-    """This session, with the policy's CPU threads where it says them."""
-    threads = getattr(policy, "threads", None)
-    return session().replace(policy_threads=threads) if isinstance(threads, int) else session()
+def _sessions(folder: RunFolder, policy: Policy, *, playing: bool) -> tuple[Session, ...]:
+    """The earlier sessions of a run that is continued and, where anything is played, this one."""
+    before = read_metadata(folder.path).sessions if (folder.path / RUN).exists() else ()
+    if before and not playing:
+        return before
+    now, threads = session(), getattr(policy, "threads", None)
+    return (*before, now.replace(policy_threads=threads) if isinstance(threads, int) else now)
 
 
 def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
@@ -227,26 +240,14 @@ def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episo
     return chosen
 
 
-def _player(policy: str | Card | Policy, options: Options) -> _Player:
+def _player(policy: str | Card | Policy, options: Options) -> Player:
     if isinstance(policy, str):
         policy = policies.resolve(policy, [Path(root) for root in options.content], options.arguments)
-    if isinstance(policy, Card):
-        card = policy
-        made = policies.build(card)
-        return _Player(card.name, made, card, policies.identity(card), lambda: policies.build(card))
-    made = policies.check_shape(policy, type(policy).__name__)
-    if made.needs.privileged:
-        reason = "it runs in the workers, which make it from its name: give 'package.module:Class'."
-        raise PolicyError(f"policy {type(made).__name__} is privileged: {reason}")
-    kind = type(made)
-    # Two objects of a class may hold different weights; nothing but a fingerprint of theirs can tell.
-    mark = getattr(made, "fingerprint", None) or os.urandom(8).hex()
-    identity = {"factory": f"{kind.__module__}:{kind.__qualname__}", "fingerprint": str(mark)}
-    return _Player(kind.__name__, made, None, identity, None)
+    return player_of(policy)
 
 
 def _metadata(
-    player: _Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
+    player: Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
 ) -> RunMetadata:
     """What run.json says of the run, whoever runs it and how often."""
     suites = {episode.suite for episode in chosen}
@@ -265,7 +266,7 @@ def _metadata(
             **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions}, code=code_hash()
         ),
         episodes=len(chosen),
-        card=RecordedCard(**policies.describe(player.card)) if player.card else None,
+        card=RecordedCard(**describe(player.card)) if player.card else None,
         arm=_arm(chosen),
     )
     if options.repeat:

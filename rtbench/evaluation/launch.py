@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
@@ -18,6 +19,7 @@ from rtbench.evaluation.progress import Reporter
 from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
+from rtbench.policy.thread import PolicyThread
 from rtbench.result.record import Record
 
 MOST_WORKERS = 8
@@ -42,7 +44,11 @@ class Launch:
     """When to give up."""
     card: Card | None = None
     """What the policy was made from, where there is a card."""
-    renew: Callable[[], Policy] | None = None
+    identity: Mapping[str, Any] | None = None
+    """What decides how the card's policy acts; a worker refuses to make another."""
+    thread: PolicyThread | None = None
+    """The thread in which the policy was made; see `BatchedPolicy`."""
+    renew: Callable[[], Policy | None] | None = None
     """Makes the policy anew after a call that timed out; see `BatchedPolicy`."""
     draws: bool = False
     """Whether workers draw with MuJoCo, so that an OpenGL back end is chosen before they start."""
@@ -89,12 +95,19 @@ def play(
         pace=Pace(launch.latency, env.control_hz),
         card=launch.card if privileged else None,
         videos=str(launch.videos.resolve()),
+        identity=dict(launch.identity) if privileged and launch.identity else None,
     )
     workers = launch.workers or min(os.cpu_count() or 1, MOST_WORKERS)
     workers = max(1, min(workers, len(episodes)))
     plan = Plan(episodes, hello, workers, launch.video, launch.limits, launch.in_order, launch.repeat)
     batched = None
     if not privileged:
-        spec = convention(env.convention)
-        batched = BatchedPolicy(policy, spec, limit_s=launch.limits.policy_s, renew=launch.renew)
+        batched = BatchedPolicy(
+            policy,
+            convention(env.convention),
+            limit_s=launch.limits.policy_s,
+            thread=launch.thread,
+            renew=launch.renew,
+            first_call_s=launch.limits.first_call_s,
+        )
     Scheduler(plan, batched, sink=sink, reporter=launch.reporter, on_ready=on_ready).run()

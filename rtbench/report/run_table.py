@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rtbench.core.text import three_figures
 from rtbench.result.control_rate import Spread
 from rtbench.result.metadata import Decision
 from rtbench.result.run import Run
@@ -144,4 +145,4 @@ def _percent(share: float | None) -> str:
 
 
 def _ms(spread: Spread) -> str:
-    return "/".join("-" if ms is None else f"{ms:.3g}" for ms in (spread.p50, spread.p95, spread.p99))
+    return "/".join("-" if ms is None else three_figures(ms) for ms in (spread.p50, spread.p95, spread.p99))

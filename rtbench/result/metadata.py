@@ -22,9 +22,13 @@ class PolicyIdentity(Stored):
     weights: str | None = None
     """SHA-256 of the weights."""
     source: str | None = None
-    """SHA-256 of the code."""
+    """SHA-256 of the policy's own code; None where there is none to read."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of the files that arguments name, by argument."""
     fingerprint: str | None = None
-    """What a policy object says of itself, in place of arguments, weights and source."""
+    """What the policy says of itself."""
+    unhashed: tuple[str, ...] = ()
+    """What could not be hashed, in sentences."""
 
 
 class RunSettings(Stored):
