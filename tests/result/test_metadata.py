@@ -49,7 +49,7 @@ def test_what_was_not_there_is_not_written():
     [
         ({"episodes": "many"}, "episodes: input should be a valid integer"),
         ({"settings": {"control_hz": None}}, "settings.control_hz: input should be a valid integer"),
-        ({"suite": None}, "suite: input should be a valid string"),
+        ({"content_hash": None}, "content_hash: input should be a valid string"),
         ({"card": {"sha256": 1}}, "card.sha256: input should be a valid string"),
         ({"sessions": 3}, "sessions: input should be a valid tuple"),
     ],
