@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rtbench.core.episode import Episode
     from rtbench.evaluation.evaluate import Options
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
 
 EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --rounds 2"
 SUITE = "seen"
@@ -38,13 +39,16 @@ def run(options: RunOptions) -> None:
     and by more than the margin as measured) and 3 if the comparison is inconclusive. With --vs, it is 4 if
     the runs cannot be compared.
     """
+    from rtbench.task.library import Library
+
     options.check()
     settings = _settings(options)
     if options.vs is not None:
         _play_against_baseline(settings, options)
         return
-    episodes = _episodes(options)
-    ablation = ablated(episodes, options.language, options.content or ()) if options.language else []
+    library = Library(options.content or ())
+    episodes = _episodes(options, library)
+    ablation = ablated(episodes, options.language, library) if options.language else []
     original = _play_and_check(settings, episodes)
     if ablation:
         played = _play(settings, ablation)
@@ -159,15 +163,14 @@ def _measure_noise(settings: _Settings, episodes: Sequence[Episode], first: Run,
     )
 
 
-def _episodes(options: RunOptions) -> list[Episode]:
+def _episodes(options: RunOptions, library: Library) -> list[Episode]:
     from rtbench.cli.console import note
-    from rtbench.task.library import load_suite
     from rtbench.task.suite import TRAINING_SEED, episodes
 
     if options.seed >= TRAINING_SEED:
         note(f"demonstrations are recorded under seeds from {TRAINING_SEED} on; a policy may know these.")
     return episodes(
-        load_suite(options.suite or SUITE, options.content or ()),
+        library.suite(options.suite or SUITE),
         rounds=options.rounds,
         limit=options.limit,
         skills=options.skill or (),
