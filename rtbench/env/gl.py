@@ -20,7 +20,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from typing import Any
 
 import platformdirs
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RenderError, nearest
 
 BACKENDS = ("egl", "osmesa", "glfw")
@@ -204,10 +204,8 @@ def _write(file: Path, backend: Backend) -> None:
     # A read-only home costs a second at each start; it is no reason to fail.
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(asdict(backend), stream)
-        Path(name).replace(file)
+        with atomic_write(file) as beside:
+            beside.write_text(json.dumps(asdict(backend)), encoding="utf-8")
 
 
 def _try(name: str) -> Backend | str:

@@ -63,8 +63,8 @@ class EvalCallback:
             # Building the policy sets the number of threads of the whole process.
             torch.set_num_threads(threads)
             weights.unlink()
-        overall = run.summary["overall"]
-        return int(overall["successes"]), int(overall["n"] - overall["errors"])
+        overall = run.summary.overall
+        return overall.successes, overall.n - overall.errors
 
 
 def choose_episodes(skills: Collection[str], count: int) -> tuple[Episode, ...]:
