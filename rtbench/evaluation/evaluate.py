@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 import rtbench.policy.card as policies
 from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
-from rtbench.core.errors import PolicyError, RunError
+from rtbench.core.errors import PolicyError, RunError, UnknownNameError
 from rtbench.env import gl
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
-from rtbench.evaluation.progress import Reporter, Silent
+from rtbench.evaluation.progress import Reporter, Silent, shown
 from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
@@ -75,16 +75,33 @@ class Options:
     """none, fail, all, or the number of episodes at the head of the list that get one."""
     limits: Limits = field(default_factory=Limits)
     """When to give up."""
-    reporter: Reporter = field(default_factory=Silent)
-    """Told of the course; `rtbench.evaluation.progress.Display` shows it."""
+    reporter: Reporter | None = None
+    """Told of the course. None: progress is shown where stderr is a terminal or a notebook's; `Silent()` of
+    `rtbench.evaluation.progress` keeps quiet."""
     stopping_rule: StoppingRule | None = None
     """Ends the run when it has seen enough. Records are then written in the order of the list, so that the
     file holds a beginning of it, whatever the number of workers."""
 
 
+class Choice(TypedDict, total=False):
+    """Which episodes of a suite are played; see `rtbench.task.suite.episodes`."""
+
+    rounds: int
+    """In each, every axis and skill has its turns; as many as the suite says where not given."""
+    limit: int
+    """At most this many episodes."""
+    skills: Collection[str]
+    """Only these skills."""
+    axes: Collection[str]
+    """Only these axes."""
+    seed: int
+    """Another seed is another draw of episodes."""
+
+
 def evaluate(
     policy: str | Card | Policy, episodes: str | Sequence[Episode], *,
     out: str | Path = "runs", workers: int | None = None, options: Options | None = None,
+    **choice: Unpack[Choice],
 ) -> Run:  # fmt: skip
     """Play episodes with a policy, write a run folder, and read it back.
 
@@ -99,6 +116,7 @@ def evaluate(
         out: Folder of runs.
         workers: Worker processes; as many as cores, at most 8, where None.
         options: Everything else.
+        **choice: Which episodes of the suite, such as ``skills=["pick"], limit=20``; see `Choice`.
 
     Raises:
         RtbenchError: a mistake in the arguments, a folder that cannot be written, workers that cannot start,
@@ -106,7 +124,7 @@ def evaluate(
     """
     options = options or Options()
     _check_video(options.video)
-    chosen = _episodes(episodes, options)
+    chosen = _episodes(episodes, options, choice)
     player = _player(policy, options)
     needs = player.policy.needs
     coverage = policies.coverage(player.card, [Path(r) for r in options.content]) if player.card else None
@@ -123,7 +141,9 @@ def evaluate(
         options.stopping_rule.begin(meta)
     folder = RunFolder(Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"])
     try:
-        _play(folder, meta, player, chosen, _Setting(settings, options, workers))
+        with shown(options.reporter) as reporter:
+            options = replace(options, reporter=reporter)
+            _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
         folder.close()
     return load_run(folder.path)
@@ -151,7 +171,7 @@ def _play(
     folder: RunFolder, meta: dict[str, Any], player: _Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
-    reporter, stopping_rule = options.reporter, options.stopping_rule
+    reporter, stopping_rule = options.reporter or Silent(), options.stopping_rule
     for note in folder.reading.notes:
         reporter.say(note)
     done = {record.key for record in folder.reading.records}
@@ -212,11 +232,21 @@ def _with_sessions(folder: RunFolder, meta: dict[str, Any], policy: Policy) -> d
     return {**meta, "sessions": [*before, {**session(), **said}]}
 
 
-def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
+def _episodes(episodes: str | Sequence[Episode], options: Options, choice: Choice) -> list[Episode]:
+    for name in choice:
+        if name not in Choice.__annotations__:
+            raise UnknownNameError("argument", name, Choice.__annotations__, where="evaluate")
     if isinstance(episodes, str):
         from rtbench.task import library, suite
 
-        return suite.episodes(library.load_suite(episodes, [Path(root) for root in options.content]))
+        return suite.episodes(
+            library.load_suite(episodes, [Path(root) for root in options.content]), **choice
+        )
+    if choice:
+        raise RunError(
+            f"{', '.join(choice)}: these choose from a suite, and episodes were given as a list. Give the "
+            "name of a suite, or choose with rtbench.episodes(suite, ...) beforehand."
+        )
     chosen = list({episode.key: episode for episode in episodes}.values())
     if not chosen:
         raise RunError("no episodes to play; give a suite's name or a list of episodes.")

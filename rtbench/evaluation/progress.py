@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -30,7 +33,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Says nothing; the default of the Python interface."""
+    """Says nothing."""
 
     def begin(self, total: int, done: int) -> None:
         """Ignore it."""
@@ -123,6 +126,29 @@ class Display:
     def say(self, text: str) -> None:
         """Print a line above the bar."""
         self._console.print(text, highlight=False, markup=False)
+
+
+@contextmanager
+def shown(reporter: Reporter | None) -> Iterator[Reporter]:
+    """The reporter; for None a display on stderr if that is a terminal or a notebook's, else silence."""
+    if reporter is not None:
+        yield reporter
+    elif in_notebook():
+        # A bar would need ipywidgets, so lines.
+        with Display(Console(stderr=True, force_jupyter=False, force_terminal=False)) as display:
+            yield display
+    elif sys.stderr.isatty():
+        with Display(Console(stderr=True)) as display:
+            yield display
+    else:
+        yield Silent()
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this process."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def clock(seconds: float) -> str:

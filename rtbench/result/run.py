@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtbench.core.split import splits_of
 from rtbench.result.folder import EPISODES, read_meta
+from rtbench.result.html_table import html_table, percent, percent_range
 from rtbench.result.record import Record, read_records
 from rtbench.result.summary import summarise
 
@@ -67,6 +68,27 @@ class Run:
         if rows.empty:
             return rows
         return rows.astype(types)
+
+    def _repr_html_(self) -> str:
+        """Success by skill, for notebooks."""
+        summary = self.summary
+        groups = {**summary["skills"], "all episodes": summary["overall"]}
+        rows = [
+            (
+                name,
+                str(group["n"]),
+                str(group["errors"]),
+                percent(group["rate"]),
+                "-" if group["rate"] is None else percent_range(*group["interval"]),
+                percent(group["held_rate"]),
+                percent(group["ever_rate"]),
+            )
+            for name, group in groups.items()
+        ]
+        head = ("skill", "n", "errors", "success %", "95 % CI", "held %", "ever %")
+        title = f"{self.meta['policy']['name']} on {self.meta['suite']}"
+        played = f"{len(self.records)} of {summary['planned']} episodes; {self.path}"
+        return html_table(title, head, rows, (played, *self.notes))
 
 
 def load_run(path: str | Path) -> Run:

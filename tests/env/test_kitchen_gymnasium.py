@@ -1,4 +1,4 @@
-"""The kitchen in gymnasium's vector environments and wrappers. Processes have a time limit: a hang is a failure."""
+"""The kitchen in gymnasium's vector environments and wrappers; a process that hangs fails its test."""
 
 from __future__ import annotations
 
