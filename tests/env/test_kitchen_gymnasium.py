@@ -40,7 +40,7 @@ if __name__ == "__main__":
 """
 
 
-def fresh(tmp_path, code, timeout=90):
+def fresh(tmp_path, code, timeout=150):
     """The code run as a script, so that spawned processes find it too."""
     script = tmp_path / "script.py"
     script.write_text(code)
