@@ -86,7 +86,7 @@ import nbformat
 from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], as_version=4)
 nbformat.validate(notebook)
-NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
+NotebookClient(notebook, timeout=250, kernel_name="python3").execute()
 nbformat.write(notebook, "executed.ipynb")
 """
 
