@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from rtbench.core.errors import RtbenchError, UnknownNameError
 from rtbench.env.instruction_space import MAX_LENGTH, InstructionSpace
 from rtbench.env.kitchen import Kitchen
-from rtbench.task.library import load_suite, load_suite_entries
+from rtbench.task.library import Library
 from rtbench.task.suite import episodes
 from tests.helpers.paths import ROOT
 
@@ -93,12 +93,12 @@ def test_statistics_can_be_recorded_of_a_vector_environment():
         envs.close()
 
 
-@pytest.mark.parametrize("name", sorted(load_suite_entries()))
+@pytest.mark.parametrize("name", sorted(Library().suites))
 def test_every_instruction_of_a_suite_is_in_the_space(name):
     space = Kitchen(cameras=()).observation_space["instruction"]
-    suite = load_suite(name)
+    suite = Library().suite(name)
     told = {episode.instruction for episode in episodes(suite, rounds=max(3, suite.entry.rounds))}
-    told |= {template for task in suite.library.tasks.values() for template in task.templates}
+    told |= {template for task in suite.catalogue.tasks.values() for template in task.templates}
     assert [text for text in told if not space.contains(text)] == []
 
 
