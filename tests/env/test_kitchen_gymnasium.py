@@ -93,7 +93,7 @@ def test_statistics_can_be_recorded_of_a_vector_environment():
         envs.close()
 
 
-@pytest.mark.parametrize("name", sorted(Library().suites))
+@pytest.mark.parametrize("name", sorted(Library().suites()))
 def test_every_instruction_of_a_suite_is_in_the_space(name):
     space = Kitchen(cameras=()).observation_space["instruction"]
     suite = Library().suite(name)
