@@ -6,7 +6,6 @@ observations carry the oracle's action (`expert_env`), and the policy, which is 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,20 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import rtbench.policy.card as policies
-from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError
 from rtbench.data.demonstration import DemonstrationError, Header
 from rtbench.data.recorder import Acting, Recorder
 from rtbench.data.shards import Parts
-from rtbench.env import gl
-from rtbench.evaluation.batched_policy import BatchedPolicy
-from rtbench.evaluation.latency import NO_LATENCY, Pace
-from rtbench.evaluation.messages import Hello
+from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import player_of
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import Limits, Plan, Scheduler, TooManyErrorsError
+from rtbench.evaluation.scheduler import Limits, TooManyErrorsError
 from rtbench.policy.card import Card
 from rtbench.result.provenance import code_hash
 from rtbench.result.record import Record
@@ -199,8 +194,6 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
     if not missing:
         return []
     factory = recording.factory or (SEGMENT_FACTORY if recording.short_segments else FACTORY)
-    if not recording.factory:
-        gl.prepare()
     recorder = Recorder(acting, recording.size)
     needs = recorder.needs
     settings = EnvSettings(
@@ -223,17 +216,18 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
         return False
 
     with tempfile.TemporaryDirectory() as videos:
-        hello = Hello(factory, settings, Pace(NO_LATENCY, CONTROL_HZ), card=None, videos=videos)
-        workers = max(1, min(job.workers or min(os.cpu_count() or 1, 8), len(missing)))
-        batched = BatchedPolicy(
-            recorder,
-            convention(needs.convention),
-            limit_s=job.limits.policy_s,
-            first_call_s=job.limits.first_call_s,
+        launch = Launch(
+            policy=recorder,
+            factory=factory,
+            env=settings,
+            videos=Path(videos),
+            reporter=reporter,
+            limits=job.limits,
+            draws=not recording.factory,
+            workers=job.workers,
             thread=acting.player.thread if acting.player else None,
         )
-        plan = Plan(missing, hello, workers, limits=job.limits)
-        Scheduler(plan, batched, sink=sink, reporter=reporter, on_ready=lambda _: None).run()
+        play(launch, missing, sink=sink)
     return errors
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
-from pathlib import Path
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,14 +59,6 @@ class LabellingKitchen(Kitchen):
         return [name for name in named if name in self.world.scene.spec.drawers]
 
 
-def make_env(settings: EnvSettings, kind: type[LabellingKitchen] = LabellingKitchen) -> LabellingKitchen:
+def make_env(settings: EnvSettings) -> LabellingKitchen:
     """The environment of a worker."""
-    # As in `make_worker_env`: no MUJOCO_LOG.TXT in the user's folder.
-    mujoco.set_mju_user_warning(lambda _: None)
-    return kind(
-        cameras=settings.cameras,
-        profile="lean",
-        convention_name=settings.convention,
-        control_hz=settings.control_hz,
-        content=tuple(Path(root) for root in settings.content),
-    )
+    return LabellingKitchen.for_worker(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from rtbench.core.action import MODE, Convention, convention
+from rtbench.core.atomic_write import atomic_write
 from rtbench.data.demonstration import (
     FORMAT,
     KEY_TYPE,
@@ -48,11 +49,12 @@ class Writer:
         """
         self.path, self.header = Path(path), header
         self._convention = convention(header.convention)
-        self._beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         self._count = self._frames = 0
         self._failed: set[str] = set()
+        self._open = ExitStack()
         with self._writing():
-            self._file = h5py.File(self._beside, "w")
+            beside = self._open.enter_context(atomic_write(self.path))
+            self._file = self._open.enter_context(h5py.File(beside, "w"))
         settings = json.dumps(header.settings, sort_keys=True, allow_nan=False)
         head = {"format": FORMAT, "schema": SCHEMA, "convention": header.convention, "settings": settings}
         self._file.attrs.update({**head, "size": header.size})
@@ -95,19 +97,15 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                with self._writing():
-                    self._finish()
-        finally:
-            self._file.close()
-            self._beside.unlink(missing_ok=True)
+        if error is not None:
+            self._open.__exit__(kind, error, trace)
+            return
+        with self._writing(), self._open:
+            self._finish()
 
     def _finish(self) -> None:
         self._data.attrs["total"] = self._frames
         self._file.create_dataset("failed", data=np.array(sorted(self._failed), dtype=KEY_TYPE))
-        self._file.close()
-        self._beside.replace(self.path)
 
     def _next(self, steps: int) -> str:
         name = f"demo_{self._count}"

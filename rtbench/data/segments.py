@@ -14,7 +14,6 @@ from rtbench.core.action import MODE, Mode
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode, Observation
 from rtbench.core.seeding import generator
-from rtbench.data import expert_env
 from rtbench.data.action_noise import perturb
 from rtbench.data.expert_env import LabellingKitchen
 from rtbench.data.recorder import Labelled
@@ -71,7 +70,7 @@ class SegmentKitchen(LabellingKitchen):
 
 def make_env(settings: EnvSettings) -> LabellingKitchen:
     """The environment of a worker."""
-    return expert_env.make_env(settings, SegmentKitchen)
+    return SegmentKitchen.for_worker(settings)
 
 
 _EMPTY = Labelled(

@@ -7,7 +7,6 @@ holds no state of random generators, since random numbers follow from the seed a
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RtbenchError
 
 FILE = "state.safetensors"
@@ -75,16 +75,12 @@ def write(folder: Path, parts: Parts, settings: Mapping[str, Any], *, step: int,
         "about": json.dumps(about, sort_keys=True, allow_nan=False),
     }
     path = folder / FILE
-    beside = path.with_name(f".{FILE}.{os.getpid()}")
     try:
         # Cloned: safetensors refuses tensors that share memory.
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        safetensors.torch.save_file(plain, beside, metadata)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with atomic_write(path) as beside:
+            safetensors.torch.save_file(plain, beside, metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        beside.unlink(missing_ok=True)
         raise StateError(f"{path}: cannot be written: {error}. Free some space and run it again.") from None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rtbench.core.action import DIMENSIONS, convention
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import PolicyError, RtbenchError, nearest
 from rtbench.policy.rt1.config import Size, from_json, to_json
 from rtbench.policy.rt1.network import RT1
@@ -90,11 +90,10 @@ def save(path: Path, network: RT1, origin: Origin, *, half: bool = False) -> Non
         "about": origin.about,
         "source": origin.source,
     }
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        save_file(tensors, part, {ABOUT: json.dumps(metadata, sort_keys=True)})
-        part.chmod(READABLE)
-        part.replace(path)
+        with atomic_write(path) as beside:
+            save_file(tensors, beside, {ABOUT: json.dumps(metadata, sort_keys=True)})
+            beside.chmod(READABLE)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be written: {error}.") from None
 

@@ -56,13 +56,6 @@ def published_divisor(windows: int, frames: int, tokens: int) -> int:
     return windows * frames * (tokens + SIZE)
 
 
-def token_accuracy(logits: Tensor, tokens: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Share of tokens whose likeliest value is right, float32[11] by token position; arguments as above."""
-    right = (logits.argmax(-1) == tokens).float()
-    weight = torch.ones_like(right) if valid is None else valid[..., None].expand_as(right).float()
-    return (right * weight).flatten(0, -2).sum(0) / weight.flatten(0, -2).sum(0).clamp(min=1)
-
-
 def _target(tokens: Tensor, count: int, std: float) -> Tensor:
     """Target probabilities of `count` bins around the right tokens, float32[..., count]."""
     if not std:
