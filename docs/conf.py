@@ -27,6 +27,7 @@ author = "the rtbench authors"
 copyright = f"2026, {author}"  # noqa: A001 - Sphinx's name
 version = release = _PROJECT["version"]
 language = "en"
+smartquotes = False  # `--until` in a sentence is no dash
 
 extensions = [
     "myst_parser",
@@ -63,7 +64,7 @@ html_theme_options = {
     "github_url": _PROJECT.get("urls", {}).get("Repository", ""),
     "navigation_with_keys": False,
     "show_toc_level": 2,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 9,
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "a11y-high-contrast-light",

@@ -94,12 +94,12 @@ def _time(tasks: Sequence[Task]) -> str:
 
 def _skill(name: str, entries: list[Skill], tasks: list[Task], folder: Path) -> str:
     parts = [f"{HEADER}# {name}\n"]
+    parts.append(f"{len(tasks)} tasks in the suite [`seen`](../suites/seen.md).\n")
     if (folder / "skills" / f"{name}.jpg").exists():
         parts.append(
-            f"```{{figure}} {name}.jpg\n:alt: The first frame of an episode of {name}\n:width: 320px\n:align: left\n\n"
+            f"```{{figure}} {name}.jpg\n:alt: The first frame of an episode of {name}\n:width: 320px\n\n"
             f"First frame of `{tasks[0].id}`, as the head camera sees it.\n```\n"
         )
-    parts.append(f"{len(tasks)} tasks in the suite [`seen`](../suites/seen.md).\n")
     parts += [_entry(entry, alone=len(entries) == 1) for entry in entries]
     some = [code(task.id) for task in tasks[:SHOWN_TASKS]]
     more = f" and {len(tasks) - SHOWN_TASKS} more" if len(tasks) > SHOWN_TASKS else ""
@@ -118,7 +118,7 @@ def _entry(entry: Skill, *, alone: bool) -> str:
         *(("starts on its side", code(role)) for role in entry.lying),
     ]
     level = "##" if alone else "###"
-    title = "" if alone else f"## {entry.name}\n\n"
+    title = "" if alone else f"## Entry {code(entry.name)}\n\n"
     held = f"\n{len(entry.held_out)} tasks are held out: nothing may be trained on them.\n" if entry.held_out else ""
     return (
         f"{title}{level} Instructions\n\n"
