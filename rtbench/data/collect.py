@@ -26,6 +26,7 @@ from rtbench.env import gl
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Pace
 from rtbench.evaluation.messages import Hello
+from rtbench.evaluation.player import player_of
 from rtbench.evaluation.progress import Reporter, Silent
 from rtbench.evaluation.scheduler import Limits, Plan, Scheduler, TooManyErrorsError
 from rtbench.policy.card import Card
@@ -225,7 +226,11 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
         hello = Hello(factory, settings, Pace(NO_LATENCY, CONTROL_HZ), card=None, videos=videos)
         workers = max(1, min(job.workers or min(os.cpu_count() or 1, 8), len(missing)))
         batched = BatchedPolicy(
-            recorder, convention(needs.convention), limit_s=job.limits.policy_s, renew=None
+            recorder,
+            convention(needs.convention),
+            limit_s=job.limits.policy_s,
+            first_call_s=job.limits.first_call_s,
+            thread=acting.player.thread if acting.player else None,
         )
         plan = Plan(missing, hello, workers, limits=job.limits)
         Scheduler(plan, batched, sink=sink, reporter=reporter, on_ready=lambda _: None).run()
@@ -245,10 +250,11 @@ def _acting(recording: Recording) -> Acting:
     if recording.policy == ORACLE:
         return Acting(noise=recording.noise)
     card = _card(recording)
-    policy = policies.build(card)
-    if policy.needs.privileged:
+    player = player_of(card)
+    needs = player.policy.needs
+    if needs.privileged:
         raise PolicyError(f"policy {card.name} is privileged; only {ORACLE!r} may act beside the oracle.")
-    return Acting(policy, card.name, recording.beta, recording.noise, policy.needs)
+    return Acting(player.policy, card.name, recording.beta, recording.noise, needs, player)
 
 
 def _card(recording: Recording) -> Card:
@@ -268,7 +274,7 @@ def _keeps_failures(recording: Recording) -> bool:
 
 def _header(recording: Recording, acting: Acting) -> Header:
     """What decides the result, so that a file is not continued with something else."""
-    identity = {} if recording.policy == ORACLE else policies.identity(_card(recording))
+    identity = acting.player.identity if acting.player else {}
     settings = {
         "suite": recording.suite,
         "skills": sorted(recording.skills),

@@ -47,7 +47,10 @@ class Player:
         place.mkdir(exist_ok=True)
         weights = place / f"step-{step}.safetensors"
         save(weights, network, self.origin, half=True)  # as they are published
-        card = Card(weights.stem, FACTORY, "", self.arguments, weights=str(weights.resolve()))
+        card = Card(
+            name=weights.stem, factory=FACTORY, summary="", arguments=dict(self.arguments),
+            weights=str(weights.resolve()),
+        )  # fmt: skip
         threads = torch.get_num_threads()
         try:
             run = evaluate(card, self.episodes, out=place, workers=self.workers)

@@ -38,7 +38,7 @@ def rt1(
     Universal Sentence Encoder to use them.
     """
     from rtbench.cli.console import print_fields
-    from rtbench.policy.card import file_hash
+    from rtbench.core.hashing import content_hash
     from rtbench.policy.rt1.checkpoint import Origin, save
     from rtbench.policy.rt1.google_checkpoint import ENCODER, NETWORK, read_released
     from rtbench.policy.rt1.tensorflow_reader import TensorFlowCheckpoint
@@ -59,7 +59,7 @@ def rt1(
         ("convention", network.convention),
         ("language", ENCODER),
         ("weights", str(output)),
-        ("sha256", file_hash(output)),
+        ("sha256", content_hash(output)),
     ])  # fmt: skip
 
 
