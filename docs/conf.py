@@ -1,4 +1,4 @@
-"""Sphinx settings of the site; `make docs` builds it. Generated pages go to docs/generated, which git ignores."""
+"""Sphinx settings of the site, which `make docs` builds. Git ignores the generated pages in docs/generated."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def _generate(_: Sphinx) -> None:
             path.unlink()
 
 
-def _escape(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
+def _escape(
+    _app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]
+) -> None:
     """Let asterisks of paths and bars of norms in docstrings stand for themselves, but for code."""
     for number, line in enumerate(lines):
         spans = re.split(r"(`+[^`]*`+)", line)

@@ -1,4 +1,4 @@
-"""Checks every internal link and anchor of the built site: `python docs/generator/check_links.py build/docs`."""
+"""Checks internal links and anchors of the built site: `python docs/generator/check_links.py build/docs`."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ def pages() -> dict[str, str]:
     rows = [(f"[`rtbench {name}`]({_file(name)})", _sentence(command)) for name, command in found.items()]
     listing = (
         f"{HEADER}# Commands\n\n"
-        "Each command has `--help` with an example. `rtbench --install-completion` installs completion for your "
-        "shell.\n\n"
+        "Each command has `--help` with an example. `rtbench --install-completion` installs completion for "
+        "your shell.\n\n"
         + table(("command", "what it does"), rows)
         + "\n"
         + toctree((_file(name) for name in found), hidden=True)

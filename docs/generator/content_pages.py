@@ -119,7 +119,11 @@ def _entry(entry: Skill, *, alone: bool) -> str:
     ]
     level = "##" if alone else "###"
     title = "" if alone else f"## Entry {code(entry.name)}\n\n"
-    held = f"\n{len(entry.held_out)} tasks are held out: nothing may be trained on them.\n" if entry.held_out else ""
+    held = (
+        f"\n{len(entry.held_out)} tasks are held out: nothing may be trained on them.\n"
+        if entry.held_out
+        else ""
+    )
     return (
         f"{title}{level} Instructions\n\n"
         + "".join(f"{number}. {text}\n" for number, text in enumerate(entry.instructions, 1))
@@ -172,7 +176,11 @@ def _axes(suite: Suite) -> Iterator[tuple[str, str, str, str]]:
         varied += [f"tasks of {_names(axis.groups)}"] if axis.groups else []
         varied += [f"variants {_names(axis.variants)}"] if axis.variants else []
         varied += [f"wordings {_names(axis.wordings)}"] if axis.wordings else []
-        varied += [f"{' to '.join(map(str, dict.fromkeys(axis.distractors)))} distractors"] if axis.distractors else []
+        varied += (
+            [f"{' to '.join(map(str, dict.fromkeys(axis.distractors)))} distractors"]
+            if axis.distractors
+            else []
+        )
         example = draw(suite, tasks[0], 0, name).instruction
         yield code(name), str(len(tasks)), "; ".join(varied), example
 
