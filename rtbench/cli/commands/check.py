@@ -1,4 +1,4 @@
-"""`rtbench check`: does content mean what it says?"""
+"""`rtbench check`: finds mistakes in tasks, instructions and suites."""
 
 from __future__ import annotations
 
@@ -23,35 +23,41 @@ SEEN = "seen"
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Check that content means what it says.",
+    help="Check content for mistakes that make a task unfair or impossible.",
     epilog="Example:  rtbench check tasks --content my_content",
 )
 
 
 @app.callback()
 def check() -> None:
-    """Check that content means what it says."""
+    """Check content for mistakes that make a task unfair or impossible."""
 
 
 @app.command(epilog="Example:  rtbench check tasks --content my_content --play 3")
 def tasks(
     suite: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this suite, or a YAML file with one; may be repeated."),
+        typer.Option(
+            metavar="NAME",
+            help="Suite to check: its name, or a YAML file. May be repeated.",
+            show_default="all suites",
+        ),
     ] = None,
     content: Content = None,
     play: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", show_default="1 for your own tasks, 0 for ours",
-            help="Episodes of each task that the oracle plays.",
+            min=0, metavar="N", show_default="1 for your own tasks, 0 for those of rtbench",
+            help="Number of episodes of each task that the oracle plays, to see whether it can be solved.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Audit every instruction: it names what is there, means one thing, and its goal is what it says.
+    """Check every instruction against its scene and its goal.
 
-    Exits with 2 where anything is found.
+    What an instruction names is in the scene, it fits one object only, and it matches the goal.
+
+    The exit code is 2 if a fault is found.
     """
     from rtbench.cli.console import console, print_rows
     from rtbench.task.audit.checks import inspect

@@ -1,4 +1,4 @@
-"""`rtbench ls`: what there is to play, and what was played."""
+"""`rtbench ls`: lists content, policies, runs and published figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtbench.cli.options import Content, Json, Out
+from rtbench.cli.options import Content, Json, Out, Skills
 from rtbench.core.errors import RunError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List what there is to play, what was played, and what papers published.",
+    help="List content (suites, tasks, objects ...), policies, runs, and published figures.",
     epilog="Example:  rtbench ls tasks --skill pick",
 )
 
 
 @app.command(epilog="Example:  rtbench ls policies --content my_policies")
 def policies(content: Content = None, as_json: Json = False) -> None:
-    """List policies."""
+    """List policies, with what they were trained on."""
     from rtbench.cli.console import print_rows
     from rtbench.policy.card import cards
 
@@ -42,9 +42,10 @@ def policies(content: Content = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example:  rtbench ls suites")
 def suites(content: Content = None, as_json: Json = False) -> None:
-    """List suites, one line an axis.
+    """List suites, with one line for each axis.
 
-    Instructions ask for different things, wordings are all ways of asking; typing errors are not counted.
+    The column instructions counts instructions that ask for different things. The column wordings counts
+    every way of asking for them, except for typing errors.
     """
     from rtbench.cli.console import print_rows
     from rtbench.task.library import load_suite, load_suite_entries
@@ -57,13 +58,11 @@ def suites(content: Content = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example:  rtbench ls tasks --skill pick")
 def tasks(
-    skill: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this skill; may be repeated.")
-    ] = None,
+    skill: Skills = None,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """List tasks."""
+    """List tasks, with an instruction of each."""
     from rtbench.cli.console import print_rows
     from rtbench.task.library import load_tasks
 
@@ -80,7 +79,10 @@ def tasks(
 
 @app.command(epilog="Example:  rtbench ls skills")
 def skills(content: Content = None, as_json: Json = False) -> None:
-    """List skills, with an example of each."""
+    """List skills, with tasks, time limit and an instruction.
+
+    The time limit is in control steps of 1/3 s.
+    """
     from rtbench.cli.console import print_rows
     from rtbench.task.library import load_tasks
 
@@ -99,12 +101,20 @@ def skills(content: Content = None, as_json: Json = False) -> None:
 @app.command(epilog="Example:  rtbench ls requests --group symbols")
 def requests(
     group: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this file's; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Group of requests (the name of their file). May be repeated.",
+            show_default="all",
+        ),
     ] = None,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """List requests: known skills, asked for otherwise."""
+    """List requests: known skills, asked for indirectly.
+
+    The instruction describes an object or a goal without naming it.
+    """
     from rtbench.cli.console import print_rows
     from rtbench.task.derived_skill import Request
     from rtbench.task.library import REQUESTS
@@ -124,7 +134,7 @@ def requests(
 
 @app.command(epilog="Example:  rtbench ls wordings --json")
 def wordings(content: Content = None, as_json: Json = False) -> None:
-    """List wordings: languages, paraphrases, noise."""
+    """List wordings: languages, paraphrases, typing errors."""
     from rtbench.cli.console import print_rows
     from rtbench.task.library import load_tasks, load_wordings
 
@@ -136,7 +146,10 @@ def wordings(content: Content = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example:  rtbench ls variants --json")
 def variants(content: Content = None, as_json: Json = False) -> None:
-    """List variants of scenes, and the axes that use them."""
+    """List variants of scenes, and the axes that use them.
+
+    A variant changes the light, the background, the camera or the start of the robot.
+    """
     from rtbench.cli.console import print_rows
     from rtbench.task.library import VARIANTS, Variant, load_suite_entries
     from rtbench.task.yaml_loader import read_folder
@@ -156,12 +169,15 @@ def variants(content: Content = None, as_json: Json = False) -> None:
 @app.command(epilog="Example:  rtbench ls objects --set seen --json")
 def objects(
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME", help="Only this set; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME", help="Set of objects, such as seen. May be repeated.", show_default="all"
+        ),
     ] = None,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """List objects."""
+    """List objects, with their names and tags."""
     from rtbench.cli.console import print_rows
     from rtbench.task.library import load_things
 
@@ -180,14 +196,15 @@ def objects(
 @app.command(epilog="Example:  rtbench ls published --paper rt1")
 def published(
     paper: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this paper: rt1 or rt2; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Paper: rt1 or rt2. May be repeated.", show_default="all"),
     ] = None,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """List the papers' own figures.
+    """List figures that the RT-1 and RT-2 papers published.
 
-    Most are of real robots, all of other tasks than ours. --json has their notes.
+    Most were measured on real robots, and all on other tasks than those of rtbench. --json has their notes.
     """
     from rtbench.analysis.published import PAPERS, figures, load_published
     from rtbench.cli.console import note, print_rows
@@ -209,7 +226,7 @@ def published(
 
 @app.command(epilog="Example:  rtbench ls runs --out runs")
 def runs(out: Out = Path("runs"), as_json: Json = False) -> None:
-    """List runs."""
+    """List runs, with their success rates."""
     from rtbench.cli.console import note, print_rows
     from rtbench.result.locate import run_folders
 
@@ -228,16 +245,14 @@ def runs(out: Out = Path("runs"), as_json: Json = False) -> None:
 
 @app.command(epilog="Example:  rtbench ls episodes runs/oracle/seen/0123456789ab --failed")
 def episodes(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run, or the beginning of its id.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run: its folder, or the beginning of its id.")],
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Only failures and errors.")] = False,
-    skill: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this skill; may be repeated.")
-    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Failures and errors only.")] = False,
+    skill: Skills = None,
     out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """List episodes of a run."""
+    """List the episodes of a run, with their outcomes."""
     from rtbench.cli.console import print_rows
     from rtbench.result.locate import find_run
 
@@ -250,7 +265,7 @@ def episodes(
 
 
 def _known(kind: str, names: Sequence[str] | None, known: Collection[str], *, where: str = "") -> None:
-    """Refuse a filter that nothing could pass."""
+    """Refuse a filter that matches nothing."""
     for name in names or ():
         if name not in known:
             raise UnknownNameError(kind, name, known, where=where)

@@ -1,4 +1,4 @@
-"""`rtbench replay`: a recorded episode to a video."""
+"""`rtbench replay`: makes a video of a recorded episode."""
 
 from __future__ import annotations
 
@@ -23,22 +23,33 @@ _VERDICTS = {True: "success", False: "failure"}
 
 def replay(
     what: Annotated[
-        str, typer.Argument(metavar="RUN:KEY", help="RUN_FOLDER:KEY, a key, or a run with --episode.")
+        str,
+        typer.Argument(
+            metavar="RUN:KEY",
+            help="Episode: the folder of its run and its key, its key alone, or a run with --episode.",
+        ),
     ],
     *,
     episode: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Episode of the run, or the beginning of its key.")
+        str | None,
+        typer.Option(
+            metavar="KEY", help="Key of the episode, or its beginning.", show_default="the one in RUN:KEY"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE.mp4", help="The video.", show_default="in the run's videos/"
+            "--output",
+            "-o",
+            metavar="FILE.mp4",
+            help="File for the video.",
+            show_default="in videos/ of the run",
         ),
     ] = None,
     out: Out = Path("runs"),
     content: Content = None,
 ) -> None:
-    """Simulate the stored tokens of an episode again, and make a video of it."""
+    """Make a video of a recorded episode, by simulating its stored tokens again."""
     from rtbench.cli.console import note, print_fields
     from rtbench.evaluation import recorded_env
     from rtbench.result.locate import find_episode, find_run, in_run

@@ -1,4 +1,4 @@
-"""`rtbench show`: one thing in full, whatever it is."""
+"""`rtbench show`: a suite, task, policy, run or episode in full."""
 
 from __future__ import annotations
 
@@ -45,40 +45,46 @@ def show(  # noqa: PLR0913 - each is an option
     what: Annotated[
         str,
         typer.Argument(
-            metavar="WHAT", help="A suite, task, policy, run folder, or episode: RUN_FOLDER:KEY or KEY."
+            metavar="WHAT",
+            help="Suite, task, policy or run by name, folder or id; or an episode: RUN:KEY, or its key "
+            "alone.",
         ),
     ],
     *,
     frame: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.png", help="Write the first frame of a task or episode.", show_default=False
+            metavar="FILE.png",
+            help="File for the first camera image of a task or episode.",
+            show_default="none",
         ),
     ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.png",
-            help="Write a contact sheet of a suite: frames, words, goals.",
-            show_default=False,
+            help="File for a contact sheet of a suite: first images with instructions and goals.",
+            show_default="none",
         ),
     ] = None,
     axis: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this axis on the sheet; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Axis on the sheet. May be repeated.", show_default="all axes"),
     ] = None,
     per_axis: Annotated[
-        int, typer.Option(min=1, max=100, metavar="N", help="Episodes of each axis on the sheet.")
+        int, typer.Option(min=1, max=100, metavar="N", help="Number of episodes of each axis on the sheet.")
     ] = PER_AXIS,
     published: Annotated[
-        bool, typer.Option("--published", help="Put the papers' figures beside a run's own.")
+        bool,
+        typer.Option("--published", help="Published figures of the papers beside those of a run."),
     ] = False,
     seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Seed of a task's first frame, or of the sheet.")
+        int, typer.Option(min=0, metavar="N", help="Seed of a task's first image, or of the sheet.")
     ] = 0,
     out: Out = Path("runs"),
     content: Content = None,
 ) -> None:
-    """Show a suite, a task, a policy, a run or an episode."""
+    """Show a suite, task, policy, run or episode in full."""
     from rtbench.cli.console import print_fields
 
     roots = content or []
@@ -99,7 +105,7 @@ def show(  # noqa: PLR0913 - each is an option
 
 
 def _frame(what: str, shown: _Shown, path: Path, roots: Sequence[Path]) -> tuple[str, object]:
-    from rtbench.cli.pictures import write_frame
+    from rtbench.cli.first_frames import write_frame
 
     if shown.episode is None:
         raise ShowError(f"--frame: {what} has no first frame; give a task or an episode.")
@@ -127,7 +133,7 @@ class _Sample:
 def _sheet(
     what: str, shown: _Shown, path: Path, sample: _Sample, roots: Sequence[Path]
 ) -> tuple[str, object]:
-    from rtbench.cli.pictures import write_sheet
+    from rtbench.cli.first_frames import write_sheet
 
     if shown.suite is None:
         raise ShowError(f"--sheet: {what} is no suite; --frame writes the first frame of a task or episode.")

@@ -22,19 +22,25 @@ EXAMPLE = "Example:  rtbench verify runs/oracle/seen/0123456789ab --sample 20"
 
 
 def verify(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run, or the beginning of its id.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run: its folder, or the beginning of its id.")],
     *,
     sample: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Only N episodes, always the same ones.", show_default="all"),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Number of episodes to verify, always the same ones of a run.",
+            show_default="all",
+        ),
     ] = None,
     jobs: Jobs = None,
     out: Out = Path("runs"),
     content: Content = None,
 ) -> None:
-    """Simulate the stored tokens of a run again; confirm every state and outcome, without the policy.
+    """Confirm a run: simulate its stored tokens again, and compare every state and outcome.
 
-    Exits with 1 if anything differs, with 4 if the run was played with another MuJoCo.
+    The policy is not needed. The exit code is 1 if anything differs, and 4 if the run was played with another
+    version of MuJoCo.
     """
     from rtbench.cli.console import console, note
     from rtbench.core.errors import NotComparableError

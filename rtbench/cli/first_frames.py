@@ -18,15 +18,15 @@ FRAME_ENDINGS = (".png", ".jpg", ".jpeg")
 SHEET_ENDINGS = (".png",)
 
 
-class PictureError(RtbenchError):
-    """A picture that cannot be written."""
+class FrameError(RtbenchError):
+    """An image that cannot be written."""
 
 
 def write_frame(episode: Episode, path: Path, roots: Sequence[Path] = ()) -> None:
     """Write what the head camera sees before the first action, 320 x 256 pixels.
 
     Raises:
-        PictureError: a file name without the ending of a picture, or a folder that cannot be written.
+        FrameError: a file name without the ending of an image, or a folder that cannot be written.
         RtbenchError: the episode cannot be set up, or nothing draws here.
     """
     from PIL import Image
@@ -48,7 +48,7 @@ def write_sheet(title: str, episodes: Sequence[Episode], path: Path, roots: Sequ
     An episode for which no placement is found stands on it without a frame, with the reason.
 
     Raises:
-        PictureError: a file name without the ending of a picture, or a folder that cannot be written.
+        FrameError: a file name without the ending of an image, or a folder that cannot be written.
         RtbenchError: an episode's scene cannot be built, or nothing draws here.
     """
     from rtbench.report.contact_sheet import compose
@@ -69,7 +69,7 @@ def _panels(episodes: Sequence[Episode], roots: Sequence[Path]) -> list[Panel]:
         return []
     things = load_things(roots)
 
-    def room(k: int) -> tuple[str, list[str], str, int]:
+    def scene_key(k: int) -> tuple[str, list[str], str, int]:
         episode = episodes[k]
         sets = {things[name].set for name in episode.objects if name in things}
         return episode.scene, sorted(sets), episode.variant, k
@@ -77,7 +77,7 @@ def _panels(episodes: Sequence[Episode], roots: Sequence[Path]) -> list[Panel]:
     kitchen = make(episodes[0].task, cameras=("head",), content=tuple(roots))
     panels: dict[int, Panel] = {}
     try:
-        for k in sorted(range(len(episodes)), key=room):
+        for k in sorted(range(len(episodes)), key=scene_key):
             episode = episodes[k]
             try:
                 frame, fault = kitchen.begin(episode).images["head"], ""
@@ -92,11 +92,11 @@ def _panels(episodes: Sequence[Episode], roots: Sequence[Path]) -> list[Panel]:
 def _check(option: str, path: Path, endings: Sequence[str]) -> None:
     """Refuse a name before anything is drawn for it."""
     if path.suffix.lower() not in endings:
-        raise PictureError(f"{option} {path}: expected a file name that ends in {', '.join(endings)}.")
+        raise FrameError(f"{option} {path}: expected a file name that ends in {', '.join(endings)}.")
 
 
 def _save(option: str, image: Image, path: Path) -> None:
     try:
         image.save(path)
     except OSError as error:
-        raise PictureError(f"{option} {path}: cannot be written: {error.strerror or error}.") from None
+        raise FrameError(f"{option} {path}: cannot be written: {error.strerror or error}.") from None
