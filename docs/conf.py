@@ -1,4 +1,4 @@
-"""Sphinx settings of the site, which `make docs` builds. Git ignores the generated pages in docs/generated."""
+"""Sphinx settings of the site, which `make docs` builds. Git ignores the generated pages."""
 
 from __future__ import annotations
 

@@ -65,7 +65,10 @@ def test_what_a_page_points_to_is_there(page):
     there = (ROOT / page).parent
     assert [link for link in set(links) - set(made) if not there.joinpath(link).exists()] == []
     files = re.findall(rf"[` ]((?:{'|'.join(FOLDERS)})/[\w./]*\w)[` ]", text)
-    assert [name for name in files if not (ROOT / name).exists()] == []
+    # NAME.yaml and the like stand for names of the reader's own.
+    assert [
+        name for name in files if not (ROOT / name).exists() and not re.search(r"/[A-Z]+\.\w+$", name)
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
