@@ -8,11 +8,10 @@ from pathlib import Path
 from markdown import HEADER, code, table, toctree
 
 from rtbench.core.errors import RtbenchError
-from rtbench.task.library import SKILLS, load_suite, load_suite_entries, load_tasks
+from rtbench.task.library import BUNDLED, SKILLS
 from rtbench.task.skill import Skill
 from rtbench.task.suite import Suite, draw
 from rtbench.task.task import Task
-from rtbench.task.yaml_loader import read_folder
 
 SHOWN_TASKS = 12
 CONTROL_HZ = 3
@@ -23,7 +22,7 @@ def pages(folder: Path) -> dict[str, str]:
 
     Where no OpenGL back end works, the pages have no pictures.
     """
-    suites = {name: load_suite(name) for name in sorted(load_suite_entries(), key=_order)}
+    suites = {name: BUNDLED.suite(name) for name in sorted(BUNDLED.suites(), key=_order)}
     skills = _skills()
     draw_frames(suites["seen"], {name: tasks[0] for name, (_, tasks) in skills.items()}, folder / "skills")
     return {
@@ -66,9 +65,9 @@ def _order(name: str) -> tuple[int, str]:
 def _skills() -> dict[str, tuple[list[Skill], list[Task]]]:
     """Skill -> its entries of tasks/skills and its ordinary tasks."""
     found: dict[str, tuple[list[Skill], list[Task]]] = {}
-    for entry in read_folder(SKILLS, Skill).values():
+    for entry in BUNDLED.read(SKILLS, Skill).values():
         found.setdefault(entry.skill or entry.name, ([], []))[0].append(entry)
-    for task in load_tasks().values():
+    for task in BUNDLED.tasks().values():
         if not task.group:
             found[task.skill][1].append(task)
     return found

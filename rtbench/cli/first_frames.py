@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rtbench.core.episode import Episode
     from rtbench.report.contact_sheet import Panel, Sheet
+    from rtbench.task.library import Library
 
 FRAME_ENDINGS = (".png", ".jpg", ".jpeg")
 SHEET_ENDINGS = (".png",)
@@ -22,7 +23,7 @@ class FrameError(RtbenchError):
     """An image that cannot be written."""
 
 
-def write_frame(episode: Episode, path: Path, roots: Sequence[Path] = ()) -> None:
+def write_frame(episode: Episode, path: Path, library: Library) -> None:
     """Write what the head camera sees before the first action, 320 x 256 pixels.
 
     Raises:
@@ -34,7 +35,7 @@ def write_frame(episode: Episode, path: Path, roots: Sequence[Path] = ()) -> Non
     from rtbench.env.registration import make
 
     _check("--frame", path, FRAME_ENDINGS)
-    kitchen = make(episode.task, cameras=("head",), content=tuple(roots))
+    kitchen = make(episode.task, cameras=("head",), content=library.roots)
     try:
         image = kitchen.begin(episode).images["head"]
     finally:
@@ -42,7 +43,7 @@ def write_frame(episode: Episode, path: Path, roots: Sequence[Path] = ()) -> Non
     _save("--frame", Image.fromarray(image), path)
 
 
-def write_sheet(title: str, episodes: Sequence[Episode], path: Path, roots: Sequence[Path] = ()) -> Sheet:
+def write_sheet(title: str, episodes: Sequence[Episode], path: Path, library: Library) -> Sheet:
     """Write a contact sheet of first frames; see `rtbench.report.contact_sheet.compose`.
 
     An episode for which no placement is found stands on it without a frame, with the reason.
@@ -54,27 +55,26 @@ def write_sheet(title: str, episodes: Sequence[Episode], path: Path, roots: Sequ
     from rtbench.report.contact_sheet import compose
 
     _check("--sheet", path, SHEET_ENDINGS)
-    sheet = compose(title, _panels(episodes, roots))
+    sheet = compose(title, _panels(episodes, library))
     _save("--sheet", sheet.image, path)
     return sheet
 
 
-def _panels(episodes: Sequence[Episode], roots: Sequence[Path]) -> list[Panel]:
+def _panels(episodes: Sequence[Episode], library: Library) -> list[Panel]:
     """Panels in the order of the episodes; drawn scene by scene, for each with its objects is built anew."""
     from rtbench.env.registration import make
     from rtbench.report.contact_sheet import Panel
-    from rtbench.task.library import load_things
 
     if not episodes:
         return []
-    things = load_things(roots)
+    things = library.things()
 
     def scene_key(k: int) -> tuple[str, list[str], str, int]:
         episode = episodes[k]
         sets = {things[name].set for name in episode.objects if name in things}
         return episode.scene, sorted(sets), episode.variant, k
 
-    kitchen = make(episodes[0].task, cameras=("head",), content=tuple(roots))
+    kitchen = make(episodes[0].task, cameras=("head",), content=library.roots)
     panels: dict[int, Panel] = {}
     try:
         for k in sorted(range(len(episodes)), key=scene_key):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rtbench.core.episode import Episode
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
 
 CHANCE_POLICIES = ("random", "noop")
 """Policies that ignore their observations: what they solve is solved by chance."""
@@ -25,12 +26,11 @@ class Ablation(StrEnum):
     SHUFFLED = "shuffled"
 
 
-def ablated(episodes: Sequence[Episode], ablation: Ablation, roots: Sequence[Path]) -> list[Episode]:
+def ablated(episodes: Sequence[Episode], ablation: Ablation, library: Library) -> list[Episode]:
     """The same episodes with other instructions."""
     from rtbench.task import instruction_ablation
-    from rtbench.task.library import load_tasks
 
-    return instruction_ablation.controlled(episodes, ablation.value, load_tasks(roots))
+    return instruction_ablation.controlled(episodes, ablation.value, library.tasks())
 
 
 def report_ablation(original: Run, ablation: Run) -> None:

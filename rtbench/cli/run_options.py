@@ -159,6 +159,24 @@ class RunOptions:
             rich_help_panel=OUTPUT,
         ),
     ] = "none"
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="All episodes are played anew. An earlier run of the same id is moved to the folder "
+            "'replaced' beside it.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False
+    keep_errors: Annotated[
+        bool,
+        typer.Option(
+            "--keep-errors",
+            help="Episodes that were errors stay as they are. Without it, a run that goes on plays them "
+            "again.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False
     vs: Annotated[
         str | None,
         typer.Option(
@@ -216,6 +234,16 @@ class RunOptions:
             rich_help_panel=LIMITS,
         ),
     ] = None
+    policy_timeout: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            metavar="SECONDS",
+            help="Longest time that the policy may take for one decision. Its first decision for each size "
+            "of batch may take 10 minutes, for compilers work then.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = 60.0
     jobs: Annotated[Jobs, Panel(LIMITS)] = None
     max_errors: Annotated[MaxErrors, Panel(LIMITS)] = 0.1
 

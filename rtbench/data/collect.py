@@ -32,10 +32,9 @@ from rtbench.evaluation.scheduler import Limits, Plan, Scheduler, TooManyErrorsE
 from rtbench.policy.card import Card
 from rtbench.result.provenance import code_hash
 from rtbench.result.record import Record
-from rtbench.task import library
+from rtbench.task.library import BUNDLED, Library
 from rtbench.task.suite import SEEDS, TRAINING_SEED, episodes
 from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
-from rtbench.task.yaml_loader import content_hash
 
 FACTORY, GLIMPSING = "rtbench.data.expert_env:make_env", "rtbench.data.segments:make_env"
 DRAWS = 10_000
@@ -138,22 +137,23 @@ def draw(recording: Recording, count: int) -> list[Episode]:
     """
     if not 0 <= recording.seed < DRAWS:
         raise DemonstrationError(f"seed is {recording.seed}; allowed 0 to {DRAWS - 1}.")
-    suite = library.load_suite(recording.suite, recording.content)
+    library = Library(recording.content)
+    suite = library.suite(recording.suite)
     found = episodes(
         suite, rounds=SEEDS, limit=count, skills=recording.skills, seed=TRAINING_SEED + recording.seed
     )
-    check_seen(found, recording.content)
+    check_seen(found, library)
     return found
 
 
-def check_seen(chosen: Iterable[Episode], content: Sequence[Path] = ()) -> None:
+def check_seen(chosen: Iterable[Episode], library: Library = BUNDLED) -> None:
     """Raise a DemonstrationError for the first episode that holds what is not in the seen suite.
 
     That is a held-out pair of skill and object, an object, a scene, a background or other variant, a language
     or a wording; and, among the distractors too, an object of another set.
     """
-    seen = training(content)
-    things = library.load_things(content)
+    seen = training(library)
+    things = library.things()
     sets = {things[name].set for name in seen.objects}
     for episode in chosen:
         new = [*seen.novelties(episode)]
@@ -167,12 +167,12 @@ def check_seen(chosen: Iterable[Episode], content: Sequence[Path] = ()) -> None:
             )
 
 
-def training(content: Sequence[Path] = ()) -> TrainingCoverage:
+def training(library: Library = BUNDLED) -> TrainingCoverage:
     """All that may be trained on: the tasks of the seen suite and what is in them."""
-    tasks = library.load_suite(TRAINING, content).tasks()
+    tasks = library.suite(TRAINING).tasks()
     return load_coverage(
         TrainedOn(tasks=tuple(task.id for task in tasks), distractors=None),
-        content,
+        library,
         where=f"suite {TRAINING}",
     )
 
@@ -262,7 +262,7 @@ def _card(recording: Recording) -> Card:
     return (
         policy
         if isinstance(policy, Card)
-        else policies.resolve(policy, recording.content, recording.arguments)
+        else policies.resolve(policy, Library(recording.content), recording.arguments)
     )
 
 
@@ -285,7 +285,7 @@ def _header(recording: Recording, acting: Acting) -> Header:
         "keep_failures": _keeps_failures(recording),
         "policy": {"name": acting.name, **identity},
         "control_hz": CONTROL_HZ,
-        "content_hash": content_hash(list(recording.content)),
+        "content_hash": Library(recording.content).content_hash(),
         "simulator": {"mujoco": version("mujoco"), "code": code_hash()},
     }
     return Header(acting.needs.convention, recording.size, settings)

@@ -29,8 +29,8 @@ from rtbench.result.jsonl import SCHEMA
 from rtbench.result.provenance import code_hash, packages, session
 from rtbench.result.record import Record
 from rtbench.result.run import Run, load_run
+from rtbench.task.library import Library
 from rtbench.task.training_coverage import TrainingCoverage
-from rtbench.task.yaml_loader import content_hash
 
 FACTORY = "rtbench.env.kitchen:make_worker_env"
 """Makes the environment of a worker from its `EnvSettings`."""
@@ -115,7 +115,7 @@ def evaluate(
     chosen = _episodes(episodes, options)
     player = _player(policy, options)
     needs = player.policy.needs
-    coverage = policies.coverage(player.card, [Path(r) for r in options.content]) if player.card else None
+    coverage = policies.coverage(player.card, Library(options.content)) if player.card else None
     settings = EnvSettings(
         cameras=needs.cameras or (("head",) if options.images else ()),
         profile=options.profile,
@@ -243,9 +243,9 @@ def _with_sessions(
 
 def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
     if isinstance(episodes, str):
-        from rtbench.task import library, suite
+        from rtbench.task import suite
 
-        return suite.episodes(library.load_suite(episodes, [Path(root) for root in options.content]))
+        return suite.episodes(Library(options.content).suite(episodes))
     chosen = list({episode.key: episode for episode in episodes}.values())
     if not chosen:
         raise RunError("no episodes to play; give a suite's name or a list of episodes.")
@@ -254,7 +254,7 @@ def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episo
 
 def _player(policy: str | Card | Policy, options: Options) -> Player:
     if isinstance(policy, str):
-        policy = policies.resolve(policy, [Path(root) for root in options.content], options.arguments)
+        policy = policies.resolve(policy, Library(options.content), options.arguments)
     return player_of(policy)
 
 
@@ -269,7 +269,7 @@ def _meta(
         "policy": {"name": player.name, **player.identity},
         "suite": suites.pop() if len(suites) == 1 else "mixed",
         "episodes_hash": episodes_hash(episode.key for episode in chosen),
-        "content_hash": content_hash([Path(root) for root in options.content]),
+        "content_hash": Library(options.content).content_hash(),
         "settings": {
             **asdict(settings),
             "latency_ms": list(options.latency.milliseconds),
@@ -296,9 +296,7 @@ def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
     """Hashes of the tasks, so that runs are compared where these are equal, whatever else has changed."""
     if options.factory != FACTORY:
         return {}
-    from rtbench.task.library import task_hashes
-
-    return task_hashes(sorted({episode.task for episode in chosen}), [Path(root) for root in options.content])
+    return Library(options.content).task_hashes(sorted({episode.task for episode in chosen}))
 
 
 def _arm(chosen: Sequence[Episode]) -> str:

@@ -54,7 +54,7 @@ class InterruptedRunError(RunError):
     exit_code = Exit.INTERRUPTED
 
 
-class TerminatedRunError(RunError):
+class TerminatedRunError(InterruptedRunError):
     """SIGTERM stopped the run: the scheduler of a cluster sends it when the time is up."""
 
     exit_code = Exit.TERMINATED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -17,8 +17,9 @@ from rtbench.core.errors import PolicyError, RtbenchError, UnknownNameError, nea
 from rtbench.core.hashing import content_hash
 from rtbench.core.importing import load_object
 from rtbench.policy.base import Needs, Policy, Privileged
+from rtbench.task.library import BUNDLED, Library
 from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
-from rtbench.task.yaml_loader import Entry, find, read_folder
+from rtbench.task.yaml_loader import Entry
 
 FOLDER = "policies"
 GROUP = "rtbench.policies"
@@ -47,20 +48,20 @@ class Card(Entry):
     """Licence of the weights."""
 
 
-def cards(extra: Sequence[Path] = ()) -> dict[str, Card]:
+def cards(library: Library = BUNDLED) -> dict[str, Card]:
     """All policies that have a name: those of the cards, then those of installed packages."""
-    found = dict(read_folder(FOLDER, Card, extra))
+    found = dict(library.read(FOLDER, Card))
     for point in entry_points(group=GROUP):
         found.setdefault(point.name, _of_entry_point(point))
     return found
 
 
-def resolve(name: str, extra: Sequence[Path] = (), arguments: Mapping[str, Any] | None = None) -> Card:
+def resolve(name: str, library: Library = BUNDLED, arguments: Mapping[str, Any] | None = None) -> Card:
     """The card of a policy, complete: its files found, its weights checked.
 
     Args:
         name: A card's name, 'package.module:Class', './file.py:Class', or a name from `GROUP`.
-        extra: The user's content roots.
+        library: Where cards and their files are looked for.
         arguments: Override the card's arguments one by one.
 
     Raises:
@@ -71,10 +72,10 @@ def resolve(name: str, extra: Sequence[Path] = (), arguments: Mapping[str, Any] 
         place, _, target = name.rpartition(":")
         card = Card(name=target, factory=_absolute(place, target), summary="")
     else:
-        known = cards(extra)
+        known = cards(library)
         if name not in known:
             raise UnknownNameError("policy", name, known)
-        card = _complete(known[name], extra)
+        card = _complete(known[name], library)
     return card.model_copy(update={"arguments": {**card.arguments, **(arguments or {})}})
 
 
@@ -114,7 +115,7 @@ def _command_line(place: str) -> Iterator[None]:
         sys.argv = before
 
 
-def coverage(card: Card, extra: Sequence[Path] = ()) -> TrainingCoverage | None:
+def coverage(card: Card, library: Library = BUNDLED) -> TrainingCoverage | None:
     """What the policy was trained on, by the content there is; None where its card says nothing of it.
 
     Raises:
@@ -122,7 +123,7 @@ def coverage(card: Card, extra: Sequence[Path] = ()) -> TrainingCoverage | None:
     """
     if card.trained_on is None:
         return None
-    return load_coverage(card.trained_on, extra, where=f"policy {card.name}: trained_on")
+    return load_coverage(card.trained_on, library, where=f"policy {card.name}: trained_on")
 
 
 def check_shape(policy: Any, name: str) -> Policy:
@@ -153,16 +154,16 @@ def _absolute(place: str, target: str) -> str:
     return f"{Path(place).expanduser().resolve()}:{target}" if place.endswith(".py") else f"{place}:{target}"
 
 
-def _complete(card: Card, extra: Sequence[Path]) -> Card:
+def _complete(card: Card, library: Library) -> Card:
     """Paths of a card are relative to policies/; workers may stand elsewhere."""
     place, _, target = card.factory.rpartition(":")
     if place.endswith(".py"):
-        factory = f"{find(FOLDER, place, extra).resolve()}:{target}"
+        factory = f"{library.find(FOLDER, place).resolve()}:{target}"
         card = card.model_copy(update={"factory": factory})
     if card.weights is None:
         return card
     try:
-        weights = find(FOLDER, card.weights, extra).resolve()
+        weights = library.find(FOLDER, card.weights).resolve()
     except UnknownNameError:
         how = card.weights_from or "take the file from where the card comes from"
         raise PolicyError(

@@ -31,10 +31,9 @@ def identity(card: Card, policy: Policy | None = None) -> dict[str, Any]:
         PolicyError: weights that cannot be read, or code that was edited after it had been imported.
     """
     place, _, _ = card.factory.rpartition(":")
-    own = place.endswith(".py")
     digests = source_digests(place)
     found: dict[str, Any] = {
-        "factory": card.factory.rpartition("/")[2] if own else card.factory,
+        "factory": _factory(card),
         "arguments": {name: _portable(value) for name, value in card.arguments.items()},
         "weights": _weights_hash(card),
         "source": names_hash(digests) if digests else None,
@@ -87,9 +86,16 @@ def describe(card: Card) -> dict[str, Any]:
     """The card as plain values, for JSON. Files and folders are named without the place where they lie."""
     return {
         **card.model_dump(mode="json"),
+        "factory": _factory(card),
         "arguments": {name: _portable(value) for name, value in card.arguments.items()},
         "weights": card.weights and Path(card.weights).name,
     }
+
+
+def _factory(card: Card) -> str:
+    """The factory, of a file without its folder."""
+    own = card.factory.rpartition(":")[0].endswith(".py")
+    return card.factory.rpartition("/")[2] if own else card.factory
 
 
 def _weights_hash(card: Card) -> str | None:

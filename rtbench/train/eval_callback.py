@@ -15,7 +15,8 @@ from rtbench.evaluation.evaluate import evaluate
 from rtbench.policy.card import Card
 from rtbench.policy.rt1.checkpoint import Origin, save
 from rtbench.policy.rt1.network import RT1
-from rtbench.task import library, suite
+from rtbench.task import suite
+from rtbench.task.library import BUNDLED
 from rtbench.train.publish import FACTORY
 
 SUITE, SEED = "seen", 7
@@ -67,6 +68,6 @@ class Player:
 
 def choose(skills: Collection[str], count: int) -> tuple[Episode, ...]:
     """Seen episodes of those skills that the suite has; skills take turns."""
-    seen = library.load_suite(SUITE)
+    seen = BUNDLED.suite(SUITE)
     known = [skill for skill in seen.skills if skill in skills]
     return tuple(suite.episodes(seen, limit=count, skills=known, seed=SEED)) if known else ()

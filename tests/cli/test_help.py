@@ -57,7 +57,7 @@ def test_run_groups_its_options():
         "--alpha",
         "--allow-partial",
     }
-    assert found["Limits"] == {"--budget", "--jobs", "--workers", "--max-errors"}
+    assert found["Limits"] == {"--budget", "--policy-timeout", "--jobs", "--workers", "--max-errors"}
     assert found["Options"] == {"--help"}
 
 

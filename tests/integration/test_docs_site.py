@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from rtbench.core.errors import Exit
-from rtbench.task.library import load_suite_entries
+from rtbench.task.library import BUNDLED
 from tests.helpers.commands import rtbench
 from tests.helpers.pages import SITE, blocks, expanded, python, subcommands, words_of
 from tests.helpers.paths import ROOT
@@ -99,7 +99,7 @@ def test_every_skill_and_suite_has_a_page(generator, tmp_path, monkeypatch):
     content = generator("content_pages")
     monkeypatch.setattr(content, "draw_frames", lambda *_: None)
     pages = content.pages(tmp_path)
-    assert {f"suites/{name}.md" for name in load_suite_entries()} <= set(pages)
+    assert {f"suites/{name}.md" for name in BUNDLED.suites()} <= set(pages)
     skills = {path.stem for path in (ROOT / "tasks" / "skills").glob("*.yaml")}
     assert {f"skills/{name}.md" for name in skills} <= set(pages)
     pick = pages["skills/pick.md"]

@@ -21,6 +21,7 @@ from rtbench.policy.card import Card, build, cards, check_shape, coverage, resol
 from rtbench.policy.identity import describe, identity
 from rtbench.policy.seed import policy_seed
 from rtbench.result.record import of_result
+from rtbench.task.library import Library
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.testing import PROBES, check_policy
 from tests.helpers.paths import HELPERS, ROOT
@@ -155,36 +156,36 @@ def user_content(tmp_path, card):
         "  def __init__(self, weights=None):\n    super().__init__()\n    self.weights = weights\n"
     )
     (folder / "w.bin").write_bytes(b"weights")
-    return [tmp_path]
+    return Library([tmp_path])
 
 
 CARD = "mine:\n  factory: mine.py:P\n  summary: mine\n  weights: w.bin\n"
 
 
 def test_a_users_card_finds_its_file_and_weights(tmp_path):
-    extra = user_content(tmp_path, CARD)
-    card = resolve("mine", extra)
+    library = user_content(tmp_path, CARD)
+    card = resolve("mine", library)
     assert Path(build(card).weights).read_bytes() == b"weights"
     assert describe(card)["weights"] == "w.bin"
     before = identity(card)
     (tmp_path / "policies" / "w.bin").write_bytes(b"others")
-    assert identity(resolve("mine", extra)) != before
+    assert identity(resolve("mine", library)) != before
 
 
 def test_other_weights_than_the_cards_are_refused(tmp_path):
-    extra = user_content(tmp_path, CARD + f"  sha256: '{'0' * 64}'\n")
+    library = user_content(tmp_path, CARD + f"  sha256: '{'0' * 64}'\n")
     with pytest.raises(PolicyError, match="SHA-256"):
-        resolve("mine", extra)
+        resolve("mine", library)
 
 
 def test_weights_that_are_missing_are_told_with_a_remedy(tmp_path):
-    extra = user_content(tmp_path, CARD + "  weights_from: make weights\n")
+    library = user_content(tmp_path, CARD + "  weights_from: make weights\n")
     (tmp_path / "policies" / "w.bin").unlink()
     with pytest.raises(PolicyError, match=r"w\.bin, are not beside its card\. To get them: make weights\.$"):
-        resolve("mine", extra)
+        resolve("mine", library)
     (tmp_path / "policies" / "mine.yaml").write_text(CARD)
     with pytest.raises(PolicyError, match="where the card comes from"):
-        resolve("mine", extra)
+        resolve("mine", library)
 
 
 TRAINED = (
@@ -200,9 +201,9 @@ def test_a_card_says_what_it_was_trained_on(tmp_path):
     plain = json.loads(json.dumps(describe(card)))
     assert plain["trained_on"]["object_sets"] == ["seen"]
     same = Card(**{**plain, "trained_on": TrainedOn.model_validate(plain["trained_on"])})
-    weights = {"weights": "w.bin"}
+    weights = {"weights": "w.bin", "factory": "mine.py:P"}
     assert same.model_dump() == {**card.model_dump(), **weights}, "their folder is the machine's"
-    known = coverage(card, [tmp_path])
+    known = coverage(card, Library([tmp_path]))
     assert "pick/apple-v0" in known.tasks
     assert not any(task.startswith("move_near") for task in known.tasks)
     assert coverage(resolve("oracle")) is None
@@ -224,11 +225,11 @@ def test_a_claim_that_cannot_be_read_names_the_card(tmp_path, change, message):
 
 
 def test_a_claim_about_what_does_not_exist_names_the_card(tmp_path):
-    extra = user_content(tmp_path, CARD + TRAINED.replace("[pick]", "[pik]"))
+    library = user_content(tmp_path, CARD + TRAINED.replace("[pick]", "[pik]"))
     with pytest.raises(
         UnknownNameError, match=r"policy mine: trained_on: unknown skill 'pik'\. Did you mean 'pi"
     ):
-        coverage(resolve("mine", extra), extra)
+        coverage(resolve("mine", library), library)
 
 
 def test_a_card_with_an_unknown_key_names_file_and_key(tmp_path):

@@ -155,11 +155,11 @@ def test_an_arm_is_a_run_of_its_own_that_finds_its_truth(tmp_path):
 
 @pytest.mark.parametrize("name", ["pick/apple-v0", "move_near/apple_sponge-v0", "open_drawer/top_drawer-v0"])
 def test_the_scene_of_an_arm_is_that_of_its_twin_to_the_last_bit(kitchen, episode_of, name):
-    from rtbench.task.library import load_task
+    from rtbench.task.library import BUNDLED
 
     episode = episode_of(name, 3)
     other = episode_of("pick/coke_can-v0", 0)
-    known = {e.task: load_task(e.task) for e in (episode, other)}
+    known = {e.task: BUNDLED.task(e.task) for e in (episode, other)}
     kitchen.begin(episode)
     expected = kitchen.state_hash()
     for arm in ARMS:

@@ -30,11 +30,12 @@ def policies(content: Content = None, as_json: Json = False) -> None:
     """List policies, with what they were trained on."""
     from rtbench.cli.console import print_rows
     from rtbench.policy.card import cards
+    from rtbench.task.library import Library
 
     rows = [
         {"name": card.name, "summary": card.summary, "trained_on": str(card.trained_on or "nothing"),
          "factory": card.factory, "licence": card.licence}
-        for card in cards(content or []).values()
+        for card in cards(Library(content or ())).values()
     ]  # fmt: skip
     columns = {"name": "policy", "summary": "summary", "trained_on": "trained on"}
     print_rows(rows, columns, as_json=as_json)
@@ -48,9 +49,10 @@ def suites(content: Content = None, as_json: Json = False) -> None:
     every way of asking for them, except for typing errors.
     """
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_suite, load_suite_entries
+    from rtbench.task.library import Library
 
-    found = [load_suite(name, content or []) for name in load_suite_entries(content or [])]
+    library = Library(content or ())
+    found = [library.suite(name) for name in library.suites()]
     rows = [_axis(suite, axis) for suite in found for axis in suite.entry.axes]
     columns = {"name": "suite", "axis": "axis", "tasks": "tasks", "episodes": "episodes"}
     print_rows(rows, {**columns, "instructions": "instructions", "wordings": "wordings"}, as_json=as_json)
@@ -64,9 +66,9 @@ def tasks(
 ) -> None:
     """List tasks, with an instruction of each."""
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_tasks
+    from rtbench.task.library import Library
 
-    found = load_tasks(content or []).values()
+    found = Library(content or ()).tasks().values()
     _known("skill", skill, {task.skill for task in found})
     rows = [
         {"id": task.id, "gym_id": task.gym_id, "skill": task.skill, "instruction": task.templates[0],
@@ -84,10 +86,10 @@ def skills(content: Content = None, as_json: Json = False) -> None:
     The time limit is in control steps of 1/3 s.
     """
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_tasks
+    from rtbench.task.library import Library
 
     by_skill: dict[str, list[Task]] = {}
-    for task in load_tasks(content or []).values():
+    for task in Library(content or ()).tasks().values():
         by_skill.setdefault(task.skill, []).append(task)
     rows = [
         {"name": name, "tasks": len(found), "horizon": max(task.horizon for task in found),
@@ -116,11 +118,9 @@ def requests(
     The instruction describes an object or a goal without naming it.
     """
     from rtbench.cli.console import print_rows
-    from rtbench.task.derived_skill import Request
-    from rtbench.task.library import REQUESTS
-    from rtbench.task.yaml_loader import read_folder
+    from rtbench.task.library import Library
 
-    found = read_folder(REQUESTS, Request, content or []).values()
+    found = Library(content or ()).requests().values()
     _known("group", group, {request.stem for request in found})
     rows = [
         {"name": request.name, "group": request.stem, "like": request.like,
@@ -136,10 +136,11 @@ def requests(
 def wordings(content: Content = None, as_json: Json = False) -> None:
     """List wordings: languages, paraphrases, typing errors."""
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_tasks, load_wordings
+    from rtbench.task.library import Library
 
-    tasks = load_tasks(content or []).values()
-    rows = [_wording(wording, tasks) for wording in load_wordings(content or []).values()]
+    library = Library(content or ())
+    tasks = library.tasks().values()
+    rows = [_wording(wording, tasks) for wording in library.wordings().values()]
     columns = {"name": "wording", "language": "language", "tasks": "tasks", "example": "example"}
     print_rows(rows, columns, as_json=as_json)
 
@@ -151,17 +152,17 @@ def variants(content: Content = None, as_json: Json = False) -> None:
     A variant changes the light, the background, the camera or the start of the robot.
     """
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import VARIANTS, Variant, load_suite_entries
-    from rtbench.task.yaml_loader import read_folder
+    from rtbench.task.library import Library
 
+    library = Library(content or ())
     axes: dict[str, list[str]] = {}
-    for suite in load_suite_entries(content or []).values():
+    for suite in library.suites().values():
         for axis, rules in suite.axes.items():
             for name in rules.variants:
                 axes.setdefault(name, []).append(f"{suite.name}: {axis}")
     rows = [
         {"name": variant.name, "file": variant.stem, "axes": axes.get(variant.name, [])}
-        for variant in read_folder(VARIANTS, Variant, content or []).values()
+        for variant in library.variants().values()
     ]
     print_rows(rows, {"name": "variant", "file": "file", "axes": "played in"}, as_json=as_json)
 
@@ -179,9 +180,9 @@ def objects(
 ) -> None:
     """List objects, with their names and tags."""
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_things
+    from rtbench.task.library import Library
 
-    found = load_things(content or []).values()
+    found = Library(content or ()).things().values()
     _known("set of objects", sets, {thing.set for thing in found})
     rows = [
         {"name": thing.name, "set": thing.set, "names": list(thing.names), "tags": list(thing.tags),
@@ -208,9 +209,10 @@ def published(
     """
     from rtbench.analysis.published import PAPERS, figures, load_published
     from rtbench.cli.console import note, print_rows
+    from rtbench.task.library import Library
 
     _known("paper", paper, PAPERS)
-    tables = [t for t in load_published(content or []).values() if not paper or t.paper in paper]
+    tables = [t for t in load_published(Library(content or ())).values() if not paper or t.paper in paper]
     rows = [
         {**figure.as_dict(), "source": table.source, "shown": str(figure)}
         for table in tables
@@ -273,7 +275,7 @@ def _known(kind: str, names: Sequence[str] | None, known: Collection[str], *, wh
 
 def _axis(suite: Suite, name: str) -> dict[str, Any]:
     entry, axis, tasks = suite.entry, suite.entry.axes[name], suite.tasks(name)
-    said = [suite.library.wordings[wording] for wording in axis.wordings]
+    said = [suite.catalogue.wordings[wording] for wording in axis.wordings]
     texts = [wording.instructions(task) for wording in said for task in tasks if wording.covers(task)]
     if not said:
         texts = [task.templates[:1] if axis.canonical else task.templates for task in tasks]

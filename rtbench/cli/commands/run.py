@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rtbench.core.episode import Episode
     from rtbench.evaluation.evaluate import Options
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
 
 EXAMPLE = "Example:  rtbench run --policy oracle --suite seen --rounds 2"
 SUITE = "seen"
@@ -31,19 +32,23 @@ SUITE = "seen"
 def run(options: RunOptions) -> None:
     """Play a suite with a policy, and print success rates with intervals, and control rates.
 
-    The same command continues a run that was interrupted, and shows the result of a complete one.
+    The same command continues a run that was interrupted, plays episodes again that were errors, and shows
+    the result of a complete one. A policy whose code, arguments or files changed begins a run of its own.
 
     With --until, the exit code is 0 for a pass, 1 for a regression (the policy is worse than the baseline,
     and by more than the margin as measured) and 3 if the comparison is inconclusive. With --vs, it is 4 if
     the runs cannot be compared.
     """
+    from rtbench.task.library import Library
+
     options.check()
     settings = _settings(options)
     if options.vs is not None:
         _play_against_baseline(settings, options)
         return
-    episodes = _episodes(options)
-    ablation = ablated(episodes, options.language, options.content or ()) if options.language else []
+    library = Library(options.content or ())
+    episodes = _episodes(options, library)
+    ablation = ablated(episodes, options.language, library) if options.language else []
     original = _play_and_check(settings, episodes)
     if ablation:
         played = _play(settings, ablation)
@@ -77,7 +82,9 @@ def _settings(options: RunOptions) -> _Settings:
             images=options.images,
             content=tuple(map(str, options.content or ())),
             video=_video(options.video),
-            limits=Limits(error_share=options.max_errors),
+            limits=Limits(policy_s=options.policy_timeout, error_share=options.max_errors),
+            fresh=options.fresh,
+            keep_errors=options.keep_errors,
         ),
         options.out,
         options.jobs,
@@ -156,15 +163,14 @@ def _measure_noise(settings: _Settings, episodes: Sequence[Episode], first: Run,
     )
 
 
-def _episodes(options: RunOptions) -> list[Episode]:
+def _episodes(options: RunOptions, library: Library) -> list[Episode]:
     from rtbench.cli.console import note
-    from rtbench.task.library import load_suite
     from rtbench.task.suite import TRAINING_SEED, episodes
 
     if options.seed >= TRAINING_SEED:
         note(f"demonstrations are recorded under seeds from {TRAINING_SEED} on; a policy may know these.")
     return episodes(
-        load_suite(options.suite or SUITE, options.content or ()),
+        library.suite(options.suite or SUITE),
         rounds=options.rounds,
         limit=options.limit,
         skills=options.skill or (),
