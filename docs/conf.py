@@ -70,7 +70,8 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"faq": [], "get-started": []}
+# Pages that have none below them need no list of these.
+html_sidebars = {page: [] for page in ("get-started", "evaluate", "train", "statistics", "faq")}
 
 
 def _generate(_: Sphinx) -> None:

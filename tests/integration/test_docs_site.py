@@ -9,6 +9,7 @@ import tomllib
 from types import ModuleType
 
 import pytest
+import yaml
 
 from rtbench.core.errors import Exit
 from rtbench.task.library import BUNDLED
@@ -140,6 +141,29 @@ def test_links_to_the_repository_lead_to_files_that_exist():
     found = re.findall(r"https://github\.com/rtbench/rtbench/(?:blob|tree)/main/([\w./-]+)", text)
     assert len(found) > 5
     assert [path for path in found if not (ROOT / path).exists()] == []
+
+
+def test_the_workflow_checks_every_version_of_python_that_is_supported():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())
+    job = workflow["jobs"]["check"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    supported = [name.rsplit(" ", 1)[1] for name in project["classifiers"] if re.search(r":: 3\.\d+$", name)]
+    assert job["strategy"]["matrix"]["python"] == supported
+    assert "make check PYTHON=python" in [step.get("run") for step in job["steps"]]
+    assert workflow["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_a_form_for_issues_has_what_github_asks_for(path):
+    form = yaml.safe_load(path.read_text())
+    if path.stem == "config":
+        assert {"blank_issues_enabled", "contact_links"} == set(form)
+        return
+    assert {"name", "description", "body"} <= set(form)
+    assert all(part["type"] in {"textarea", "input", "dropdown"} for part in form["body"])
+    assert all(part["attributes"]["label"] for part in form["body"])
 
 
 def test_addresses_are_those_of_the_project():
