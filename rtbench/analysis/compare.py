@@ -16,6 +16,7 @@ import numpy as np
 
 from rtbench.analysis.pairing import GROUPS, Joined, join
 from rtbench.core.errors import NotComparableError
+from rtbench.result.html_table import html_table, percent, percent_range
 from rtbench.result.scores import Scores, labels, load_scores
 from rtbench.stats import (
     boschloo,
@@ -122,7 +123,7 @@ class Comparison:
         runs = [self.joined[0].first, *(joined.second for joined in self.joined)]
         return {
             "runs": [
-                {"label": label, "id": run.id, "path": str(run.path), "policy": run.meta["policy"]}
+                {"label": label, "id": run.id, "path": str(run.path), "policy": run.meta.policy.as_dict()}
                 for label, run in zip(self.labels, runs, strict=True)
             ],
             "rule": self.joined[0].rule,
@@ -140,6 +141,24 @@ class Comparison:
             },
             "notes": list(self.notes),
         }
+
+    def _repr_html_(self) -> str:
+        """Differences overall and by skill, for notebooks."""
+        rows = [
+            (
+                f"{c.candidate}, {c.group}",
+                percent(rate(*c.first)),
+                percent(rate(*c.second)),
+                "-" if c.difference is None else f"{100 * c.difference:+.1f}",
+                percent_range(*c.interval, sign=True),
+                f"{c.p_holm:.3g}",
+                *((f"{c.lost}", f"{c.gained}") if c.paired else ("-", "-")),
+            )
+            for c in (*self.by(OVERALL), *self.by("skill"))
+        ]
+        rates = ("baseline %", "candidate %", "difference", f"{100 * self.confidence:g} % CI", "p (Holm)")
+        head = ("candidate, episodes", *rates, "lost", "gained")
+        return html_table(f"against {self.labels[0]}", head, rows, self.notes)
 
 
 def compare(
@@ -305,8 +324,8 @@ def _means(names: Sequence[str], joined: Sequence[Joined], confidence: float) ->
 
 def _stopped(name: str, run: Scores) -> str:
     """What to know of a run that stopped as soon as its own comparison was decided; '' of any other."""
-    decision = run.meta.get("decision") or {}
-    if decision.get("verdict") not in ("pass", "regression"):
+    decision = run.meta.decision
+    if decision is None or decision.verdict not in ("pass", "regression"):
         return ""
     return f"{name} stopped when it was decided: numbers for a fixed number of episodes flatter the verdict."
 

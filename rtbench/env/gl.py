@@ -20,7 +20,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from typing import Any
 
 import platformdirs
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RenderError, nearest
 
 BACKENDS = ("egl", "osmesa", "glfw")
@@ -39,6 +39,8 @@ INSTALL = "apt-get install -y libegl1 libgl1 libglib2.0-0 libosmesa6"
 PROBE_SECONDS = 60.0
 """A back end that takes longer to draw one small picture counts as broken."""
 
+_USERS: list[int] = []
+"""Processes that have made a context. A forked child inherits the list, and is not in it."""
 _ALIASES = {"glx": "glfw", "on": "glfw", "enable": "glfw", "enabled": "glfw", "true": "glfw", "1": "glfw"}
 _DISABLED = ("off", "disable", "disabled", "false", "0")
 # Every variable that changes which driver answers. Whoever changes one gets a fresh probe.
@@ -131,11 +133,33 @@ def context(width: int, height: int, backend: Backend | None = None) -> Any:
     """A current OpenGL context for pictures of `width` x `height` pixels, a ``mujoco.GLContext``.
 
     It belongs to the calling thread; keep it alive as long as its ``MjrContext``, and ``free()`` it last.
+
+    Raises:
+        RenderError: as `prepare` and `check_process`.
     """
+    check_process()
     chosen = backend or prepare()
+    _USERS.append(os.getpid())
     gl = importlib.import_module(f"mujoco.{chosen.name}").GLContext(width, height)
     gl.make_current()
     return gl
+
+
+def check_process() -> None:
+    """Refuse to draw in a process that was forked from one that has drawn.
+
+    The driver's threads do not survive a fork, and every call would wait for them for ever, even where all
+    contexts were freed before.
+
+    Raises:
+        RenderError: names the way to start processes that can draw.
+    """
+    if _USERS and os.getpid() not in _USERS:
+        raise RenderError(
+            "this process was forked from one that has drawn with OpenGL, and would hang if it drew. Start "
+            "it with 'spawn': gymnasium.make_vec(..., vectorization_mode='async', "
+            'vector_kwargs={"context": "spawn"}), or multiprocessing.get_context("spawn").'
+        )
 
 
 def default_cache() -> Path:
@@ -204,10 +228,8 @@ def _write(file: Path, backend: Backend) -> None:
     # A read-only home costs a second at each start; it is no reason to fail.
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(asdict(backend), stream)
-        Path(name).replace(file)
+        with atomic_write(file) as beside:
+            beside.write_text(json.dumps(asdict(backend)), encoding="utf-8")
 
 
 def _try(name: str) -> Backend | str:

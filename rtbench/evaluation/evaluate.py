@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 import rtbench.policy.card as policies
-from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
-from rtbench.core.errors import PolicyError, RunError
-from rtbench.env import gl
-from rtbench.evaluation.batched_policy import BatchedPolicy
-from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
-from rtbench.evaluation.messages import Hello
+from rtbench.core.errors import PolicyError, RunError, UnknownNameError
+from rtbench.evaluation.latency import NO_LATENCY, Latency
+from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import Player, player_of
-from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
+from rtbench.evaluation.progress import Reporter, Silent, shown
+from rtbench.evaluation.scheduler import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
 from rtbench.policy.identity import describe
-from rtbench.result.folder import RUN, SUMMARY, RunFolder, read_json, set_aside, write_json
+from rtbench.result.folder import RUN, RunFolder, read_metadata, set_aside, write_metadata
 from rtbench.result.identity import episodes_hash, run_id
 from rtbench.result.jsonl import SCHEMA
+from rtbench.result.metadata import (
+    Decision,
+    PolicyIdentity,
+    RecordedCard,
+    RunMetadata,
+    RunSettings,
+    Session,
+    Simulator,
+)
 from rtbench.result.provenance import code_hash, packages, session
 from rtbench.result.record import Record
 from rtbench.result.run import Run, load_run
+from rtbench.result.summary import write_summary
 from rtbench.task.library import Library
 from rtbench.task.training_coverage import TrainingCoverage
 
@@ -40,16 +46,16 @@ VIDEOS = ("none", "fail", "all")
 class StoppingRule(Protocol):
     """Looks at the records of a run, and may end it early; see `rtbench.analysis.early_stopping`."""
 
-    def begin(self, meta: Mapping[str, Any]) -> None:
-        """Refuse, by an error, a run that cannot be judged; `meta` is its run.json. Nothing is played yet."""
+    def begin(self, meta: RunMetadata) -> None:
+        """Refuse, by an error, a run that cannot be judged. Nothing is played yet."""
         ...
 
     def add(self, record: Record) -> bool:
         """Whether the records so far are enough. They come in any order, earlier sessions' first."""
         ...
 
-    def decision(self) -> dict[str, Any] | None:
-        """What is to stand in run.json of a run that has ended."""
+    def decision(self) -> Decision | None:
+        """Why the run has ended, for its run.json."""
         ...
 
 
@@ -77,8 +83,9 @@ class Options:
     """none, fail, all, or the number of episodes at the head of the list that get one."""
     limits: Limits = field(default_factory=Limits)
     """When to give up."""
-    reporter: Reporter = field(default_factory=Silent)
-    """Told of the course; `rtbench.evaluation.progress.Display` shows it."""
+    reporter: Reporter | None = None
+    """Told of the course. None: progress is shown where stderr is a terminal or a notebook's; `Silent()` of
+    `rtbench.evaluation.progress` keeps quiet."""
     fresh: bool = False
     """Play all episodes anew. What was played before is moved to the folder 'replaced' beside the run."""
     keep_errors: bool = False
@@ -88,9 +95,25 @@ class Options:
     file holds a beginning of it, whatever the number of workers."""
 
 
+class Choice(TypedDict, total=False):
+    """Which episodes of a suite are played; see `rtbench.task.suite.episodes`."""
+
+    rounds: int
+    """In each, every axis and skill has its turns; as many as the suite says where not given."""
+    limit: int
+    """At most this many episodes."""
+    skills: Collection[str]
+    """Only these skills."""
+    axes: Collection[str]
+    """Only these axes."""
+    seed: int
+    """Another seed is another draw of episodes."""
+
+
 def evaluate(
     policy: str | Card | Policy, episodes: str | Sequence[Episode], *,
     out: str | Path = "runs", workers: int | None = None, options: Options | None = None,
+    **choice: Unpack[Choice],
 ) -> Run:  # fmt: skip
     """Play episodes with a policy, write a run folder, and read it back.
 
@@ -105,6 +128,7 @@ def evaluate(
         out: Folder of runs.
         workers: Worker processes; as many as cores, at most 8, where None.
         options: Everything else.
+        **choice: Which episodes of the suite, such as ``skills=["pick"], limit=20``; see `Choice`.
 
     Raises:
         RtbenchError: a mistake in the arguments, a folder that cannot be written, workers that cannot start,
@@ -112,7 +136,7 @@ def evaluate(
     """
     options = options or Options()
     _check_video(options.video)
-    chosen = _episodes(episodes, options)
+    chosen = _episodes(episodes, options, choice)
     player = _player(policy, options)
     needs = player.policy.needs
     coverage = policies.coverage(player.card, Library(options.content)) if player.card else None
@@ -123,16 +147,18 @@ def evaluate(
         content=tuple(str(Path(root).resolve()) for root in options.content),
         control_hz=options.control_hz,
     )
-    meta = _meta(player, chosen, settings, options)
-    meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, coverage), "tasks": _tasks(chosen, options)}
+    meta = _metadata(player, chosen, settings, options)
+    meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
     if options.stopping_rule:
         options.stopping_rule.begin(meta)
-    path = Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"]
+    path = Path(out) / meta.policy.name / meta.suite / meta.id
     if options.fresh:
         set_aside(path)
     folder = RunFolder(path)
     try:
-        _play(folder, meta, player, chosen, _Setting(settings, options, workers))
+        with shown(options.reporter) as reporter:
+            options = replace(options, reporter=reporter)
+            _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
         folder.close()
         player.thread.close()
@@ -147,70 +173,60 @@ class _Setting:
 
 
 def _play(
-    folder: RunFolder, meta: dict[str, Any], player: Player, chosen: Sequence[Episode], setting: _Setting
+    folder: RunFolder, meta: RunMetadata, player: Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
-    reporter, stopping_rule = options.reporter, options.stopping_rule
+    reporter, stopping_rule = options.reporter or Silent(), options.stopping_rule
     missing = _missing(folder, chosen, options)
-    meta = _with_sessions(folder, meta, player.policy, playing=bool(missing))
-    write_json(folder.path / RUN, meta)
+    meta = meta.replace(sessions=_sessions(folder, player.policy, playing=bool(missing)))
+    write_metadata(folder.path, meta)
     if not missing:
-        reporter.say(f"nothing was played: shown from {_last_played(meta)}; --fresh plays it anew.")
-    needs = player.policy.needs
-    if missing and options.factory == FACTORY and (setting.env.cameras or options.video != "none"):
-        gl.prepare()
-    privileged = needs.privileged
-    hello = Hello(
+        last = meta.sessions[-1].started[:16].replace("T", " ")
+        reporter.say(f"nothing was played: shown from {last} UTC; --fresh plays it anew.")
+    launch = Launch(
+        policy=player.policy,
         factory=options.factory,
-        settings=setting.env,
-        pace=Pace(options.latency, options.control_hz),
-        card=player.card if privileged else None,
-        videos=str(folder.videos.resolve()),
-        identity=dict(player.identity) if privileged else None,
-    )
-    workers = setting.workers or min(os.cpu_count() or 1, 8)
-    workers = max(1, min(workers, len(missing)))
-    plan = Plan(
-        missing, hello, workers, options.video, options.limits, stopping_rule is not None, options.repeat
+        env=setting.env,
+        videos=folder.videos,
+        reporter=reporter,
+        limits=options.limits,
+        card=player.card,
+        identity=player.identity,
+        thread=player.thread,
+        renew=player.renew,
+        draws=options.factory == FACTORY and (bool(setting.env.cameras) or options.video != "none"),
+        workers=setting.workers,
+        latency=options.latency,
+        video=options.video,
+        in_order=stopping_rule is not None,
+        repeat=options.repeat,
     )
 
     def note_environment(info: dict[str, str]) -> None:
-        if meta["sessions"][-1].get("environment") != info:
-            meta["sessions"][-1]["environment"] = info
-            write_json(folder.path / RUN, meta)
-
-    batched = None
-    if not privileged:
-        spec = convention(setting.env.convention)
-        batched = BatchedPolicy(
-            player.policy,
-            spec,
-            limit_s=options.limits.policy_s,
-            thread=player.thread,
-            renew=player.renew,
-            first_call_s=options.limits.first_call_s,
-        )
+        nonlocal meta
+        *before, now = meta.sessions
+        if now.environment != info:
+            meta = meta.replace(sessions=(*before, now.replace(environment=info)))
+            write_metadata(folder.path, meta)
 
     def keep(record: Record) -> bool:
         folder.append(record)
         return stopping_rule is not None and stopping_rule.add(record)
 
-    runner = Scheduler(plan, batched, sink=keep, reporter=reporter, on_ready=note_environment)
     try:
-        if missing:
-            runner.run()
+        play(launch, missing, sink=keep, on_ready=note_environment)
         if stopping_rule and (decision := stopping_rule.decision()):
-            write_json(folder.path / RUN, {**meta, "decision": decision})
+            write_metadata(folder.path, meta.replace(decision=decision))
     finally:
         # Half a run is worth a summary too.
-        write_json(folder.path / SUMMARY, load_run(folder.path).summary)
+        write_summary(folder.path, load_run(folder.path).summary)
 
 
 def _missing(
     folder: RunFolder, chosen: Sequence[Episode], options: Options
 ) -> tuple[tuple[int, Episode], ...]:
     """What is to be played, each episode with its number in the list; tells the reporter."""
-    reporter, stopping_rule = options.reporter, options.stopping_rule
+    reporter, stopping_rule = options.reporter or Silent(), options.stopping_rule
     for note in folder.reading.notes:
         reporter.say(note)
     counting = [r for r in folder.reading.records if r.error is None or options.keep_errors]
@@ -224,28 +240,28 @@ def _missing(
     return missing
 
 
-def _last_played(meta: Mapping[str, Any]) -> str:
-    return f"{meta['sessions'][-1]['started'][:16].replace('T', ' ')} UTC"
-
-
-def _with_sessions(
-    folder: RunFolder, meta: dict[str, Any], policy: Policy, *, playing: bool
-) -> dict[str, Any]:
+def _sessions(folder: RunFolder, policy: Policy, *, playing: bool) -> tuple[Session, ...]:
     """The earlier sessions of a run that is continued and, where anything is played, this one."""
-    path = folder.path / RUN
-    before = read_json(path).get("sessions", []) if path.exists() else []
+    before = read_metadata(folder.path).sessions if (folder.path / RUN).exists() else ()
     if before and not playing:
-        return {**meta, "sessions": before}
-    threads = getattr(policy, "threads", None)
-    said = {"policy_threads": threads} if isinstance(threads, int) else {}
-    return {**meta, "sessions": [*before, {**session(), **said}]}
+        return before
+    now, threads = session(), getattr(policy, "threads", None)
+    return (*before, now.replace(policy_threads=threads) if isinstance(threads, int) else now)
 
 
-def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
+def _episodes(episodes: str | Sequence[Episode], options: Options, choice: Choice) -> list[Episode]:
+    for name in choice:
+        if name not in Choice.__annotations__:
+            raise UnknownNameError("argument", name, Choice.__annotations__, where="evaluate")
     if isinstance(episodes, str):
         from rtbench.task import suite
 
-        return suite.episodes(Library(options.content).suite(episodes))
+        return suite.episodes(Library(options.content).suite(episodes), **choice)
+    if choice:
+        raise RunError(
+            f"{', '.join(choice)}: these choose from a suite, and episodes were given as a list. Give the "
+            "name of a suite, or choose with rtbench.episodes(suite, ...) beforehand."
+        )
     chosen = list({episode.key: episode for episode in episodes}.values())
     if not chosen:
         raise RunError("no episodes to play; give a suite's name or a list of episodes.")
@@ -258,38 +274,36 @@ def _player(policy: str | Card | Policy, options: Options) -> Player:
     return player_of(policy)
 
 
-def _meta(
+def _metadata(
     player: Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
-) -> dict[str, Any]:
+) -> RunMetadata:
     """What run.json says of the run, whoever runs it and how often."""
     suites = {episode.suite for episode in chosen}
     versions = packages()
-    meta: dict[str, Any] = {
-        "schema": SCHEMA,
-        "policy": {"name": player.name, **player.identity},
-        "suite": suites.pop() if len(suites) == 1 else "mixed",
-        "episodes_hash": episodes_hash(episode.key for episode in chosen),
-        "content_hash": Library(options.content).content_hash(),
-        "settings": {
-            **asdict(settings),
-            "latency_ms": list(options.latency.milliseconds),
-            "factory": options.factory,
-            "content": list(settings.content),
-        },
-        "simulator": {
-            **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions},
-            "code": code_hash(),
-        },
-    }
+    found = RunMetadata(
+        id="",  # a hash of the rest
+        schema=SCHEMA,
+        policy=PolicyIdentity(name=player.name, **player.identity),
+        suite=suites.pop() if len(suites) == 1 else "mixed",
+        episodes_hash=episodes_hash(episode.key for episode in chosen),
+        content_hash=Library(options.content).content_hash(),
+        settings=RunSettings(
+            **asdict(settings), latency_ms=options.latency.milliseconds, factory=options.factory
+        ),
+        simulator=Simulator(
+            **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions}, code=code_hash()
+        ),
+        episodes=len(chosen),
+        card=RecordedCard(**describe(player.card)) if player.card else None,
+        arm=_arm(chosen),
+    )
     if options.repeat:
-        meta["repeat"] = options.repeat
+        found = found.replace(repeat=options.repeat)
     try:
-        name = run_id(meta)
+        return found.replace(id=run_id(found))
     except (TypeError, ValueError) as error:
         reason = f"its arguments must be plain values: {error}"
         raise PolicyError(f"policy {player.name}: {reason}") from None
-    card = describe(player.card) if player.card else None
-    return {"id": name, **meta, "episodes": len(chosen), "card": card}
 
 
 def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
@@ -305,7 +319,9 @@ def _arm(chosen: Sequence[Episode]) -> str:
     return arms.pop() if len(arms) == 1 else "mixed"
 
 
-def _novelties(chosen: Sequence[Episode], coverage: TrainingCoverage | None) -> dict[str, list[str]] | None:
+def _novelties(
+    chosen: Sequence[Episode], coverage: TrainingCoverage | None
+) -> dict[str, tuple[str, ...]] | None:
     """What is new to the policy, by key, of the episodes in which anything is; None: its card does not say.
 
     This stands in run.json, beside the card that says so, and not in the records: a card that is corrected
@@ -313,7 +329,7 @@ def _novelties(chosen: Sequence[Episode], coverage: TrainingCoverage | None) -> 
     """
     if coverage is None:
         return None
-    found = {episode.key: list(coverage.novelties(episode)) for episode in chosen}
+    found = {episode.key: tuple(coverage.novelties(episode)) for episode in chosen}
     return {key: novelties for key, novelties in found.items() if novelties}
 
 

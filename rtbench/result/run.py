@@ -9,20 +9,17 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from rtbench.core.episode import EVENTS
 from rtbench.core.split import splits_of
-from rtbench.result.folder import EPISODES, read_meta
+from rtbench.result.columns import EPISODE_COLUMNS, OUTCOME_COLUMNS, OUTCOME_FLAGS
+from rtbench.result.folder import EPISODES, read_metadata
+from rtbench.result.html_table import html_table, percent, percent_range
+from rtbench.result.metadata import RunMetadata
 from rtbench.result.record import Record, read_records
-from rtbench.result.summary import summarise
+from rtbench.result.summary import Summary, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
-
-EPISODE_COLUMNS = (
-    "suite", "split", "axis", "skill", "task", "scene", "instruction", "language", "seed", "variant",
-    "horizon", "twin", "arm",
-)  # fmt: skip
-OUTCOME_COLUMNS = ("ever", "end", "held", "steps", "termination", "progress")
-EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
 
 
 @dataclass(frozen=True)
@@ -31,22 +28,18 @@ class Run:
 
     path: Path
     """The folder."""
-    meta: dict[str, Any]
-    """run.json: command, versions, machine, policy, settings; see `rtbench.result.provenance`."""
+    meta: RunMetadata
+    """run.json: policy, settings, versions, commands, machines."""
     records: tuple[Record, ...]
     """One record an episode, in the order in which they ended."""
     notes: tuple[str, ...] = ()
     """What was odd about the file."""
 
     @cached_property
-    def summary(self) -> dict[str, Any]:
-        """Counts, rates, intervals and control rates, overall and by skill; see `rtbench.result.summary`.
-
-        'decision' is why a run against a baseline has ended; see `rtbench.analysis.early_stopping`.
-        """
-        planned, control_hz = int(self.meta["episodes"]), int(self.meta["settings"]["control_hz"])
-        found = summarise(self.records, planned, control_hz, self.meta.get("novelties"))
-        return {**found, "decision": self.meta.get("decision")}
+    def summary(self) -> Summary:
+        """Counts, rates, intervals and control rates, overall and by skill."""
+        meta = self.meta
+        return summarise(self.records, meta.episodes, meta.settings.control_hz, meta.novelties, meta.decision)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -59,14 +52,35 @@ class Run:
         """
         import pandas as pd
 
-        splits = splits_of({r.key: r.episode for r in self.records}, self.meta.get("novelties"))
+        splits = splits_of({r.key: r.episode for r in self.records}, self.meta.novelties)
         ordered = sorted(self.records, key=lambda record: record.key)
         rows = pd.DataFrame([{**_row(record), "counts_as": splits[record.key]} for record in ordered])
-        types = dict.fromkeys(("success", "ever", "end", "held"), "boolean")
+        types = dict.fromkeys(("success", *OUTCOME_FLAGS), "boolean")
         types |= dict.fromkeys(("steps", *EVENTS), "Int64")
         if rows.empty:
             return rows
         return rows.astype(types)
+
+    def _repr_html_(self) -> str:
+        """Success by skill, for notebooks."""
+        summary = self.summary
+        groups = {**summary.skills, "all episodes": summary.overall}
+        rows = [
+            (
+                name,
+                str(group.n),
+                str(group.errors),
+                percent(group.rate),
+                "-" if group.rate is None else percent_range(*group.interval),
+                percent(group.held_rate),
+                percent(group.ever_rate),
+            )
+            for name, group in groups.items()
+        ]
+        head = ("skill", "n", "errors", "success %", "95 % CI", "held %", "ever %")
+        title = f"{self.meta.policy.name} on {self.meta.suite}"
+        played = f"{len(self.records)} of {summary.planned} episodes; {self.path}"
+        return html_table(title, head, rows, (played, *self.notes))
 
 
 def load_run(path: str | Path) -> Run:
@@ -76,7 +90,7 @@ def load_run(path: str | Path) -> Run:
         RunError: no run there, or a damaged one.
     """
     folder = Path(path)
-    meta = read_meta(folder)
+    meta = read_metadata(folder)
     reading = read_records(folder / EPISODES)
     return Run(folder, meta, reading.records, reading.notes)
 

@@ -12,6 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import nearest
 from rtbench.policy.text_encoder.user_encoder import Encoder, SentenceError, kind
 
@@ -134,11 +135,9 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 def _write(path: Path, vector: NDArray[np.float32]) -> None:
     """Keep a vector. Several processes may do so at once; a folder that cannot be written to is no harm."""
-    part = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.save(file, vector, allow_pickle=False)
-        part.replace(path)
+        with atomic_write(path) as beside:
+            np.save(beside, vector, allow_pickle=False)
     except OSError:
         return
