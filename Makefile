@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check results tables clean
+.PHONY: help run test check docs results tables clean
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -19,7 +19,8 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 help:
 	@echo "make run    set up, and let RT-1 and the oracle play a sample of the suite 'novel'"
 	@echo "make test   set up, and run the tests"
-	@echo "make check  lint, types, layers and tests"
+	@echo "make check  lint, types, layers, the site and tests"
+	@echo "make docs   build the site into build/docs, and check its links"
 	@echo "make results  play the reference runs anew, half an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
 	@echo "make clean  remove the environment and all caches of tools"
@@ -42,7 +43,13 @@ check: $(VENV)/.installed-dev
 	@# pyright fetches a Node runtime when it first runs: where it cannot, say so and go on.
 	@if timeout 120 $(BIN)/pyright --version >/dev/null 2>&1; then $(BIN)/pyright; \
 	else echo "pyright: left out, it cannot start here (it needs Node, or network to fetch it)"; fi
+	$(MAKE) docs
 	$(MAKE) test
+
+# Warnings are errors, and all of them are shown. Other sites' links are not fetched.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet docs build/docs
+	$(BIN)/python docs/generator/check_links.py build/docs
 
 # Rounds are chosen for some 230 episodes a suite. Played beside the repository's own files, so that the runs
 # can say that they come from a commit without changes.
@@ -62,7 +69,7 @@ tables: $(VENV)/.installed
 	$(BIN)/rtbench table results/reference --by $${table%.*} --published --output results/tables/$$table; done
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build docs/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.python:
 	@if [ -z "$(PYTHON)" ]; then \
@@ -80,3 +87,8 @@ $(VENV)/.installed-dev: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (a minute or two) ..."
 	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-docs: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (a minute or two) ..."
+	$(PIP_INSTALL) --editable '.[docs]'
+	@touch $@
