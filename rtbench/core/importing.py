@@ -10,7 +10,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rtbench.core.errors import PolicyError, nearest
+from rtbench.core.errors import MissingExtraError, PolicyError, nearest
+
+EXTRAS = {
+    "parquet": ("pyarrow",),
+    "rt1": ("safetensors", "tokenizers", "torch"),
+    "train": ("accelerate", "safetensors", "tensorboard", "tokenizers", "torch"),
+}
+"""Extra of rtbench -> modules that it brings."""
+
+
+def require(extra: str, what: str) -> None:
+    """Make sure that an extra is installed before what needs it is imported.
+
+    Raises:
+        MissingExtraError: it is not; says what needs it and how to install it.
+    """
+    missing = [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(f"{what} needs {', '.join(missing)}; run: pip install 'rtbench[{extra}]'.")
 
 
 def load_object(spec: str) -> Any:

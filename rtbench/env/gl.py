@@ -20,22 +20,22 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from rtbench.core.cache import cache_folder
 from rtbench.core.errors import RenderError, nearest
 
 BACKENDS = ("egl", "osmesa", "glfw")
 """Back ends that can be asked for with MUJOCO_GL."""
 HEADLESS = ("egl", "osmesa")
 """Those that need no display, in the order in which they are tried."""
-INSTALL = "apt-get install -y libegl1 libgl1 libglib2.0-0 libosmesa6"
+INSTALL = "apt-get install -y libegl1 libgl1 libosmesa6"
 """What mends a machine without OpenGL, as root, on Debian and Ubuntu."""
+DEVICE = "MUJOCO_EGL_DEVICE_ID"
+"""Variable that chooses EGL's device."""
 PROBE_SECONDS = 60.0
 """A back end that takes longer to draw one small picture counts as broken."""
 
@@ -50,7 +50,7 @@ _VARIABLES = (
     "LD_LIBRARY_PATH",
     "LIBGL_ALWAYS_SOFTWARE",
     "MESA_LOADER_DRIVER_OVERRIDE",
-    "MUJOCO_EGL_DEVICE_ID",
+    DEVICE,
     "__EGL_VENDOR_LIBRARY_DIRS",
     "__EGL_VENDOR_LIBRARY_FILENAMES",
 )
@@ -108,6 +108,8 @@ def select(*, cache: Path | None = None, fresh: bool = False) -> Backend:
             _write(file, answer)
             return answer
         reasons.append(f"{name}: {answer}")
+        if name == "egl" and os.environ.get(DEVICE):
+            break  # a device was asked for: another back end would draw elsewhere
     raise _failure(wanted, reasons)
 
 
@@ -140,7 +142,7 @@ def context(width: int, height: int, backend: Backend | None = None) -> Any:
 
 def default_cache() -> Path:
     """Folder of cached answers: in RTBENCH_CACHE where that is set, else in the user's cache."""
-    return Path(os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench")) / "gl"
+    return cache_folder() / "gl"
 
 
 def _wanted(environment: Mapping[str, str]) -> str | None:
@@ -204,10 +206,9 @@ def _write(file: Path, backend: Backend) -> None:
     # A read-only home costs a second at each start; it is no reason to fail.
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(asdict(backend), stream)
-        Path(name).replace(file)
+        part = file.with_suffix(f".{os.getpid()}.tmp")  # of the umask's permissions: a cache may be shared
+        part.write_text(json.dumps(asdict(backend)), encoding="utf-8")
+        part.replace(file)
 
 
 def _try(name: str) -> Backend | str:
@@ -235,6 +236,9 @@ def _try(name: str) -> Backend | str:
 
 
 def _failure(wanted: str | None, reasons: list[str]) -> RenderError:
+    device = os.environ.get(DEVICE)
+    if device and reasons[-1].startswith("egl:"):
+        return RenderError(f"{DEVICE}={device} does not work here ({reasons[-1]}). Correct it, or unset it.")
     root = not hasattr(os, "geteuid") or os.geteuid() == 0
     command = INSTALL if root else f"sudo {INSTALL}"
     first = f"MUJOCO_GL={wanted} does not work here" if wanted else "no OpenGL back end works here"

@@ -36,7 +36,7 @@ from rtbench.env.fixture import (
 )
 from rtbench.env.material import add_materials
 from rtbench.env.object import VISUAL_GROUP, ObjectSpec, add_object, load_objects
-from rtbench.env.robot import robot_path
+from rtbench.env.robot_cache import robot_path
 from rtbench.env.room import FloorSpec, OrnamentSpec, add_ornament, add_room
 from rtbench.task.yaml_loader import Entry, read_folder
 

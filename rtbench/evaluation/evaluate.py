@@ -14,6 +14,7 @@ from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError
 from rtbench.env import gl
+from rtbench.env.robot_cache import robot_path
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
@@ -147,6 +148,13 @@ class _Setting:
     workers: int | None
 
 
+def _prepare(*, drawn: bool) -> None:
+    """What workers share, ready before they start: the baked robot, and a back end that draws."""
+    robot_path()
+    if drawn:
+        gl.prepare()
+
+
 def _play(
     folder: RunFolder, meta: dict[str, Any], player: _Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
@@ -162,8 +170,8 @@ def _play(
     meta = _with_sessions(folder, meta, player.policy)
     write_json(folder.path / RUN, meta)
     needs = player.policy.needs
-    if missing and options.factory == FACTORY and (setting.env.cameras or options.video != "none"):
-        gl.prepare()
+    if missing and options.factory == FACTORY:
+        _prepare(drawn=bool(setting.env.cameras) or options.video != "none")
     privileged = needs.privileged
     hello = Hello(
         factory=options.factory,

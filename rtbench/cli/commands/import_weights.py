@@ -38,7 +38,10 @@ def rt1(
     Universal Sentence Encoder to use them.
     """
     from rtbench.cli.console import print_fields
+    from rtbench.core.importing import require
     from rtbench.policy.card import file_hash
+
+    require("rt1", "rtbench import")
     from rtbench.policy.rt1.checkpoint import Origin, save
     from rtbench.policy.rt1.google_checkpoint import ENCODER, NETWORK, read_released
     from rtbench.policy.rt1.tensorflow_reader import TensorFlowCheckpoint

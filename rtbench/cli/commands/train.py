@@ -154,6 +154,9 @@ def rt1(  # noqa: PLR0913 - each is an option
     Leaves weights and a card in DIR/policies, metrics.csv, TensorBoard's files and curves.png. On several
     GPUs or machines, start it by `accelerate launch -m rtbench train rt1 ...`.
     """
+    from rtbench.core.importing import require
+
+    require("train", "rtbench train")
     import torch
 
     from rtbench.cli.console import console
