@@ -23,7 +23,7 @@ from measure import Samples, motions, ms, ratios, report  # noqa: E402
 from rtbench.core.episode import Episode  # noqa: E402
 from rtbench.core.seeding import generator  # noqa: E402
 from rtbench.env.kitchen import Kitchen  # noqa: E402
-from rtbench.task.library import load_suite, load_task, load_things  # noqa: E402
+from rtbench.task.library import BUNDLED, load_suite  # noqa: E402
 from rtbench.task.suite import draw  # noqa: E402
 
 TASK = "pick/coke_can-v0"
@@ -34,9 +34,9 @@ RESETS = 12
 
 def episode(count: int, seed: int, variant: str = "") -> Episode:
     """The task with that many distractors of the set 'seen'."""
-    others = [name for name, thing in load_things().items() if thing.set == "seen" and name != "coke_can"]
+    others = [name for name, thing in BUNDLED.things().items() if thing.set == "seen" and name != "coke_can"]
     chosen = generator("benchmark", "distractors", seed).permutation(others)[:count].tolist()
-    drawn = draw(load_suite("seen"), load_task(TASK), seed)
+    drawn = draw(load_suite("seen"), BUNDLED.task(TASK), seed)
     return dataclasses.replace(drawn, objects=("coke_can", *chosen), variant=variant)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from rtbench.core.seeding import generator
 from rtbench.policy.base import Policy
 from rtbench.policy.card import check_shape
 from rtbench.policy.check import check_tokens
+from rtbench.policy.thread import PolicyThread
 
 INSTRUCTION = "pick coke can"
 OTHER = "open top drawer"
@@ -30,13 +32,31 @@ SEED, OTHER_SEED = 11, 12
 def check_policy(policy: Any, convention: str | None = None) -> list[str]:
     """Probe a policy with made-up observations; gives the probes that it passed, in words.
 
+    The policy is called in a thread of its own, as in a run. Give its class, and it is also made
+    there, as in a run of `package.module:Class`.
+
     Args:
-        policy: The policy; what it has learnt of its slots is lost.
+        policy: The policy, or what makes it without arguments; what it has learnt of its slots is lost.
         convention: The action convention that it is expected to declare; None: any.
 
     Raises:
         PolicyError: the first thing that is missing, or all probes that failed, each with what was seen.
     """
+    thread = PolicyThread()
+    try:
+        return _probe(_made(policy, thread), convention, thread)
+    finally:
+        thread.close()
+
+
+def _made(policy: Any, thread: PolicyThread) -> Any:
+    if isinstance(policy, type):
+        return thread.call(policy)
+    thread.adopt()
+    return policy
+
+
+def _probe(policy: Any, convention: str | None, thread: PolicyThread) -> list[str]:
     checked = check_shape(policy, type(policy).__name__)
     if checked.needs.privileged:
         raise PolicyError("check_policy has no simulator for a privileged policy; try it with `rtbench run`.")
@@ -47,7 +67,7 @@ def check_policy(policy: Any, convention: str | None = None) -> list[str]:
     passed, failed = [], []
     for words, test in PROBES.items():
         try:
-            test(probe)
+            thread.call(partial(test, probe))
         except _FailedError as failure:
             failed.append(f"{words}: {failure}")
         except RtbenchError as error:

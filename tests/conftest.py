@@ -81,11 +81,11 @@ def kitchen() -> Any:
 @pytest.fixture(scope="session")
 def episode_of() -> Callable[..., Any]:
     """episode_of(task, seed=0, **changes): an episode of the seen suite, with other fields if named."""
-    from rtbench.task.library import load_suite, load_task
+    from rtbench.task.library import BUNDLED, load_suite
     from rtbench.task.suite import draw
 
     def make(task: str, seed: int = 0, **changes: Any) -> Any:
-        return dataclasses.replace(draw(load_suite("seen"), load_task(task), seed), **changes)
+        return dataclasses.replace(draw(load_suite("seen"), BUNDLED.task(task), seed), **changes)
 
     return make
 

@@ -38,7 +38,7 @@ MOST = 100_000
 
 
 def gate(candidate: Scores, baseline: Scores, terms: Terms) -> Judgement:
-    """StoppingRule a candidate by a baseline.
+    """Judge a candidate by a baseline.
 
     Args:
         candidate: The run that is judged.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rtbench.task import yaml_loader
+from rtbench.task.library import BUNDLED, Library
+from rtbench.task.yaml_loader import Entry
 
 FOLDER = "results/published"
 LABELS = {
@@ -83,7 +83,7 @@ class Average(_Part):
     """Weight of each part; equal where empty."""
 
 
-class PublishedTable(yaml_loader.Entry):
+class PublishedTable(Entry):
     """A table of a paper: one entry of results/published/*.yaml."""
 
     paper: Literal["rt1", "rt2"]
@@ -215,13 +215,13 @@ class Figure:
         }
 
 
-def load_published(extra: Sequence[Path] = ()) -> dict[str, PublishedTable]:
+def load_published(library: Library = BUNDLED) -> dict[str, PublishedTable]:
     """All tables of results/published, by name, ours first.
 
     Raises:
         ContentError: a file that cannot be used; names file, entry and key.
     """
-    return yaml_loader.read_folder(FOLDER, PublishedTable, extra)
+    return library.read(FOLDER, PublishedTable)
 
 
 def figures(table: PublishedTable) -> Iterator[Figure]:
@@ -231,23 +231,23 @@ def figures(table: PublishedTable) -> Iterator[Figure]:
             yield Figure(table, row, column, Cell(value=cell) if isinstance(cell, float) else cell)
 
 
-def rows(*, split: str, axis: str, extra: Sequence[Path] = ()) -> tuple[Figure, ...]:
+def rows(*, split: str, axis: str, library: Library = BUNDLED) -> tuple[Figure, ...]:
     """Figures that may stand beside ours of one axis; none where no column is an honest counterpart.
 
     Args:
         split: 'seen', 'novel' or 'emergent'.
         axis: An axis of that split, as in `rtbench.core.episode.Episode`.
-        extra: The user's content roots.
+        library: The content.
 
     Raises:
         ContentError: a file that cannot be used.
     """
-    found = (figure for table in load_published(extra).values() for figure in figures(table))
+    found = (figure for table in load_published(library).values() for figure in figures(table))
     return tuple(figure for figure in found if f"{split}/{axis}" in figure.about.axes)
 
 
 def beside(
-    axes: Sequence[str], extra: Sequence[Path] = ()
+    axes: Sequence[str], library: Library = BUNDLED
 ) -> tuple[tuple[PublishedTable, tuple[tuple[str, str], ...]], ...]:
     """Tables that have something to put beside some of our axes, given as SPLIT/AXIS.
 
@@ -259,7 +259,7 @@ def beside(
         ContentError: a file that cannot be used.
     """
     found = []
-    for table in load_published(extra).values():
+    for table in load_published(library).values():
         pairs = [(axis, key) for axis in axes for key, column in table.columns.items() if axis in column.axes]
         if pairs:
             found.append((table, tuple(pairs)))

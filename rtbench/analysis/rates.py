@@ -26,6 +26,7 @@ from rtbench.core.errors import ContentError, RunError, UnknownNameError
 from rtbench.core.seeding import generator
 from rtbench.core.split import LEFT_OUT
 from rtbench.task import yaml_loader
+from rtbench.task.library import BUNDLED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +140,7 @@ def read_rates(name: str) -> RateTable:
         return _read_csv(path)
     if path.suffix in (".yaml", ".yml"):
         return _read_yaml(path)
-    bundled = {file.stem: file for root in yaml_loader.roots() for file in (root / FOLDER).glob("*.yaml")}
+    bundled = {file.stem: file for file in BUNDLED.files(FOLDER)}
     if path.exists():
         raise ContentError(path, "", "rates are read from .csv and .yaml; rename it to what it is.")
     if name not in bundled:

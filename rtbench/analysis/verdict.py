@@ -38,7 +38,7 @@ class Terms:
     max_errors: float = 0.1
     """Share of errors above which a run says nothing."""
     allow_partial: bool = False
-    """StoppingRule by the episodes that agree where some do not."""
+    """Judge by the episodes that agree where some do not."""
     split: str = ""
     """Only this split; '' for all."""
     axis: str = ""

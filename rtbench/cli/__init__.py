@@ -19,14 +19,14 @@ def main() -> None:
     crash of ours, which is what a regression exits with: a CI job must not take one for the other.
     """
     from rtbench.cli.app import app
-    from rtbench.cli.console import complain
+    from rtbench.cli.console import print_error
 
     try:
         app(prog_name="rtbench")
     except RtbenchError as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(error.exit_code)
     except Exception:  # noqa: BLE001 - whatever it is, it has a traceback and an exit code of its own
         traceback.print_exc()
-        complain("this is a fault in rtbench, or in a policy's own code; the traceback stands above.")
+        print_error("this is a fault in rtbench, or in a policy's own code; the traceback stands above.")
         sys.exit(Exit.CRASH)

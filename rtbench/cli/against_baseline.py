@@ -18,7 +18,7 @@ EXITS = {"pass": Exit.OK, "regression": Exit.REGRESSION, "inconclusive": Exit.IN
 ALPHA = 0.05
 
 
-class CompanyError(RtbenchError):
+class OptionConflictError(RtbenchError):
     """Options that need each other, or that do not go together."""
 
 
@@ -29,7 +29,7 @@ class Until(StrEnum):
 
 
 @dataclass(frozen=True)
-class Versus:
+class BaselineOptions:
     """What the command line says of a comparison; None and '' for what was not given."""
 
     vs: str | None
@@ -40,30 +40,36 @@ class Versus:
     allow_partial: bool
 
     def check(self, others: dict[str, bool]) -> None:
-        """Refuse options in the wrong company.
+        """Refuse options that do not go together.
 
         Args:
             others: Options that --vs does not go with, and whether each was given.
 
         Raises:
-            CompanyError: names the option and what to do.
+            OptionConflictError: names the option and what to do.
         """
         if self.vs is None:
             if self.until:
-                raise CompanyError("--until decided stops a comparison: name the baseline with --vs BASE.")
+                raise OptionConflictError(
+                    "--until decided stops a comparison: name the baseline with --vs BASE."
+                )
             if self.allow_partial:
-                raise CompanyError("--allow-partial is about a comparison: name the baseline with --vs BASE.")
+                raise OptionConflictError(
+                    "--allow-partial is about a comparison: name the baseline with --vs BASE."
+                )
         given = {"--margin": self.margin, "--alpha": self.alpha, "--budget": self.budget}
         for option, value in given.items():
             if value is not None and self.until is None:
-                raise CompanyError(f"{option} is for a run that may stop: add --vs BASE --until decided.")
+                raise OptionConflictError(
+                    f"{option} is for a run that may stop: add --vs BASE --until decided."
+                )
         if self.until and self.margin is None:
-            raise CompanyError(
+            raise OptionConflictError(
                 "--until decided needs the drop that matters: add --margin, such as --margin 5pp."
             )
         for option, there in others.items():
             if self.vs is not None and there:
-                raise CompanyError(
+                raise OptionConflictError(
                     f"{option} does not go with --vs, which plays the very episodes of BASE: leave one out."
                 )
 
@@ -72,7 +78,7 @@ class Versus:
         """What is to be decided; None where nothing is.
 
         Raises:
-            CompanyError: a margin of 100 points, or an alpha that is no chance.
+            OptionConflictError: a margin of 100 points, or an alpha that is no chance.
             UnitError: a margin or budget that cannot be read.
         """
         from rtbench.analysis.early_stopping import Target
@@ -82,17 +88,19 @@ class Versus:
             return None
         margin = points(self.margin)
         if margin >= 1:
-            raise CompanyError(
+            raise OptionConflictError(
                 f"--margin {self.margin}: no drop is beyond it; give less, such as --margin 5pp."
             )
         alpha = ALPHA if self.alpha is None else self.alpha
         if not 0 < alpha < 1:
-            raise CompanyError(f"--alpha {alpha:g}: expected a chance between 0 and 1, such as --alpha 0.05.")
+            raise OptionConflictError(
+                f"--alpha {alpha:g}: expected a chance between 0 and 1, such as --alpha 0.05."
+            )
         return Target(margin, alpha, duration(self.budget) if self.budget is not None else None)
 
 
 @dataclass(frozen=True)
-class Filter:
+class EpisodeFilter:
     """Which of the baseline's episodes."""
 
     suite: str | None
@@ -101,35 +109,37 @@ class Filter:
     axes: Sequence[str]
 
 
-def episodes_of(baseline: Run, chosen: Filter) -> list[Episode]:
+def episodes_of(baseline: Run, chosen: EpisodeFilter) -> list[Episode]:
     """The episodes of a run that are chosen, in a balanced order.
 
     Raises:
-        CompanyError: the run has none, or is of another suite.
+        OptionConflictError: the run has none, or is of another suite.
         UnknownNameError: a skill or axis that none of them has.
     """
     from rtbench.task.ordering import balanced
 
     suite, path = str(baseline.meta["suite"]), baseline.path
     if chosen.suite not in (None, suite):
-        raise CompanyError(
+        raise OptionConflictError(
             f"--suite {chosen.suite}: the baseline {path} played {suite}; leave --suite out, or give "
             f"a baseline of {chosen.suite}."
         )
     found = [record.episode for record in baseline.records]
     if not found:
-        raise CompanyError(f"--vs {path}: has no episodes; play it first, or give another run.")
+        raise OptionConflictError(f"--vs {path}: has no episodes; play it first, or give another run.")
     for kind, names in (("skill", chosen.skills), ("axis", chosen.axes)):
         known = {getattr(episode, kind) for episode in found}
         if unknown := [name for name in names if name not in known]:
             raise UnknownNameError(kind, unknown[0], known, where=f"--{kind}, in {path}")
         found = [episode for episode in found if not names or getattr(episode, kind) in names]
     if not found:
-        raise CompanyError(f"--vs {path}: no episode is of these skills and of these axes; ask for fewer.")
+        raise OptionConflictError(
+            f"--vs {path}: no episode is of these skills and of these axes; ask for fewer."
+        )
     return balanced(found, "versus", baseline.meta["id"])[: chosen.limit]
 
 
-def report_versus(baseline: Run, played: Run, rule: StoppingRule) -> None:
+def report_comparison(baseline: Run, played: Run, rule: StoppingRule) -> None:
     """Print how the candidate compares with the baseline."""
     from rtbench.cli.console import console, print_fields
 

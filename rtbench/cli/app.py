@@ -27,36 +27,38 @@ from rtbench.cli.commands import (
     train,
     verify,
 )
+from rtbench.cli.help import use_plain_help
 
 app = typer.Typer(
     name="rtbench",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     epilog="Example:  rtbench run --policy oracle --suite seen --rounds 1",
 )
 app.command(epilog=run.EXAMPLE, short_help="Play a suite with a policy.")(run.run)
-app.add_typer(ls.app, name="ls", short_help="List what there is, and what was played.")
-app.command(epilog=show.EXAMPLE, short_help="Show a suite, task, policy, run or episode.")(show.show)
-app.add_typer(check.app, name="check", short_help="Check that content means what it says.")
+app.add_typer(ls.app, name="ls", short_help="List content, policies, runs and published figures.")
+app.command(epilog=show.EXAMPLE, short_help="Show a suite, task, policy, run or episode in full.")(show.show)
+app.add_typer(check.app, name="check", short_help="Check content for mistakes.")
 app.command(epilog=replay.EXAMPLE, short_help="Make a video of a recorded episode.")(replay.replay)
-app.command(epilog=compare.EXAMPLE, short_help="Say what is better or worse, and by how much.")(
+app.command(epilog=compare.EXAMPLE, short_help="Compare runs: differences, intervals, tests, flips.")(
     compare.compare
 )
-app.command(epilog=table.EXAMPLE, short_help="Put policies side by side, for papers.")(table.table)
-app.command(epilog=report.EXAMPLE, short_help="Write a report of runs as one HTML file.")(report.report)
-app.command(epilog=gate.EXAMPLE, short_help="Pass or fail a run by a baseline.")(gate.gate)
-app.command(epilog=plan.EXAMPLE, short_help="Say how many episodes a comparison needs.")(plan.plan)
+app.command(epilog=table.EXAMPLE, short_help="Write a table of policies, for papers.")(table.table)
+app.command(epilog=report.EXAMPLE, short_help="Write an HTML report of one or more runs.")(report.report)
+app.command(epilog=gate.EXAMPLE, short_help="Decide whether a run is as good as a baseline.")(gate.gate)
+app.command(epilog=plan.EXAMPLE, short_help="Compute how many episodes a comparison needs.")(plan.plan)
 app.command(epilog=verify.EXAMPLE, short_help="Confirm a run by simulating it again.")(verify.verify)
-app.command(epilog=correlate.EXAMPLE, short_help="Compare simulated with real success.")(correlate.correlate)
-app.command(epilog=merge.EXAMPLE, short_help="Put the parts of one evaluation together.")(merge.merge)
+app.command(epilog=correlate.EXAMPLE, short_help="Compare simulated with real success rates.")(
+    correlate.correlate
+)
+app.command(epilog=merge.EXAMPLE, short_help="Merge the parts of one evaluation.")(merge.merge)
 app.command(epilog=export.EXAMPLE, short_help="Write runs as a table: CSV or Parquet.")(export.export)
-app.add_typer(import_weights.app, name="import", short_help="Convert weights that others published.")
-app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations to train on.")(demos.demos)
+app.add_typer(import_weights.app, name="import", short_help="Convert published weights.")
+app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations for training.")(demos.demos)
 app.add_typer(train.app, name="train", short_help="Train a policy on demonstrations.")
-app.command(epilog=bench.EXAMPLE, short_help="Time a control step on this machine.")(bench.bench)
-app.command(epilog=doctor.EXAMPLE, short_help="Look at the machine.")(doctor.doctor)
+app.command(epilog=bench.EXAMPLE, short_help="Measure how long a control step takes.")(bench.bench)
+app.command(epilog=doctor.EXAMPLE, short_help="Check whether rtbench can run on this machine.")(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:
@@ -70,7 +72,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def rtbench(
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Version of rtbench.")
     ] = False,
 ) -> None:
     """Evaluate language-conditioned robot policies in simulation."""
+
+
+use_plain_help(app)

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+
+from rtbench.cli.column_widths import EDGES, break_words, fit, longest_word
 
 WIDTH = 100
 """Columns that fields are wrapped to at most; longer lines are hard to read."""
@@ -24,7 +27,7 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Print a mistake on standard error."""
     where = Console(stderr=True, highlight=False)
     where.print("[bold red]error:[/]", end=" ")
@@ -57,15 +60,27 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *,
         for row in rows:
             sys.stdout.write("\t".join(_cell(row[key]) for key in columns) + "\n")
         return
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for key, head in columns.items():
+    where.print(_table(rows, columns, where.width), markup=False)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], width: int) -> Table:
+    """A table of at most that width, in columns of the terminal."""
+    cells = [[_cell(row[key]) for row in rows] for key in columns]
+    texts = [[head, *column] for head, column in zip(columns.values(), cells, strict=True)]
+    natural = [max(map(cell_len, column)) for column in texts]
+    least = [max(map(longest_word, column)) for column in texts]
+    first = max(map(cell_len, cells[0]), default=0)
+    if first <= _NAME:
+        least[0] = max(least[0], first)
+    gap = 2 if sum(least) + 2 * len(columns) <= width else 1
+    widths = fit(natural, least, width - EDGES - gap * (len(columns) - 1))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False)
+    for (key, head), size in zip(columns.items(), widths, strict=True):
         number = bool(rows) and all(isinstance(row[key], int | float | None) for row in rows)
-        longest = max((len(_cell(row[key])) for row in rows), default=0)
-        whole = number or (key == next(iter(columns)) and longest <= _NAME)
-        table.add_column(head, justify="right" if number else "left", overflow="fold", no_wrap=whole)
-    for row in rows:
-        table.add_row(*(_cell(row[key]) for key in columns))
-    where.print(table, markup=False)
+        table.add_column(head, justify="right" if number else "left", overflow="fold", width=size)
+    for row in zip(*cells, strict=True):
+        table.add_row(*(break_words(cell, size) for cell, size in zip(row, widths, strict=True)))
+    return table
 
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:

@@ -99,14 +99,14 @@ def policy(card: Card) -> None:
 
 
 def run(shown: Run) -> None:
-    """Print a run: its tables, and where it comes from; of a control arm, its score too."""
-    from rtbench.cli.instruction_ablation import report, truth_of
+    """Print a run: its tables, and where it comes from; of an instruction ablation, its score too."""
+    from rtbench.cli.instruction_ablation import original_of, report_ablation
     from rtbench.report.run_table import tables
 
     for made in tables(shown):
         console().print(made)
-    if truth := truth_of(shown):
-        report(truth, shown)
+    if original := original_of(shown):
+        report_ablation(original, shown)
     meta = shown.meta
     settings, last = meta["settings"], meta["sessions"][-1]
     latency = settings["latency_ms"]
@@ -140,7 +140,7 @@ def episode(found: Found) -> None:
         ("task", f"{played.task} of {played.suite}, seed {played.seed}, horizon {played.horizon} steps"),
         ("objects", ", ".join(played.objects)),
         ("variant", played.variant),
-        ("control arm", f"{played.arm} instruction" if played.arm else ""),
+        ("ablation", f"{played.arm} instruction" if played.arm else ""),
         ("twin", played.twin),
         ("policy", found.run.meta["policy"]["name"]),
         ("new to it", _new(found)),

@@ -1,4 +1,4 @@
-"""What `rtbench run --language` adds: the control arm beside the run, and the language-ignorance score."""
+"""What `rtbench run --language` adds: an instruction ablation, and the language-ignorance score."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rtbench.core.episode import Episode
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
 
-MOVERS = ("random", "noop")
-"""Policies that know nothing: what they solve is solved by chance."""
-_PLACE = 11
+CHANCE_POLICIES = ("random", "noop")
+"""Policies that ignore their observations: what they solve is solved by chance."""
+_LABEL = 11
 """Columns of a label."""
 
 
-class Language(StrEnum):
-    """Control arms; see `rtbench.task.instruction_ablation`."""
+class Ablation(StrEnum):
+    """What becomes of the instruction; see `rtbench.task.instruction_ablation`."""
 
     BLANK = "blank"
     SWAPPED = "swapped"
     SHUFFLED = "shuffled"
 
 
-def controlled(episodes: Sequence[Episode], language: Language, roots: Sequence[Path]) -> list[Episode]:
-    """The episodes of the control arm."""
+def ablated(episodes: Sequence[Episode], ablation: Ablation, library: Library) -> list[Episode]:
+    """The same episodes with other instructions."""
     from rtbench.task import instruction_ablation
-    from rtbench.task.library import load_tasks
 
-    return instruction_ablation.controlled(episodes, language.value, load_tasks(roots))
+    return instruction_ablation.controlled(episodes, ablation.value, library.tasks())
 
 
-def report(truth: Run, control: Run) -> None:
+def report_ablation(original: Run, ablation: Run) -> None:
     """Print the score, with all that is needed to read it."""
     from rtbench.analysis.language_ignorance import ignorance
     from rtbench.cli.console import console
 
-    found = ignorance(truth.records, control.records)
+    found = ignorance(original.records, ablation.records)
     where = console()
-    where.print(f"\nlanguage ignorance, {control.meta['arm']} instruction", style="bold", markup=False)
-    for label, text in _lines(found, control.meta["arm"], chance(truth)):
-        where.print(f"  {label:<{_PLACE}}{text}", markup=False, soft_wrap=True)
+    where.print(f"\nlanguage ignorance, {ablation.meta['arm']} instruction", style="bold", markup=False)
+    for label, text in _lines(found, ablation.meta["arm"], chance_rates(original)):
+        where.print(f"  {label:<{_LABEL}}{text}", markup=False, soft_wrap=True)
 
 
 def _lines(found: dict[str, Any], arm: str, by_chance: dict[str, tuple[int, int]]) -> list[tuple[str, str]]:
@@ -71,22 +71,22 @@ def _share(k: int, n: int) -> str:
     return f"{100 * k / n:.1f} % ({k} of {n})" if n else "-"
 
 
-def truth_of(control: Run) -> Run | None:
-    """The run of the same policy with the true instructions; None where it is not beside its control arm."""
-    if not control.meta.get("arm"):
+def original_of(ablation: Run) -> Run | None:
+    """The run of the same policy with the true instructions, in the same folder; None where there is none."""
+    if not ablation.meta.get("arm"):
         return None
-    return _run_with({record.episode.twin for record in control.records}, control.path.parent)
+    return _run_with({record.episode.twin for record in ablation.records}, ablation.path.parent)
 
 
-def chance(truth: Run) -> dict[str, tuple[int, int]]:
-    """Successes and episodes of the policies that know nothing, where they have played all that `truth` has.
+def chance_rates(original: Run) -> dict[str, tuple[int, int]]:
+    """Successes and episodes of the `CHANCE_POLICIES` that have played all episodes of a run.
 
-    Their runs are looked for beside it, in the same folder of runs.
+    Their runs are looked for in the same folder of runs.
     """
-    wanted = {record.key for record in truth.records}
+    wanted = {record.key for record in original.records}
     found = {}
-    for name in MOVERS:
-        run = _run_with(wanted, truth.path.parents[2] / name / truth.path.parent.name)
+    for name in CHANCE_POLICIES:
+        run = _run_with(wanted, original.path.parents[2] / name / original.path.parent.name)
         ends = [r.outcome.end for r in run.records if r.outcome and r.key in wanted] if run else []
         if ends:
             found[name] = (sum(ends), len(ends))

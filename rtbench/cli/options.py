@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands have, and texts that their help shares."""
 
 from __future__ import annotations
 
@@ -17,9 +17,19 @@ class Rule(StrEnum):
     HELD = "held"
 
 
+RULE_HELP = (
+    "Rule for a success. The goal is true: at the end of the episode (success), at any step (ever), or at "
+    "the end "
+    "and for one more second (held)."
+)
 Content = Annotated[
     list[Path] | None,
-    typer.Option("--content", metavar="DIR", help="Folder with envs/, tasks/ or policies/; may be repeated."),
+    typer.Option(
+        "--content",
+        metavar="DIR",
+        help="Folder with content of your own, in envs/, tasks/ or policies/ inside it. May be repeated.",
+        show_default="none",
+    ),
 ]
 Jobs = Annotated[
     int | None,
@@ -29,17 +39,47 @@ Jobs = Annotated[
         "-j",
         min=1,
         metavar="N",
-        help="Worker processes.",
-        show_default="cores, at most 8",
+        help="Number of worker processes. Each simulates one episode at a time.",
+        show_default="number of CPU cores, at most 8",
     ),
 ]
 MaxErrors = Annotated[
-    float, typer.Option(min=0, max=1, metavar="SHARE", help="Stop when more episodes than this are errors.")
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="SHARE",
+        help="Largest share of episodes that may end as errors. Above it the command stops with exit code 5.",
+    ),
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder that holds all runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Output as JSON with all fields, for programs.")]
 Partial = Annotated[
-    bool, typer.Option("--allow-partial", help="Leave out episodes that differ, instead of refusing.")
+    bool,
+    typer.Option(
+        "--allow-partial",
+        help="Comparison of only the episodes that agree. Without it, runs that differ are refused.",
+    ),
 ]
-Rules = Annotated[Rule, typer.Option("--rule", help="What counts as a success.")]
-Only = Annotated[str, typer.Option(metavar="NAME", help="Only the episodes of this one.", show_default=False)]
+Rules = Annotated[Rule, typer.Option("--rule", help=RULE_HELP)]
+OnlySplit = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Split whose episodes count: seen, novel or emergent.", show_default="all"
+    ),
+]
+OnlyAxis = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Axis whose episodes count, such as backgrounds/easy.", show_default="all"
+    ),
+]
+OnlySkill = Annotated[
+    str, typer.Option(metavar="NAME", help="Skill whose episodes count, such as pick.", show_default="all")
+]
+Skills = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--skill", metavar="NAME", help="Name of a skill, such as pick. May be repeated.", show_default="all"
+    ),
+]

@@ -13,7 +13,9 @@ from rtbench.core.errors import RtbenchError
 PolicyArguments = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="KEY=VALUE", help="Argument of the policy, the value in JSON or text; may be repeated."
+        metavar="KEY=VALUE",
+        help="Argument for the policy. The value is read as JSON, or else taken as text. May be repeated.",
+        show_default="none",
     ),
 ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtbench.analysis.published import PublishedTable, beside, figures
+from rtbench.task.library import BUNDLED, Library
 
 if TYPE_CHECKING:
     from rtbench.result.run import Run
@@ -22,7 +22,7 @@ _HEAD = 8
 """Columns of a model's name, which is broken at its hyphens."""
 
 
-def comparisons(run: Run, extra: Sequence[Path] = ()) -> list[Group]:
+def comparisons(run: Run, library: Library = BUNDLED) -> list[Group]:
     """Tables for rich to print, `WIDTH` columns wide at most: our rate of each axis, and a paper's beside it.
 
     Empty where no axis of the run has an honest counterpart.
@@ -35,7 +35,7 @@ def comparisons(run: Run, extra: Sequence[Path] = ()) -> list[Group]:
     policy = run.meta["policy"]["name"]
     return [
         Group(_table(table, pairs, policy, own), Text(_caption(table, pairs)), "")
-        for table, pairs in beside(list(own), extra)
+        for table, pairs in beside(list(own), library)
     ]
 
 

@@ -23,6 +23,7 @@ class Exit(IntEnum):
     CRASH = 70
     WATCHDOG = 124
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class RtbenchError(Exception):

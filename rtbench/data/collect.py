@@ -26,15 +26,15 @@ from rtbench.env import gl
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Pace
 from rtbench.evaluation.messages import Hello
+from rtbench.evaluation.player import player_of
 from rtbench.evaluation.progress import Reporter, Silent
 from rtbench.evaluation.scheduler import Limits, Plan, Scheduler, TooManyErrorsError
 from rtbench.policy.card import Card
 from rtbench.result.provenance import code_hash
 from rtbench.result.record import Record
-from rtbench.task import library
+from rtbench.task.library import BUNDLED, Library
 from rtbench.task.suite import SEEDS, TRAINING_SEED, episodes
 from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
-from rtbench.task.yaml_loader import content_hash
 
 FACTORY, GLIMPSING = "rtbench.data.expert_env:make_env", "rtbench.data.segments:make_env"
 DRAWS = 10_000
@@ -137,22 +137,23 @@ def draw(recording: Recording, count: int) -> list[Episode]:
     """
     if not 0 <= recording.seed < DRAWS:
         raise DemonstrationError(f"seed is {recording.seed}; allowed 0 to {DRAWS - 1}.")
-    suite = library.load_suite(recording.suite, recording.content)
+    library = Library(recording.content)
+    suite = library.suite(recording.suite)
     found = episodes(
         suite, rounds=SEEDS, limit=count, skills=recording.skills, seed=TRAINING_SEED + recording.seed
     )
-    check_seen(found, recording.content)
+    check_seen(found, library)
     return found
 
 
-def check_seen(chosen: Iterable[Episode], content: Sequence[Path] = ()) -> None:
+def check_seen(chosen: Iterable[Episode], library: Library = BUNDLED) -> None:
     """Raise a DemonstrationError for the first episode that holds what is not in the seen suite.
 
     That is a held-out pair of skill and object, an object, a scene, a background or other variant, a language
     or a wording; and, among the distractors too, an object of another set.
     """
-    seen = training(content)
-    things = library.load_things(content)
+    seen = training(library)
+    things = library.things()
     sets = {things[name].set for name in seen.objects}
     for episode in chosen:
         new = [*seen.novelties(episode)]
@@ -166,12 +167,12 @@ def check_seen(chosen: Iterable[Episode], content: Sequence[Path] = ()) -> None:
             )
 
 
-def training(content: Sequence[Path] = ()) -> TrainingCoverage:
+def training(library: Library = BUNDLED) -> TrainingCoverage:
     """All that may be trained on: the tasks of the seen suite and what is in them."""
-    tasks = library.load_suite(TRAINING, content).tasks()
+    tasks = library.suite(TRAINING).tasks()
     return load_coverage(
         TrainedOn(tasks=tuple(task.id for task in tasks), distractors=None),
-        content,
+        library,
         where=f"suite {TRAINING}",
     )
 
@@ -225,7 +226,11 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
         hello = Hello(factory, settings, Pace(NO_LATENCY, CONTROL_HZ), card=None, videos=videos)
         workers = max(1, min(job.workers or min(os.cpu_count() or 1, 8), len(missing)))
         batched = BatchedPolicy(
-            recorder, convention(needs.convention), limit_s=job.limits.policy_s, renew=None
+            recorder,
+            convention(needs.convention),
+            limit_s=job.limits.policy_s,
+            first_call_s=job.limits.first_call_s,
+            thread=acting.player.thread if acting.player else None,
         )
         plan = Plan(missing, hello, workers, limits=job.limits)
         Scheduler(plan, batched, sink=sink, reporter=reporter, on_ready=lambda _: None).run()
@@ -245,10 +250,11 @@ def _acting(recording: Recording) -> Acting:
     if recording.policy == ORACLE:
         return Acting(noise=recording.noise)
     card = _card(recording)
-    policy = policies.build(card)
-    if policy.needs.privileged:
+    player = player_of(card)
+    needs = player.policy.needs
+    if needs.privileged:
         raise PolicyError(f"policy {card.name} is privileged; only {ORACLE!r} may act beside the oracle.")
-    return Acting(policy, card.name, recording.beta, recording.noise, policy.needs)
+    return Acting(player.policy, card.name, recording.beta, recording.noise, needs, player)
 
 
 def _card(recording: Recording) -> Card:
@@ -256,7 +262,7 @@ def _card(recording: Recording) -> Card:
     return (
         policy
         if isinstance(policy, Card)
-        else policies.resolve(policy, recording.content, recording.arguments)
+        else policies.resolve(policy, Library(recording.content), recording.arguments)
     )
 
 
@@ -268,7 +274,7 @@ def _keeps_failures(recording: Recording) -> bool:
 
 def _header(recording: Recording, acting: Acting) -> Header:
     """What decides the result, so that a file is not continued with something else."""
-    identity = {} if recording.policy == ORACLE else policies.identity(_card(recording))
+    identity = acting.player.identity if acting.player else {}
     settings = {
         "suite": recording.suite,
         "skills": sorted(recording.skills),
@@ -279,7 +285,7 @@ def _header(recording: Recording, acting: Acting) -> Header:
         "keep_failures": _keeps_failures(recording),
         "policy": {"name": acting.name, **identity},
         "control_hz": CONTROL_HZ,
-        "content_hash": content_hash(list(recording.content)),
+        "content_hash": Library(recording.content).content_hash(),
         "simulator": {"mujoco": version("mujoco"), "code": code_hash()},
     }
     return Header(acting.needs.convention, recording.size, settings)

@@ -20,6 +20,7 @@ from rtbench.core.image import shrink
 from rtbench.core.seeding import generator
 from rtbench.data.action_noise import perturb
 from rtbench.data.demonstration import HASH_TYPE, Demonstration
+from rtbench.evaluation.player import Player
 from rtbench.policy.base import Needs, Policy
 from rtbench.policy.check import check_tokens
 from rtbench.policy.seed import policy_seed
@@ -54,6 +55,8 @@ class Acting:
     """Share of the steps that are disturbed; see `perturb`."""
     needs: Needs = field(default_factory=Needs)
     """Of the policy."""
+    player: Player | None = None
+    """What made the policy; None: the oracle."""
 
 
 @dataclass

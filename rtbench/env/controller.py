@@ -1,4 +1,4 @@
-"""ReorderBuffer an 11-D action into actuator targets, 24 times a second.
+"""Turns an 11-D action into actuator targets, 24 times a second.
 
 Arm mode moves the gripper's *commanded* pose in the base frame, not its measured one: gravity's sag would
 otherwise add up to a drift of a millimetre a step. The command never runs further ahead of the hand than

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -16,14 +14,16 @@ from rtbench.core.errors import PlacementError, RtbenchError
 from rtbench.core.seeding import generator
 from rtbench.env.controller import Controller
 from rtbench.env.kinematics import Arm
-from rtbench.env.perturbation import HEAD, Variation, load_variation, restore
+from rtbench.env.perturbation import HEAD, restore, start, vary
 from rtbench.env.placement import Placer
 from rtbench.env.robot import ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
 from rtbench.env.scene import Scene
 from rtbench.env.sim_world import SimWorld
 from rtbench.env.visibility import Sight, visible_share
+from rtbench.task.library import BUNDLED, Library
 from rtbench.task.predicate import evaluate
 from rtbench.task.task import Task
+from rtbench.task.variant_entry import VariantEntry
 
 SETTLE_STEPS = 60
 """Physics steps before the first observation: objects come to rest from a millimetre's drop."""
@@ -59,7 +59,7 @@ class SimulationError(RtbenchError):
 class Stage:
     """A scene's model with the data, world and controller that belong to it."""
 
-    def __init__(self, scene: Scene, arm: Arm, content: Sequence[Path] = ()) -> None:
+    def __init__(self, scene: Scene, arm: Arm, library: Library = BUNDLED) -> None:
         # A model of its own: what is hidden and asleep, and how a variant looks, is written into it.
         self._whole = scene.model
         model = copy.copy(scene.model)
@@ -67,7 +67,7 @@ class Stage:
         scene = self.scene
         self.world = SimWorld(scene, self.data)
         self.controller = Controller(model, self.data, arm)
-        self._content = tuple(content)
+        self._library = library
         bodies = {name: model.body(name).id for name in scene.objects}
         self._trees = {name: int(model.body_treeid[body]) for name, body in bodies.items()}
         self._bodies = bodies
@@ -83,14 +83,14 @@ class Stage:
             UnknownNameError: a variant that does not exist.
         """
         reason = ""
-        variation = self._vary(task, episode)
+        variant = self._vary(task, episode)
         for attempt in range(ATTEMPTS * REDRAWS):
             try:
-                self._place(task, episode, variation, *divmod(attempt, REDRAWS))
+                self._place(task, episode, variant, *divmod(attempt, REDRAWS))
             except PlacementError as error:
                 reason = str(error)
                 continue
-            unfit = self._unfit(task, episode) or self._badly_seen(task, variation)
+            unfit = self._unfit(task, episode) or self._badly_seen(task, variant)
             if unfit is None:
                 return attempt
             reason = unfit
@@ -107,33 +107,33 @@ class Stage:
                 "`rtbench replay`."
             )
 
-    def _vary(self, task: Task, episode: Episode) -> Variation:
+    def _vary(self, task: Task, episode: Episode) -> VariantEntry:
         """Make the model the one of the episode's variant, whatever was played before."""
-        variation = load_variation(episode.variant, self._content)
-        if variation.visible is not None and not self._stands(task, next(iter(task.objects), "")):
+        variant = self._library.variant(episode.variant)
+        if variant.visible is not None and not self._stands(task, next(iter(task.objects), "")):
             raise PlacementError(
-                f"variant {variation.name!r} hides the first object that {task.id} is about, but none "
+                f"variant {variant.name!r} hides the first object that {task.id} is about, but none "
                 "stands on a counter at the start; play another task."
             )
         restore(self.scene.model, self._whole)
-        variation.apply(self.scene.model, generator(episode.task, episode.seed, "variation"))
+        vary(self.scene.model, variant, generator(episode.task, episode.seed, "variation"))
         self._show_only(episode.objects)
-        return variation
+        return variant
 
-    def _place(self, task: Task, episode: Episode, variation: Variation, attempt: int, redraw: int) -> None:
+    def _place(self, task: Task, episode: Episode, variant: VariantEntry, attempt: int, redraw: int) -> None:
         data, scene = self.data, self.scene
         rng = generator(episode.task, episode.seed, "placement", attempt)
         others = generator(episode.task, episode.seed, "distractors", attempt, redraw)
         mujoco.mj_resetData(scene.model, data)
-        station = variation.start(
-            scene.station(task.start.station), generator(episode.task, episode.seed, "robot")
+        station = start(
+            scene.station(task.start.station), variant, generator(episode.task, episode.seed, "robot")
         )
         base = station + rng.uniform(-1.0, 1.0, 3) * START_JITTER
         joints = zip((*BASE_JOINTS, *ARM_JOINTS, *FINGER_JOINTS), (*base, *HOME, 0.04, -0.04), strict=True)
         for joint, value in (*joints, *task.start.drawers.items()):
             data.joint(joint).qpos[0] = value
         self.world.set_present(episode.objects)
-        poses = Placer(scene, task, rng, others).place(episode, self._sight(variation))
+        poses = Placer(scene, task, rng, others).place(episode, self._sight(variant))
         for name, pose in poses.items():
             joint = data.joint(f"{name}:free")
             joint.qpos[:3], joint.qpos[3:] = pose.position, pose.quaternion
@@ -141,13 +141,13 @@ class Stage:
         self._settle(episode)
         data.time = 0.0
 
-    def _sight(self, variation: Variation) -> Sight | None:
+    def _sight(self, variant: VariantEntry) -> Sight | None:
         """What of the first object is to be seen from where the robot stands; None where all is."""
-        if variation.visible is None:
+        if variant.visible is None:
             return None
         mujoco.mj_kinematics(self.scene.model, self.data)
         mujoco.mj_camlight(self.scene.model, self.data)
-        return Sight(self.data.cam(HEAD).xpos.copy(), *variation.visible)
+        return Sight(self.data.cam(HEAD).xpos.copy(), *variant.visible)
 
     def _settle(self, episode: Episode) -> None:
         """Run until nothing moves any more, neither fast nor by creeping."""
@@ -198,11 +198,11 @@ class Stage:
             return f"{task.start.given} did not hold."
         return None
 
-    def _badly_seen(self, task: Task, variation: Variation) -> str | None:
+    def _badly_seen(self, task: Task, variant: VariantEntry) -> str | None:
         """Which of the task's objects and foils shows too little or too much; None if none does."""
         for name in (o for o in task.present if self._stands(task, o)):
             share = visible_share(self.scene.model, self.data, self.scene.objects[name])
-            hidden = variation.visible if name == task.objects[0] else None
+            hidden = variant.visible if name == task.objects[0] else None
             least, most = hidden or (LEAST_VISIBLE, 1.0)
             if not least <= share <= most:
                 return f"{100 * share:.0f} % of {name!r} could be seen."

@@ -1,96 +1,30 @@
-"""What is fixed in a scene and worked at: counters with their drawers and sinks.
+"""What is fixed in a scene and worked at: counters with their drawers and sinks, as MuJoCo bodies.
 
-A counter's own frame has its origin on the floor below the middle of its front edge, x into the counter, y
-to the left as the robot faces it. Drawers and sinks are measured in the frame of the counter they belong to.
+`rtbench.task.scene_entry` says what they are and in which frame they are measured.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
 
-from rtbench.env.material import Texture, material
+from rtbench.env.material import material
 from rtbench.env.object import VISUAL_GROUP
+from rtbench.task.scene_entry import DRAWER_SIZE, FRONT, TOP, WALL, CounterEntry, DrawerEntry, SinkEntry
 
-DRAWER_SIZE = (0.30, 0.40, 0.11)
-"""Depth, width and height of a drawer's front and box [m]."""
 DRAWER_TRAVEL = 0.26
 """[m]."""
 HANDLE_OFFSET = 0.050
 """Distance of the handle's bar from the drawer's front [m]: closed fingers fit behind it, leaning."""
 HANDLE_RADIUS = 0.007
-WALL = 0.012
-"""Thickness of a drawer's and a sink's walls [m]."""
-FRONT = 0.02
-"""Thickness of a drawer's front, and overhang of a counter's top [m]."""
-TOP = 0.04
-"""Thickness of a counter's top [m]."""
 STATIC_FRICTION = (0.9, 0.01, 0.002)
 
 _BOX, _CAPSULE = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CAPSULE
 _STEEL, _DARK_STEEL, _INSIDE = [0.66, 0.68, 0.70, 1], [0.22, 0.22, 0.24, 1], [0.82, 0.80, 0.76, 1]
-
-
-class FixtureModel(BaseModel):
-    """Base of the parts of a scene's entry: immutable, no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CounterSpec(FixtureModel):
-    """A counter or a desk."""
-
-    origin: tuple[float, float]
-    """[m], world."""
-    yaw: float
-    """Degrees."""
-    size: tuple[float, float, float]
-    """Depth, width and height of the top [m]."""
-    texture: Texture
-    """Of the top."""
-    front: Texture
-    """Texture of the cabinet, or of the legs, below."""
-    legs: bool = False
-    """Stands on panels at both ends and one at the back, as a desk does, instead of on a cabinet."""
-
-
-class DrawerSpec(FixtureModel):
-    """A drawer in a counter's front."""
-
-    counter: str
-    """The counter it belongs to."""
-    left: float
-    """y of its middle in the counter's frame [m]."""
-    height: float
-    """Height of its front's middle above the floor [m]."""
-
-
-class SinkSpec(FixtureModel):
-    """A basin let into a counter's top."""
-
-    counter: str
-    """The counter it belongs to."""
-    low: tuple[float, float]
-    """Corner of the opening in the counter's frame [m]."""
-    high: tuple[float, float]
-    """Opposite corner [m]."""
-    depth: float
-    """Of the basin below the counter's top [m]."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        sizes = [high - low for low, high in zip(self.low, self.high, strict=True)]
-        if min(sizes) < 0.15 or not 0.03 <= self.depth <= 0.20:
-            raise ValueError(
-                f"a sink opens at least 0.15 m each way and is 0.03 to 0.2 m deep, "
-                f"got {sizes[0]:.2f} x {sizes[1]:.2f} x {self.depth:g} m"
-            )
-        return self
 
 
 class Block(NamedTuple):
@@ -109,9 +43,9 @@ class Block(NamedTuple):
 def add_counter(
     world: mujoco.MjSpec,
     name: str,
-    counter: CounterSpec,
-    drawers: Sequence[DrawerSpec],
-    sinks: Sequence[SinkSpec],
+    counter: CounterEntry,
+    drawers: Sequence[DrawerEntry],
+    sinks: Sequence[SinkEntry],
 ) -> None:
     """A counter with room for its drawers and sinks, as a body of its name.
 
@@ -136,12 +70,12 @@ def add_counter(
         )  # fmt: skip
 
 
-def _frame(counter: CounterSpec) -> tuple[list[float], list[float]]:
+def _frame(counter: CounterEntry) -> tuple[list[float], list[float]]:
     half = math.radians(counter.yaw) / 2
     return [*counter.origin, 0.0], [math.cos(half), 0.0, 0.0, math.sin(half)]
 
 
-def _top(counter: CounterSpec, sinks: Sequence[SinkSpec]) -> list[Block]:
+def _top(counter: CounterEntry, sinks: Sequence[SinkEntry]) -> list[Block]:
     """The top; a sink leaves a strip before it, one behind it, and one on each side."""
     depth, width, height = counter.size
     z, whole = (height - TOP, height), (-width / 2, width / 2)
@@ -157,7 +91,9 @@ def _top(counter: CounterSpec, sinks: Sequence[SinkSpec]) -> list[Block]:
     ]
 
 
-def _cabinet(counter: CounterSpec, drawers: Sequence[DrawerSpec], sinks: Sequence[SinkSpec]) -> list[Block]:
+def _cabinet(
+    counter: CounterEntry, drawers: Sequence[DrawerEntry], sinks: Sequence[SinkEntry]
+) -> list[Block]:
     """The cabinet below the top, with niches where drawers and sinks are."""
     depth, width, height = counter.size
     x, top = (FRONT, depth), height - TOP
@@ -183,7 +119,7 @@ def _cabinet(counter: CounterSpec, drawers: Sequence[DrawerSpec], sinks: Sequenc
     return [*(Block(x, pair, (0.0, top)) for pair in pairs), *blocks]
 
 
-def _legs(counter: CounterSpec) -> list[Block]:
+def _legs(counter: CounterEntry) -> list[Block]:
     """A panel below each end, and one between them at the back."""
     depth, width, height = counter.size
     x, z, out = (0.04, depth - 0.04), (0.0, height - TOP), width / 2 - 0.04
@@ -192,35 +128,7 @@ def _legs(counter: CounterSpec) -> list[Block]:
     return [*ends, Block((depth - 0.08, depth - 0.06), (-inner, inner), (0.25, height - TOP))]
 
 
-def check_fixtures(
-    counters: dict[str, CounterSpec], drawers: dict[str, DrawerSpec], sinks: dict[str, SinkSpec]
-) -> None:
-    """Refuse what cannot be built.
-
-    Raises:
-        ValueError: a drawer or sink in no counter, drawers that are not one above the other, a second sink
-            in a counter, or one that does not lie within the top.
-    """
-    homes = {name: drawer.counter for name, drawer in drawers.items()}
-    for name, home in (homes | {name: sink.counter for name, sink in sinks.items()}).items():
-        if home not in counters:
-            raise ValueError(f"{name!r} is in the counter {home!r}; known: {', '.join(counters)}")
-    for name, counter in counters.items():
-        lefts = {d.left for d in drawers.values() if d.counter == name}
-        basins = [s for s in sinks.values() if s.counter == name]
-        if len(lefts) > 1 or len(basins) > 1:
-            raise ValueError(f"{name!r} takes one stack of drawers and one sink; use another counter")
-        for sink in basins:
-            depth, width, _ = counter.size
-            rim = FRONT + WALL
-            if (
-                min(sink.low[0], depth - sink.high[0], sink.low[1] + width / 2, width / 2 - sink.high[1])
-                < rim
-            ):
-                raise ValueError(f"the sink in {name!r} leaves less than {rim:g} m of its top beside it")
-
-
-def add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerSpec, counter: CounterSpec) -> None:
+def add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerEntry, counter: CounterEntry) -> None:
     """A box that slides out along the counter's -x, with a bar handle; origin in the middle of its front."""
     depth, width, height = DRAWER_SIZE
     pos, quat = _frame(counter)
@@ -266,7 +174,7 @@ def _add_handle(body: Any, name: str) -> None:
         )  # fmt: skip
 
 
-def add_sink(world: mujoco.MjSpec, name: str, sink: SinkSpec, counter: CounterSpec) -> None:
+def add_sink(world: mujoco.MjSpec, name: str, sink: SinkEntry, counter: CounterEntry) -> None:
     """A steel basin below the opening in the counter's top, as a body of its name at the counter's origin."""
     pos, quat = _frame(counter)
     body = world.worldbody.add_body(name=name, pos=pos, quat=quat)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.env.object import ObjectSpec
+from rtbench.task.object_entry import ObjectEntry
 
 LONG = 1.5
 """Footprints with a larger ratio of length to width are covered by three discs."""
@@ -30,13 +30,13 @@ class Disc:
     """Of the object's top above what it stands on [m]."""
 
 
-def outline(obj: ObjectSpec, *, lying: bool) -> tuple[float, float, float]:
+def outline(obj: ObjectEntry, *, lying: bool) -> tuple[float, float, float]:
     """Half its length along x, half its width along y, and the height of an object as it starts [m]."""
     x, y, z = obj.half.tolist()
     return (z, y, 2 * x) if lying else (x, y, 2 * z)
 
 
-def cover(obj: ObjectSpec, center: NDArray[np.float64], yaw: float, *, lying: bool) -> list[Disc]:
+def cover(obj: ObjectEntry, center: NDArray[np.float64], yaw: float, *, lying: bool) -> list[Disc]:
     """Discs that cover an object's footprint: one for compact things, three for long ones, four for mats.
 
     Args:
@@ -66,7 +66,7 @@ def _middles(half: float, count: int) -> list[float]:
     return [half * (2 * (k + 0.5) / count - 1) for k in range(count)]
 
 
-def overhang(obj: ObjectSpec, yaw: float, *, lying: bool) -> float:
+def overhang(obj: ObjectEntry, yaw: float, *, lying: bool) -> float:
     """How far a footprint reaches towards -x from its middle [m]."""
     length, width, _ = outline(obj, lying=lying)
     return length * abs(math.cos(yaw)) + width * abs(math.sin(yaw))

@@ -25,7 +25,7 @@ from rtbench.env.kinematics import Arm
 from rtbench.env.robot import ARM_JOINTS
 from rtbench.env.scene import load_scene, object_sets
 from rtbench.env.sim_world import SimWorld
-from rtbench.task.library import load_suite, load_task
+from rtbench.task.library import Library
 from rtbench.task.predicate import evaluate, leaves
 from rtbench.task.suite import draw
 from rtbench.task.task import Task
@@ -72,9 +72,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             raise UnknownNameError("render profile", profile, PROFILES)
         if not LEAST_HZ <= control_hz <= MOST_HZ:
             raise RtbenchError(f"control_hz is {control_hz}; allowed: {LEAST_HZ:g} to {MOST_HZ:g} Hz.")
-        self._content = tuple(content)
+        self._library = Library(content)
         self._steps = round(240 / control_hz)
-        self._task: Task = load_task(task, self._content)
+        self._task: Task = self._library.task(task)
         self._arm = Arm()
         self._stages: OrderedDict[_Key, Stage] = OrderedDict()
         self._renderers: dict[_Key, Renderer] = {}
@@ -95,8 +95,8 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         Raises:
             PlacementError: no placement tried leaves a state that can be played.
         """
-        self._task = load_task(episode.task, self._content)
-        self._playing = (episode.scene, object_sets(episode.objects, self._content))
+        self._task = self._library.task(episode.task)
+        self._playing = (episode.scene, object_sets(episode.objects, self._library))
         self._episode = episode
         stage = self._stage(self._playing)
         attempt = stage.reset(self._task, episode)
@@ -256,7 +256,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
 
     def _draw(self, seed: int | None) -> Episode:
         drawn = int(self.np_random.integers(2**31)) if seed is None else seed
-        return draw(load_suite("seen", self._content), self._task, drawn)
+        return draw(self._library.suite("seen"), self._task, drawn)
 
     def _key(self) -> _Key:
         if self._playing is None:
@@ -269,7 +269,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     def _stage(self, key: _Key) -> Stage:
         """The stage for a scene and sets of objects; the one used longest ago makes way for one too many."""
         if key not in self._stages:
-            self._stages[key] = Stage(load_scene(*key, self._content), self._arm, self._content)
+            self._stages[key] = Stage(load_scene(*key, self._library), self._arm, self._library)
             while len(self._stages) > STAGES:
                 oldest, _ = self._stages.popitem(last=False)
                 renderer = self._renderers.pop(oldest, None)

@@ -6,34 +6,20 @@ background costs neither a compilation nor an upload to the renderer.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import get_args
 
 import mujoco
-from pydantic import AfterValidator
 
-from rtbench.core.errors import nearest
 from rtbench.env import texture as textures
+from rtbench.task.appearance import Surface, Texture
 
-Surface = Literal["floor", "walls", "tops", "fronts", "drawers"]
 SURFACES: tuple[Surface, ...] = get_args(Surface)
 """Kinds of surfaces: floor, walls, tops of counters, their fronts, and fronts of drawers."""
 _REPEATS: dict[Surface, float] = {"floor": 1.0, "walls": 1.0, "tops": 2.0, "fronts": 1.5, "drawers": 2.0}
 """Times that a texture is repeated in a metre."""
 
 
-def _known_texture(name: str) -> str:
-    if name not in textures.TEXTURES:
-        close = nearest(name, textures.TEXTURES)
-        hint = f"; did you mean {close!r}?" if close else ""
-        raise ValueError(f"unknown texture {name!r}{hint} Known: {', '.join(sorted(textures.TEXTURES))}")
-    return name
-
-
-Texture = Annotated[str, AfterValidator(_known_texture)]
-"""Name of a texture of `rtbench.env.texture`; the file and the key are named where it is unknown."""
-
-
-def material(surface: Surface, texture: str) -> str:
+def material(surface: Surface, texture: Texture) -> str:
     """Name of the material that shows a texture on that kind of surface."""
     return f"{surface}/{texture}"
 

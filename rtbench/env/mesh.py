@@ -16,11 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.task.object_shape import BOTTLE_CAP
+
 CREASE = np.deg2rad(40.0)
 """Neighbouring strips of a profile that bend more than this keep separate normals [rad]."""
-
-BOTTLE_CAP = 0.44
-"""Width of a bottle's cap as a share of the bottle's."""
 
 CUP_WALL = 0.003
 """Thickness of a cup's wall, half that of its floor [m]."""

@@ -18,13 +18,13 @@ from rtbench.core.episode import Episode
 from rtbench.core.errors import PlacementError
 from rtbench.core.rotation import about_z, multiply
 from rtbench.core.world import Pose, Region
-from rtbench.env.collision import Cavity
-from rtbench.env.fixture import SinkSpec
 from rtbench.env.footprint import Disc, cover, overhang, shortage
-from rtbench.env.object import ObjectSpec
-from rtbench.env.scene import ARM_TO_COUNTER, HEAD_CAMERA, HEAD_TARGET, Rectangle, Scene
+from rtbench.env.scene import ARM_TO_COUNTER, HEAD_CAMERA, HEAD_TARGET, Scene
 from rtbench.env.visibility import Cylinder, Sight, share_behind
+from rtbench.task.object_entry import ObjectEntry
+from rtbench.task.object_shape import Cavity
 from rtbench.task.predicate import evaluate
+from rtbench.task.scene_entry import Rectangle, SinkEntry
 from rtbench.task.task import Goal, Task
 
 FINGER_ROOM = 0.034
@@ -97,7 +97,7 @@ class _Space:
     """Free distance beside other objects [m]."""
     reach: float = REACH
     """Farthest from the arm's axis [m]."""
-    holes: tuple[SinkSpec, ...] = ()
+    holes: tuple[SinkEntry, ...] = ()
     """Sinks that nothing may reach over."""
 
 
@@ -297,7 +297,7 @@ class Placer:
             return self._stand(name, [self._basin(obj, where)])
         return self._in_drawer(obj, where)
 
-    def _basin(self, obj: ObjectSpec, sink: str) -> _Space:
+    def _basin(self, obj: ObjectEntry, sink: str) -> _Space:
         """Where an object's middle may be in a sink."""
         spec, region = self._scene.spec.sinks[sink], self._scene.sink_region(sink)
         margin = np.minimum(obj.radius + BASIN_ROOM, region.half[:2])
@@ -307,7 +307,7 @@ class Placer:
         )
         return _Space(spec.counter, area, float(region.center[2] - region.half[2]), FINGER_ROOM)
 
-    def _in_drawer(self, obj: ObjectSpec, where: str) -> Pose:
+    def _in_drawer(self, obj: ObjectEntry, where: str) -> Pose:
         if where not in self._task.start.drawers:
             raise PlacementError(
                 f"{obj.name!r} cannot start in {where!r}: it is neither on the scene's list nor open."
@@ -333,13 +333,13 @@ def _told_by(goal: Goal, poses: dict[str, Pose]) -> bool:
     )
 
 
-def _reaches_over(disc: Disc, sink: SinkSpec) -> bool:
+def _reaches_over(disc: Disc, sink: SinkEntry) -> bool:
     """Whether part of a disc is over a sink's opening."""
     middle = np.array(disc.center)
     return float(np.linalg.norm(middle - np.clip(middle, sink.low, sink.high))) < disc.radius
 
 
-def _resting_height(obj: ObjectSpec, hollow: Cavity) -> float:
+def _resting_height(obj: ObjectEntry, hollow: Cavity) -> float:
     """Height in a bowl [m] at which an object's bottom fits between the slanting walls."""
     spread = obj.radius + 0.003
     share = (spread - hollow.floor_radius) / (hollow.radius - hollow.floor_radius)

@@ -54,10 +54,10 @@ def register(content: Sequence[Path] = ()) -> None:
     # Not from the package itself, which may still be in the middle of its import.
     from gymnasium.envs import registration
 
-    from rtbench.task.library import load_tasks
+    from rtbench.task.library import Library
 
     own = {"content": tuple(content)} if content else {}
-    for task in load_tasks(content).values():
+    for task in Library(content).tasks().values():
         if task.gym_id not in registration.registry:
             registration.register(task.gym_id, entry_point=ENTRY_POINT, kwargs={"task": task.id, **own})
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
 
 import mujoco
 import numpy as np
 from PIL import ImageColor
-from pydantic import model_validator
 
-from rtbench.env.color import ColorName
-from rtbench.env.fixture import CounterSpec, FixtureModel
-from rtbench.env.material import Texture, material
+from rtbench.env.material import material
 from rtbench.env.object import VISUAL_GROUP
+from rtbench.task.scene_entry import CounterEntry, FloorEntry, OrnamentEntry
 
 LIGHT = "ceiling"
 """Name of the light."""
@@ -26,42 +23,8 @@ WALL_HEIGHT = 2.5
 """[m]."""
 
 
-class FloorSpec(FixtureModel):
-    """The room's floor; walls stand on its edges behind the counters."""
-
-    low: tuple[float, float]
-    """Corner [m]."""
-    high: tuple[float, float]
-    """Opposite corner [m]."""
-    texture: Texture
-    walls: Texture
-    """Texture of the walls."""
-
-
-class OrnamentSpec(FixtureModel):
-    """A solid thing that belongs to the room, such as a tap or a monitor; no task asks for it."""
-
-    counter: str
-    """The counter that it stands on, or whose frame it is measured in."""
-    shape: Literal["box", "cylinder"]
-    size: tuple[float, ...]
-    """Depth, width and height of a box, or diameter and height of a cylinder [m]."""
-    at: tuple[float, float, float]
-    """Middle of its lower face [m]: x and y in the counter's frame, height above the counter's top."""
-    color: ColorName
-    yaw: float = 0.0
-    """Degrees."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        wanted = 3 if self.shape == "box" else 2
-        if len(self.size) != wanted or min(self.size) <= 0:
-            raise ValueError(f"size of a {self.shape} is {wanted} lengths above 0, got {list(self.size)}")
-        return self
-
-
-def add_room(world: mujoco.MjSpec, floor: FloorSpec) -> None:
-    """NoiseFloor, the two walls that the camera can see, and light from the ceiling."""
+def add_room(world: mujoco.MjSpec, floor: FloorEntry) -> None:
+    """Floor, the two walls that the camera can see, and light from the ceiling."""
     low, high = np.array(floor.low), np.array(floor.high)
     middle, half, up = (low + high) / 2, (high - low) / 2, WALL_HEIGHT / 2
     world.worldbody.add_geom(
@@ -85,7 +48,7 @@ def add_room(world: mujoco.MjSpec, floor: FloorSpec) -> None:
     world.visual.headlight.specular = [0.05, 0.05, 0.05]
 
 
-def add_ornament(world: mujoco.MjSpec, name: str, ornament: OrnamentSpec, counter: CounterSpec) -> None:
+def add_ornament(world: mujoco.MjSpec, name: str, ornament: OrnamentEntry, counter: CounterEntry) -> None:
     """An ornament, as a geom of its name that stands still."""
     yaw = math.radians(counter.yaw)
     c, s = math.cos(yaw), math.sin(yaw)

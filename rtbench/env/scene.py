@@ -8,39 +8,25 @@ renderer, some 300 ms; one with all objects there are would make each step slowe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Self
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
 from rtbench.core.errors import UnknownNameError
 from rtbench.core.world import Region
-from rtbench.env.fixture import (
-    DRAWER_SIZE,
-    FRONT,
-    WALL,
-    CounterSpec,
-    DrawerSpec,
-    FixtureModel,
-    SinkSpec,
-    add_counter,
-    add_drawer,
-    add_sink,
-    check_fixtures,
-)
+from rtbench.env.fixture import add_counter, add_drawer, add_sink
 from rtbench.env.material import add_materials
-from rtbench.env.object import VISUAL_GROUP, ObjectSpec, add_object, load_objects
+from rtbench.env.object import VISUAL_GROUP, add_object
 from rtbench.env.robot_cache import robot_path
-from rtbench.env.room import FloorSpec, OrnamentSpec, add_ornament, add_room
-from rtbench.task.yaml_loader import Entry, read_folder
+from rtbench.env.room import add_ornament, add_room
+from rtbench.task.library import BUNDLED, Library
+from rtbench.task.object_entry import ObjectEntry
+from rtbench.task.scene_entry import DRAWER_SIZE, FRONT, WALL, DrawerEntry, SceneEntry
 
-FOLDER = "envs/scenes"
 TIMESTEP = 1 / 240
 """[s]. RT-1's control period of a third of a second is then exactly 80 steps."""
 ARM_AHEAD = 0.20
@@ -57,49 +43,13 @@ MODELS = 8
 PARKED_IN_A_ROW = 24
 
 
-class Rectangle(FixtureModel):
-    """A rectangle in a counter's frame [m]."""
-
-    low: tuple[float, float]
-    high: tuple[float, float]
-
-
-class SceneSpec(Entry):
-    """One scene, as written in envs/scenes/*.yaml."""
-
-    floor: FloorSpec
-    counters: dict[str, CounterSpec]
-    drawers: dict[str, DrawerSpec]
-    sinks: dict[str, SinkSpec] = Field(default_factory=dict)
-    ornaments: dict[str, OrnamentSpec] = Field(default_factory=dict)
-    workspace: Rectangle
-    """Where objects are put on a counter, within the arm's reach."""
-    surroundings: Rectangle
-    """Where distractors stand too when the workspace is full, in the picture but perhaps out of reach."""
-    distractors: str
-    """Set of objects that distractors are drawn from."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        names = [*self.counters, *self.drawers, *self.sinks, *self.ornaments]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"{twice[0]!r} is the name of two of its parts; rename one of them")
-        check_fixtures(self.counters, self.drawers, self.sinks)
-        for name, part in self.ornaments.items():
-            if part.counter not in self.counters:
-                known = ", ".join(self.counters)
-                raise ValueError(f"{name!r} stands on the counter {part.counter!r}; known: {known}")
-        return self
-
-
 @dataclass(frozen=True)
 class Scene:
     """A compiled scene."""
 
-    spec: SceneSpec
+    spec: SceneEntry
     model: mujoco.MjModel
-    objects: dict[str, ObjectSpec]
+    objects: dict[str, ObjectEntry]
     """Objects of the model by name."""
 
     def counter_region(self, name: str) -> Region:
@@ -136,13 +86,13 @@ class Scene:
         height = self.spec.counters[sink.counter].size[2]
         return self._region(sink.counter, (x0, x1), (y0, y1), (height - sink.depth, height))
 
-    def _drawer(self, name: str) -> DrawerSpec:
+    def _drawer(self, name: str) -> DrawerEntry:
         if name not in self.spec.drawers:
             raise UnknownNameError("drawer", name, self.spec.drawers)
         return self.spec.drawers[name]
 
     @staticmethod
-    def _drawer_height(drawer: DrawerSpec) -> tuple[float, float]:
+    def _drawer_height(drawer: DrawerEntry) -> tuple[float, float]:
         bottom = drawer.height - DRAWER_SIZE[2] / 2 + 0.004
         return bottom + WALL, bottom + 0.7 * DRAWER_SIZE[2]
 
@@ -176,18 +126,13 @@ class Scene:
         return np.array([x, y, math.radians(self.spec.counters[counter].yaw)])
 
 
-def scene_specs(extra: Sequence[Path] = ()) -> dict[str, SceneSpec]:
-    """All scenes by name."""
-    return read_folder(FOLDER, SceneSpec, extra)
-
-
-def object_sets(names: Iterable[str], extra: Sequence[Path] = ()) -> tuple[str, ...]:
+def object_sets(names: Iterable[str], library: Library = BUNDLED) -> tuple[str, ...]:
     """The sets that those objects belong to, sorted: what `load_scene` wants to know of an episode.
 
     Raises:
         UnknownNameError: an object that does not exist.
     """
-    catalogue = load_objects(extra)
+    catalogue = library.things()
     for name in names:
         if name not in catalogue:
             raise UnknownNameError("object", name, catalogue)
@@ -195,21 +140,21 @@ def object_sets(names: Iterable[str], extra: Sequence[Path] = ()) -> tuple[str, 
 
 
 @lru_cache(maxsize=MODELS)
-def load_scene(name: str, sets: tuple[str, ...], extra: tuple[Path, ...] = ()) -> Scene:
+def load_scene(name: str, sets: tuple[str, ...], library: Library = BUNDLED) -> Scene:
     """The scene of that name with all objects of some sets; the last `MODELS` are kept.
 
     Args:
         name: Of the scene.
         sets: Sets of objects, sorted, as `object_sets` gives them.
-        extra: The user's content roots.
+        library: Where both are read from.
 
     Raises:
         UnknownNameError: a scene or a set that does not exist.
     """
-    specs = scene_specs(extra)
+    specs = library.scenes()
     if name not in specs:
         raise UnknownNameError("scene", name, specs)
-    catalogue = load_objects(extra)
+    catalogue = library.things()
     known = {obj.set for obj in catalogue.values()}
     for wanted in sets:
         if wanted not in known:
@@ -218,7 +163,7 @@ def load_scene(name: str, sets: tuple[str, ...], extra: tuple[Path, ...] = ()) -
     return Scene(specs[name], build(specs[name], objects).compile(), objects)
 
 
-def build(spec: SceneSpec, objects: dict[str, ObjectSpec]) -> mujoco.MjSpec:
+def build(spec: SceneEntry, objects: dict[str, ObjectEntry]) -> mujoco.MjSpec:
     """The scene under construction, robot and objects in it."""
     world = mujoco.MjSpec.from_file(str(robot_path()))
     _set_options(world)

@@ -14,6 +14,7 @@ from functools import cache
 from PIL import Image, ImageDraw, ImageFont
 
 from rtbench.core.errors import UnknownNameError
+from rtbench.task.appearance import CHARACTERS, SYMBOLS
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom [pixels]."""
@@ -287,7 +288,7 @@ def _key(pen: Pen) -> None:
     pen.disc(0.22, 0.5, 0.10, WHITE)
 
 
-SHAPES: dict[str, Callable[[Pen], None]] = {
+PAINTERS: dict[str, Callable[[Pen], None]] = {
     "heart": _heart,
     "star": _star,
     "triangle": _triangle,
@@ -296,9 +297,6 @@ SHAPES: dict[str, Callable[[Pen], None]] = {
     "diamond": _diamond,
     "cross": _cross,
     "moon": _moon,
-}
-"""Painters of one colour."""
-PICTURES: dict[str, Callable[[Pen], None]] = {
     "tree": _tree,
     "duck": _duck,
     "dog": _dog,
@@ -317,10 +315,7 @@ PICTURES: dict[str, Callable[[Pen], None]] = {
     "robot": _robot,
     "key": _key,
 }
-"""Painters of a silhouette with details in colours of their own."""
-CHARACTERS = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-SYMBOLS: tuple[str, ...] = (*CHARACTERS, *SHAPES, *PICTURES)
-"""All that can be printed: a digit or capital letter as itself, the rest by name."""
+"""Of all symbols but characters, which are printed in a font."""
 
 
 def draw_symbol(draw: ImageDraw.ImageDraw, name: str, box: Box, color: str) -> None:
@@ -336,7 +331,7 @@ def draw_symbol(draw: ImageDraw.ImageDraw, name: str, box: Box, color: str) -> N
         UnknownNameError: there is no symbol of that name.
     """
     pen = Pen(draw, box, color)
-    painter = {**SHAPES, **PICTURES}.get(name)
+    painter = PAINTERS.get(name)
     if painter is not None:
         painter(pen)
     elif name in CHARACTERS:

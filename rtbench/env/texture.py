@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
-from pydantic import BaseModel, ConfigDict, field_validator
 
-from rtbench.core.errors import UnknownNameError, nearest
+from rtbench.core.errors import UnknownNameError
 from rtbench.core.seeding import generator
-from rtbench.env.color import ColorName
 from rtbench.env.mesh import Layout
-from rtbench.env.symbol import SYMBOLS, Box, draw_symbol
+from rtbench.env.symbol import Box, draw_symbol
+from rtbench.task.appearance import LabelEntry, Texture
 
 Pixels = NDArray[np.uint8]
 OVERSAMPLING = 2
@@ -28,45 +26,9 @@ OVERSAMPLING = 2
 SYMBOL_MARGIN = 0.09
 """Ground left free around a symbol, as a share of the face."""
 
-Emblem = Literal["none", "disc", "discs", "stripes", "wave", "chequers", "peppers", "specks"]
-
-
-class LabelSpec(BaseModel):
-    """How an object is painted. Colours are CSS names or "#rrggbb"."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    color: ColorName
-    """Ground colour."""
-    band: ColorName | None = None
-    """Colour of a band around the middle, where the text stands."""
-    text: str = ""
-    """One short word, drawn as large as fits."""
-    ink: ColorName = "white"
-    """Colour of the text and of the symbol."""
-    symbol: str = ""
-    """One of `symbol.SYMBOLS`, printed over the whole face, which ought to be square."""
-    emblem: Emblem = "none"
-    """A simple pattern behind the text."""
-    emblem_color: ColorName = "white"
-    """Colour of the emblem."""
-    lid: ColorName | None = None
-    """Colour of lid, cap or stem; None for the shape's own (metal for a can, the ground colour else)."""
-    back: ColorName | None = None
-    """Colour of the lower face and lower third of a block in two layers, such as a sponge."""
-
-    @field_validator("symbol")
-    @classmethod
-    def _symbol(cls, symbol: str) -> str:
-        if symbol and symbol not in SYMBOLS:
-            close = nearest(symbol, SYMBOLS)
-            hint = f"; did you mean {close!r}?" if close else ";"
-            raise ValueError(f"unknown symbol {symbol!r}{hint} known: {', '.join(SYMBOLS)}")
-        return symbol
-
 
 @cache
-def paint(label: LabelSpec, layout: Layout) -> Pixels:
+def paint(label: LabelEntry, layout: Layout) -> Pixels:
     """The texture of an object, uint8[layout.height, layout.width, 3], RGB, row 0 at v = 1; read only."""
     width, height = layout.width * OVERSAMPLING, layout.height * OVERSAMPLING
     image = Image.new("RGB", (width, height), label.color)
@@ -97,7 +59,7 @@ def paint(label: LabelSpec, layout: Layout) -> Pixels:
     return _frozen(np.asarray(small))
 
 
-def _paint_face(face: Image.Image, label: LabelSpec, fill: float) -> None:
+def _paint_face(face: Image.Image, label: LabelEntry, fill: float) -> None:
     """Band, emblem, symbol and text on one repeat; the text takes the share `fill` of its width."""
     draw = ImageDraw.Draw(face)
     w, h = face.size
@@ -294,7 +256,7 @@ def _dots(_name: str, ground: Color, dot: Color) -> NDArray[np.float64]:
     return _blend(np.clip(7.5 - np.minimum(even, odd), 0, 1), ground, dot)
 
 
-TEXTURES: dict[str, tuple[Callable[..., NDArray[np.float64]], tuple[str, str]]] = {
+TEXTURES: dict[Texture, tuple[Callable[..., NDArray[np.float64]], tuple[str, str]]] = {
     "stone": (_stone, ("#dedad2", "#8c867c")),
     "dark_stone": (_stone, ("#4a4c50", "#b0b0b0")),
     "wood": (_wood, ("#c89a62", "#8a5a2c")),

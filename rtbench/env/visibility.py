@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
 from rtbench.core.rotation import rotate
 from rtbench.core.world import Pose
-from rtbench.env.object import COLLISION_GROUP, ObjectSpec
+from rtbench.env.object import COLLISION_GROUP
+from rtbench.task.object_entry import ObjectEntry
 
 Array = NDArray[np.float64]
 
@@ -20,7 +21,9 @@ _GRID = np.linspace(-0.85, 0.85, 5)
 _ONLY_SOLID = np.array([g == COLLISION_GROUP for g in range(6)], dtype=np.uint8)
 
 
-def visible_share(model: mujoco.MjModel, data: mujoco.MjData, obj: ObjectSpec, camera: str = "head") -> float:
+def visible_share(
+    model: mujoco.MjModel, data: mujoco.MjData, obj: ObjectEntry, camera: str = "head"
+) -> float:
     """Share of an object in a camera's picture that neither another object nor the robot hides, 0 to 1.
 
     Rays run from the camera to points inside the object; one that meets something else first is hidden.
@@ -76,7 +79,7 @@ class Sight:
         return self.least + margin <= 1 - hidden <= self.most - margin
 
     @staticmethod
-    def points(obj: ObjectSpec, pose: Pose) -> Array:
+    def points(obj: ObjectEntry, pose: Pose) -> Array:
         """Points inside an object at a pose, float64[n, 3] [m], world."""
         found: Array = pose.position + [rotate(pose.quaternion, point) for point in _inner_points(obj)]
         return found
@@ -116,7 +119,7 @@ def share_behind(eye: Array, points: Array, column: Cylinder) -> float:
     return float(np.mean((root > 0) & (enter > 0) & (enter < 1) & (lowest < column.top)))
 
 
-def _inner_points(obj: ObjectSpec) -> Array:
+def _inner_points(obj: ObjectEntry) -> Array:
     """Points float64[n, 3] in the body frame, inside the object: two crossed upright grids."""
     u, v = (grid.ravel() for grid in np.meshgrid(_GRID, _GRID))
     zero = np.zeros_like(u)

@@ -1,4 +1,4 @@
-"""The desk where observations become tokens: a batched policy, checked and timed."""
+"""A policy that decides for a batch of slots: its answers checked and timed, its failures told as faults."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from rtbench.core.action import Convention
 from rtbench.core.episode import Observation
 from rtbench.core.fault import Fault
 from rtbench.evaluation.rollout import Decision
-from rtbench.evaluation.timeout import OverdueError, Watchdog
 from rtbench.policy.base import Policy
 from rtbench.policy.check import check_tokens
+from rtbench.policy.thread import OverdueError, PolicyThread
+
+FIRST_CALL_S = 600.0
+"""Seconds that a policy's first calls may take at least: compilers work then, once for each size of batch."""
 
 
 @dataclass(frozen=True)
@@ -29,34 +32,41 @@ class Answer:
 
 
 class BatchedPolicy:
-    """A policy in the main process."""
+    """A policy in the main process, in a thread of its own."""
 
     def __init__(
-        self, policy: Policy, spec: Convention, *, limit_s: float, renew: Callable[[], Policy] | None
-    ) -> None:
+        self, policy: Policy, spec: Convention, *,
+        limit_s: float, thread: PolicyThread | None = None, renew: Callable[[], Policy | None] | None = None,
+        first_call_s: float = FIRST_CALL_S,
+    ) -> None:  # fmt: skip
         """Take charge of a policy.
 
         Args:
             policy: The policy.
             spec: Its convention.
             limit_s: Seconds that `reset` or `act` may take.
-            renew: Makes the policy anew after a call that timed out. Without it the same object is used
-                again, though its hung call may still be running.
+            thread: The thread in which it was made; a new one where None.
+            renew: Makes the policy anew after a call that timed out. Without it, or where it gives None, the
+                same object is used again, though its hung call may still be running.
+            first_call_s: The same for the first `reset`, and the first `act` of each size of batch.
         """
         self._policy = policy
         self._spec = spec
         self._limit_s = limit_s
+        self._first_call_s = max(limit_s, first_call_s)
+        self._thread = thread or PolicyThread()
         self._renew = renew
-        self._watchdog = Watchdog()
+        self._warm: set[int] = set()
+        """Sizes of batches decided so far; 0 after the first reset."""
 
     def reset(self, slot: int, instruction: str, seed: int) -> Answer:
         """Begin an episode in a slot; the answer has a fault where the policy did not take it up."""
-        return self._call(lambda: self._policy.reset(slot, instruction, seed))[0]
+        return self._call(lambda: self._policy.reset(slot, instruction, seed), 0)[0]
 
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> Answer:
         """Decide for a batch of slots."""
         start = time.perf_counter()
-        answer, tokens = self._call(lambda: self._policy.act(observations, slots))
+        answer, tokens = self._call(lambda: self._policy.act(observations, slots), len(slots))
         seconds = time.perf_counter() - start
         if answer.fault is not None:
             return answer
@@ -67,19 +77,28 @@ class BatchedPolicy:
 
     def close(self) -> None:
         """Let the policy's thread end."""
-        self._watchdog.close()
+        self._thread.close()
 
-    def _call(self, function: Callable[[], Any]) -> tuple[Answer, Any]:
+    def _call(self, function: Callable[[], Any], size: int) -> tuple[Answer, Any]:
+        warm = size in self._warm
+        limit = self._limit_s if warm else self._first_call_s
         try:
-            return Answer([]), self._watchdog.call(function, self._limit_s)
+            found = self._thread.call(function, limit)
         except OverdueError:
-            fault = Fault("policy_timeout", f"the policy gave no answer within {self._limit_s:g} s.")
-            return Answer([], fault, renewed=self._make_anew()), None
+            which = "" if warm else ", its first call of this kind"
+            remedy = "--policy-timeout SECONDS allows more."
+            message = f"the policy gave no answer within {limit:g} s{which}; {remedy}"
+            return Answer([], Fault("policy_timeout", message), renewed=self._make_anew()), None
         except Exception as error:  # noqa: BLE001 - a user's policy may raise anything
             return Answer([], Fault.of("policy", error)), None
+        self._warm.add(size)
+        return Answer([]), found
 
     def _make_anew(self) -> bool:
-        if self._renew is None:
+        """Whether the policy was made anew, in the thread that will call it."""
+        made = self._thread.call(self._renew) if self._renew else None
+        if made is None:
             return False
-        self._policy = self._renew()
+        self._policy = made
+        self._warm.clear()
         return True

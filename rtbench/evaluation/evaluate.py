@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,18 +18,20 @@ from rtbench.env.robot_cache import robot_path
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
+from rtbench.evaluation.player import Player, player_of
 from rtbench.evaluation.progress import Reporter, Silent
 from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
-from rtbench.result.folder import RUN, SUMMARY, RunFolder, read_json, write_json
+from rtbench.policy.identity import describe
+from rtbench.result.folder import RUN, SUMMARY, RunFolder, read_json, set_aside, write_json
 from rtbench.result.identity import episodes_hash, run_id
 from rtbench.result.jsonl import SCHEMA
 from rtbench.result.provenance import code_hash, packages, session
 from rtbench.result.record import Record
 from rtbench.result.run import Run, load_run
+from rtbench.task.library import Library
 from rtbench.task.training_coverage import TrainingCoverage
-from rtbench.task.yaml_loader import content_hash
 
 FACTORY = "rtbench.env.kitchen:make_worker_env"
 """Makes the environment of a worker from its `EnvSettings`."""
@@ -78,6 +80,10 @@ class Options:
     """When to give up."""
     reporter: Reporter = field(default_factory=Silent)
     """Told of the course; `rtbench.evaluation.progress.Display` shows it."""
+    fresh: bool = False
+    """Play all episodes anew. What was played before is moved to the folder 'replaced' beside the run."""
+    keep_errors: bool = False
+    """Leave episodes that were errors as they are; else a run that goes on plays them again."""
     stopping_rule: StoppingRule | None = None
     """Ends the run when it has seen enough. Records are then written in the order of the list, so that the
     file holds a beginning of it, whatever the number of workers."""
@@ -110,7 +116,7 @@ def evaluate(
     chosen = _episodes(episodes, options)
     player = _player(policy, options)
     needs = player.policy.needs
-    coverage = policies.coverage(player.card, [Path(r) for r in options.content]) if player.card else None
+    coverage = policies.coverage(player.card, Library(options.content)) if player.card else None
     settings = EnvSettings(
         cameras=needs.cameras or (("head",) if options.images else ()),
         profile=options.profile,
@@ -122,23 +128,16 @@ def evaluate(
     meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, coverage), "tasks": _tasks(chosen, options)}
     if options.stopping_rule:
         options.stopping_rule.begin(meta)
-    folder = RunFolder(Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"])
+    path = Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"]
+    if options.fresh:
+        set_aside(path)
+    folder = RunFolder(path)
     try:
         _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
         folder.close()
+        player.thread.close()
     return load_run(folder.path)
-
-
-@dataclass(frozen=True)
-class _Player:
-    """A policy ready to play."""
-
-    name: str
-    policy: Policy
-    card: Card | None
-    identity: dict[str, Any]
-    renew: Callable[[], Policy] | None
 
 
 @dataclass(frozen=True)
@@ -156,19 +155,15 @@ def _prepare(*, drawn: bool) -> None:
 
 
 def _play(
-    folder: RunFolder, meta: dict[str, Any], player: _Player, chosen: Sequence[Episode], setting: _Setting
+    folder: RunFolder, meta: dict[str, Any], player: Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
     reporter, stopping_rule = options.reporter, options.stopping_rule
-    for note in folder.reading.notes:
-        reporter.say(note)
-    done = {record.key for record in folder.reading.records}
-    missing = tuple((i, e) for i, e in enumerate(chosen) if e.key not in done)
-    reporter.begin(len(chosen), len(chosen) - len(missing))
-    if stopping_rule and any(stopping_rule.add(record) for record in folder.reading.records):
-        missing = ()
-    meta = _with_sessions(folder, meta, player.policy)
+    missing = _missing(folder, chosen, options)
+    meta = _with_sessions(folder, meta, player.policy, playing=bool(missing))
     write_json(folder.path / RUN, meta)
+    if not missing:
+        reporter.say(f"nothing was played: shown from {_last_played(meta)}; --fresh plays it anew.")
     needs = player.policy.needs
     if missing and options.factory == FACTORY:
         _prepare(drawn=bool(setting.env.cameras) or options.video != "none")
@@ -179,6 +174,7 @@ def _play(
         pace=Pace(options.latency, options.control_hz),
         card=player.card if privileged else None,
         videos=str(folder.videos.resolve()),
+        identity=dict(player.identity) if privileged else None,
     )
     workers = setting.workers or min(os.cpu_count() or 1, 8)
     workers = max(1, min(workers, len(missing)))
@@ -194,7 +190,14 @@ def _play(
     batched = None
     if not privileged:
         spec = convention(setting.env.convention)
-        batched = BatchedPolicy(player.policy, spec, limit_s=options.limits.policy_s, renew=player.renew)
+        batched = BatchedPolicy(
+            player.policy,
+            spec,
+            limit_s=options.limits.policy_s,
+            thread=player.thread,
+            renew=player.renew,
+            first_call_s=options.limits.first_call_s,
+        )
 
     def keep(record: Record) -> bool:
         folder.append(record)
@@ -211,10 +214,36 @@ def _play(
         write_json(folder.path / SUMMARY, load_run(folder.path).summary)
 
 
-def _with_sessions(folder: RunFolder, meta: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    """The earlier sessions of a run that is continued, and this one with its CPU threads."""
+def _missing(
+    folder: RunFolder, chosen: Sequence[Episode], options: Options
+) -> tuple[tuple[int, Episode], ...]:
+    """What is to be played, each episode with its number in the list; tells the reporter."""
+    reporter, stopping_rule = options.reporter, options.stopping_rule
+    for note in folder.reading.notes:
+        reporter.say(note)
+    counting = [r for r in folder.reading.records if r.error is None or options.keep_errors]
+    done = {record.key for record in counting}
+    missing = tuple((i, e) for i, e in enumerate(chosen) if e.key not in done)
+    reporter.begin(len(chosen), len(chosen) - len(missing))
+    if again := len(folder.reading.records) - len(counting):
+        reporter.say(f"{again} episodes that were errors are played again; --keep-errors leaves them.")
+    if stopping_rule and any(stopping_rule.add(record) for record in counting):
+        return ()
+    return missing
+
+
+def _last_played(meta: Mapping[str, Any]) -> str:
+    return f"{meta['sessions'][-1]['started'][:16].replace('T', ' ')} UTC"
+
+
+def _with_sessions(
+    folder: RunFolder, meta: dict[str, Any], policy: Policy, *, playing: bool
+) -> dict[str, Any]:
+    """The earlier sessions of a run that is continued and, where anything is played, this one."""
     path = folder.path / RUN
     before = read_json(path).get("sessions", []) if path.exists() else []
+    if before and not playing:
+        return {**meta, "sessions": before}
     threads = getattr(policy, "threads", None)
     said = {"policy_threads": threads} if isinstance(threads, int) else {}
     return {**meta, "sessions": [*before, {**session(), **said}]}
@@ -222,35 +251,23 @@ def _with_sessions(folder: RunFolder, meta: dict[str, Any], policy: Policy) -> d
 
 def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
     if isinstance(episodes, str):
-        from rtbench.task import library, suite
+        from rtbench.task import suite
 
-        return suite.episodes(library.load_suite(episodes, [Path(root) for root in options.content]))
+        return suite.episodes(Library(options.content).suite(episodes))
     chosen = list({episode.key: episode for episode in episodes}.values())
     if not chosen:
         raise RunError("no episodes to play; give a suite's name or a list of episodes.")
     return chosen
 
 
-def _player(policy: str | Card | Policy, options: Options) -> _Player:
+def _player(policy: str | Card | Policy, options: Options) -> Player:
     if isinstance(policy, str):
-        policy = policies.resolve(policy, [Path(root) for root in options.content], options.arguments)
-    if isinstance(policy, Card):
-        card = policy
-        made = policies.build(card)
-        return _Player(card.name, made, card, policies.identity(card), lambda: policies.build(card))
-    made = policies.check_shape(policy, type(policy).__name__)
-    if made.needs.privileged:
-        reason = "it runs in the workers, which make it from its name: give 'package.module:Class'."
-        raise PolicyError(f"policy {type(made).__name__} is privileged: {reason}")
-    kind = type(made)
-    # Two objects of a class may hold different weights; nothing but a fingerprint of theirs can tell.
-    mark = getattr(made, "fingerprint", None) or os.urandom(8).hex()
-    identity = {"factory": f"{kind.__module__}:{kind.__qualname__}", "fingerprint": str(mark)}
-    return _Player(kind.__name__, made, None, identity, None)
+        policy = policies.resolve(policy, Library(options.content), options.arguments)
+    return player_of(policy)
 
 
 def _meta(
-    player: _Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
+    player: Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
 ) -> dict[str, Any]:
     """What run.json says of the run, whoever runs it and how often."""
     suites = {episode.suite for episode in chosen}
@@ -260,7 +277,7 @@ def _meta(
         "policy": {"name": player.name, **player.identity},
         "suite": suites.pop() if len(suites) == 1 else "mixed",
         "episodes_hash": episodes_hash(episode.key for episode in chosen),
-        "content_hash": content_hash([Path(root) for root in options.content]),
+        "content_hash": Library(options.content).content_hash(),
         "settings": {
             **asdict(settings),
             "latency_ms": list(options.latency.milliseconds),
@@ -279,7 +296,7 @@ def _meta(
     except (TypeError, ValueError) as error:
         reason = f"its arguments must be plain values: {error}"
         raise PolicyError(f"policy {player.name}: {reason}") from None
-    card = policies.describe(player.card) if player.card else None
+    card = describe(player.card) if player.card else None
     return {"id": name, **meta, "episodes": len(chosen), "card": card}
 
 
@@ -287,9 +304,7 @@ def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
     """Hashes of the tasks, so that runs are compared where these are equal, whatever else has changed."""
     if options.factory != FACTORY:
         return {}
-    from rtbench.task.library import task_hashes
-
-    return task_hashes(sorted({episode.task for episode in chosen}), [Path(root) for root in options.content])
+    return Library(options.content).task_hashes(sorted({episode.task for episode in chosen}))
 
 
 def _arm(chosen: Sequence[Episode]) -> str:

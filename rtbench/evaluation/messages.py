@@ -31,6 +31,8 @@ class Hello:
     """A privileged policy to run beside the environment; None: the main process decides."""
     videos: str
     """Folder for videos."""
+    identity: dict[str, Any] | None = None
+    """What `rtbench.policy.identity.identity` said of the card's policy: a worker refuses to make another."""
 
 
 @dataclass(frozen=True)

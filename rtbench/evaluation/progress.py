@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""The progress of a run: a bar on a terminal, a plain line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
 
 PLAIN_EVERY_S = 5.0
 """Seconds between plain lines."""
 
 
 class Reporter(Protocol):
-    """Told of a run's course."""
+    """Receives the progress of a run."""
 
     def begin(self, total: int, done: int) -> None:
         """A run of `total` episodes of which `done` were there already."""
@@ -42,8 +50,8 @@ class Silent:
         """Ignore it."""
 
 
-class Tally:
-    """Counts, rate and time left."""
+class ProgressCount:
+    """Counts of outcomes, rate of episodes, and time left."""
 
     def __init__(self) -> None:
         self.total = self.before = self.successes = self.failures = self.errors = 0
@@ -65,7 +73,7 @@ class Tally:
         return self.successes + self.failures + self.errors
 
     def line(self) -> str:
-        """Such as '12/80 episodes, 11 successes, 1 error, 0.8 a second, 1:25 left'."""
+        """Such as '12/80 episodes, 11 of 12 succeeded, 1 error, 48.0 a minute, 1:25 left'."""
         elapsed = time.monotonic() - self._start
         rate = self.fresh / elapsed if elapsed > 0 else 0.0
         errors = f", {self.errors} error{'s' * (self.errors != 1)}" if self.errors else ""
@@ -78,16 +86,17 @@ class Tally:
 
 
 class Display:
-    """Shows a run's course on a console; use it in a `with` statement."""
+    """Shows the progress of a run on a console; use it in a `with` statement."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._tally = Tally()
-        self._said = time.monotonic()
+        self._count = ProgressCount()
+        self._printed_at = time.monotonic()
+        self._printed = 0
+        """Episodes of this session in the last plain line."""
         self._bar: Progress | None = None
         if console.is_terminal:
-            columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
-            self._bar = Progress(*columns, console=console, transient=True)
+            self._bar = Progress(*_bar_columns(), console=console, transient=True)
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -99,12 +108,12 @@ class Display:
     ) -> None:
         if self._bar:
             self._bar.stop()
-        elif self._tally.fresh:
-            self.say(self._tally.line())
+        elif self._count.fresh > self._printed:
+            self._print_line()
 
     def begin(self, total: int, done: int) -> None:
         """Show the start, and how much was there already."""
-        self._tally.begin(total, done)
+        self._count.begin(total, done)
         if done:
             self.say(f"continuing: {done} of {total} episodes are done")
         if self._bar:
@@ -112,17 +121,30 @@ class Display:
 
     def episode(self, success: bool | None) -> None:
         """Count an episode and show it."""
-        self._tally.count(success)
+        self._count.count(success)
         if self._bar:
-            text = self._tally.line().partition(", ")[2]
+            text = self._count.line().partition(", ")[2]
             self._bar.update(self._bar.task_ids[0], advance=1, description=text)
-        elif time.monotonic() - self._said >= PLAIN_EVERY_S:
-            self._said = time.monotonic()
-            self.say(self._tally.line())
+        elif time.monotonic() - self._printed_at >= PLAIN_EVERY_S:
+            self._print_line()
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def _print_line(self) -> None:
+        self._printed_at, self._printed = time.monotonic(), self._count.fresh
+        self.say(self._count.line())
+
+
+def _bar_columns() -> tuple[ProgressColumn, ...]:
+    """What the bar shows. Where there is little room the bar itself gives way, not the numbers."""
+    return (
+        BarColumn(),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.description}"),
+    )
 
 
 def clock(seconds: float) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbench.core.errors import RunError
@@ -13,14 +11,15 @@ if TYPE_CHECKING:
     from rtbench.core.environment import EnvSettings
     from rtbench.evaluation.latency import Pace
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
 
 
-def settings(run: Run, content: Sequence[Path] = ()) -> EnvSettings:
+def settings(run: Run, library: Library | None = None) -> EnvSettings:
     """What the run's environment was made from, without cameras: tokens need none.
 
     Args:
         run: The run.
-        content: Where its content lies now; where it lay then, if empty.
+        library: Where its content lies now; where it lay then, if None or without roots of the user's.
 
     Raises:
         RunError: it was played in another environment than the kitchen.
@@ -37,7 +36,7 @@ def settings(run: Run, content: Sequence[Path] = ()) -> EnvSettings:
     return EnvSettings(
         profile=used["profile"],
         convention=used["convention"],
-        content=tuple(map(str, content)) or tuple(used["content"]),
+        content=tuple(map(str, library.roots if library else ())) or tuple(used["content"]),
         control_hz=used["control_hz"],
     )
 
@@ -50,13 +49,12 @@ def pace(run: Run) -> Pace:
     return Pace(Latency(tuple(used["latency_ms"])), used["control_hz"])
 
 
-def changes(run: Run, content: Sequence[Path] = ()) -> list[str]:
+def changes(run: Run, library: Library | None = None) -> list[str]:
     """What is different from when the run was played and may change results, in sentences."""
-    from rtbench.task.yaml_loader import content_hash
+    from rtbench.task.library import Library
 
     found = []
-    roots = [Path(root) for root in settings(run, content).content]
-    if content_hash(roots) != run.meta["content_hash"]:
+    if Library(settings(run, library).content).content_hash() != run.meta["content_hash"]:
         found.append("the content (envs/ or tasks/) has changed since the run was played.")
     then, now = run.meta["simulator"].get("rtbench"), _version("rtbench")
     if then != now:

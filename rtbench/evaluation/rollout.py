@@ -139,7 +139,7 @@ class _GoalWatch:
             self._leaves[leaf] = self._leaves.get(leaf, False) or true
 
     def outcome(self, steps: int) -> Outcome:
-        """StoppingRule the finished episode; lets the world go on for a second where success must be held."""
+        """Judge the finished episode; lets the world go on for a second where success must be held."""
         env = self._env
         end = env.success()
         now = env.leaves()

@@ -7,15 +7,19 @@ in which episodes end, or on errors in others.
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any
 
 from rtbench.core.episode import Episode
 from rtbench.core.errors import Exit, RunError
 from rtbench.core.fault import Fault
-from rtbench.evaluation.batched_policy import BatchedPolicy
+from rtbench.evaluation.batched_policy import FIRST_CALL_S, BatchedPolicy
 from rtbench.evaluation.messages import (
     Alive,
     Ask,
@@ -45,9 +49,19 @@ MAX_FAILED_STARTS = 2
 
 
 class InterruptedRunError(RunError):
-    """The user stopped the run."""
+    """The user stopped the run with Ctrl-C."""
 
     exit_code = Exit.INTERRUPTED
+
+
+class TerminatedRunError(InterruptedRunError):
+    """SIGTERM stopped the run: the scheduler of a cluster sends it when the time is up."""
+
+    exit_code = Exit.TERMINATED
+
+
+class _Terminated(KeyboardInterrupt):
+    """What SIGTERM raises."""
 
 
 class TooManyErrorsError(RunError):
@@ -62,6 +76,8 @@ class Limits:
 
     policy_s: float = 60.0
     """Seconds that a policy may take for one `reset` or `act`."""
+    first_call_s: float = FIRST_CALL_S
+    """The same for its first `reset`, and its first `act` of each size of batch, when compilers work."""
     step_s: float = 120.0
     """Seconds without a sign of life from a worker that plays: one reset, or one step."""
     start_s: float = 600.0
@@ -132,10 +148,12 @@ class Scheduler:
 
         Raises:
             InterruptedRunError: Ctrl-C.
+            TerminatedRunError: SIGTERM.
             TooManyErrorsError: see `Limits`.
             RunError: workers cannot start, or the record cannot be written.
         """
         began = time.monotonic()
+        before = _catch_sigterm()
         try:
             while not self._enough and (self._waiting() or self._playing()):
                 if time.monotonic() - began >= self._plan.limits.run_s:
@@ -145,12 +163,14 @@ class Scheduler:
                     self._listen(worker)
                 self._decide()
                 self._discard_silent()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             done = f"{self._ended} of {len(self._plan.episodes)} episodes"
-            raise InterruptedRunError(
-                f"interrupted after {done}; the same command continues the run."
-            ) from None
+            remedy = "the same command continues the run."
+            if isinstance(error, _Terminated):
+                raise TerminatedRunError(f"stopped by SIGTERM after {done}; {remedy}") from None
+            raise InterruptedRunError(f"interrupted after {done}; {remedy}") from None
         finally:
+            _restore(before)
             self._pool.close()
             if self._policy:
                 self._policy.close()
@@ -329,3 +349,20 @@ class Scheduler:
                 f"{errors} of {self._ended} episodes were errors; most often ({times}): {cause} "
                 "The tracebacks are in episodes.jsonl."
             )
+
+
+def _catch_sigterm() -> Any:
+    """Let SIGTERM end the run as Ctrl-C does; gives the handler before, None where none can be set."""
+    # Python lets no other thread set handlers.
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, _raise_terminated)
+
+
+def _restore(handler: Any) -> None:
+    if handler is not None:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _raise_terminated(_number: int, _frame: FrameType | None) -> None:
+    raise _Terminated

@@ -159,7 +159,7 @@ class Worker:
         try:
             if isinstance(policy, Privileged):
                 policy.attach(0, self.env)
-        except Exception as error:  # noqa: BLE001 - a user's policy may raise anything
+        except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything, SystemExit too
             raise FaultError(Fault.of("policy", error)) from None
         started = False
 
@@ -173,7 +173,7 @@ class Worker:
                 start = time.perf_counter()
                 tokens = policy.act([observation], [0])
                 seconds = time.perf_counter() - start
-            except Exception as error:  # noqa: BLE001
+            except BaseException as error:  # noqa: BLE001
                 raise FaultError(Fault.of("policy", error)) from None
             self.send(Alive())
             checked = check_tokens(tokens, 1, self._convention)
@@ -201,8 +201,12 @@ def _make_policy(hello: Hello) -> Policy | None:
     if hello.card is None:
         return None
     from rtbench.policy.card import build
+    from rtbench.policy.identity import check_identity
 
-    return build(hello.card)
+    policy = build(hello.card)
+    if hello.identity is not None:
+        check_identity(hello.card, policy, hello.identity)
+    return policy
 
 
 def _listed(trace: Trace) -> list[list[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rtbench.core.text import three_figures
 from rtbench.result.run import Run
 
 if TYPE_CHECKING:
@@ -141,4 +142,4 @@ def _percent(share: float | None) -> str:
 
 
 def _ms(spread: dict[str, float]) -> str:
-    return "/".join(f"{spread[name]:.3g}" for name in ("p50", "p95", "p99"))
+    return "/".join(three_figures(spread[name]) for name in ("p50", "p95", "p99"))

@@ -62,6 +62,26 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return dict(meta)
 
 
+def set_aside(path: Path) -> None:
+    """Move the folder of a run to `replaced/` beside it, under its name and a number; nothing is deleted.
+
+    Raises:
+        RunError: it cannot be moved, or another process is writing to it.
+    """
+    if not (path / RUN).exists():
+        return
+    RunFolder(path).close()  # refuses a run that is being written
+    aside = path.parent / "replaced"
+    number = 1
+    while (target := aside / f"{path.name}-{number}").exists():
+        number += 1
+    try:
+        aside.mkdir(exist_ok=True)
+        path.rename(target)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be moved: {error.strerror}. {_remedy(error)}") from None
+
+
 class RunFolder:
     """An open run folder: one process at a time appends records to it."""
 

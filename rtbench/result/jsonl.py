@@ -1,4 +1,4 @@
-"""Lines of `episodes.jsonl`, whatever is read of each: damage is told apart, and no key counts twice."""
+"""Lines of `episodes.jsonl`: damage is told apart, and the last line of a key counts."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Reading(Generic[T]):
     """What a file of records held."""
 
     records: tuple[T, ...]
-    """First record of each key, in order of the file."""
+    """Last record of each key, in order of the file. An episode that was an error may be played again."""
     notes: tuple[str, ...] = ()
-    """What was odd, in sentences: a line cut off, keys that occur twice."""
+    """What was odd, in sentences: a line cut off, episodes with several records."""
     cut: bytes = b""
     """Bytes of a last line that was cut off."""
 
@@ -64,6 +64,7 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Reading[T]:
     records: dict[str, T] = {}
     notes: list[str] = []
     cut = b""
+    again: list[int] = []
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -75,12 +76,13 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Reading[T]:
                     )
                     break
                 record = _parsed(f"{path}, line {number}", line, parse)
-                if records.setdefault(record.key, record) is not record:
-                    notes.append(
-                        f"{path}, line {number}: {record.key} occurs again; the first record counts."
-                    )
+                again += [number] * (records.pop(record.key, None) is not None)
+                records[record.key] = record
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}.") from None
+    if again:
+        count = f"{len(again)} episodes have two records or more, the first again in line {again[0]}"
+        notes.append(f"{path}: {count}; the last record of each counts.")
     return Reading(tuple(records.values()), tuple(notes), cut)
 
 

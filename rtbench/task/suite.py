@@ -32,7 +32,7 @@ TRAINING_SEED = 10
 """Suite seed from which on demonstrations are drawn: their seeds are 1,000,000 and more, and an evaluation
 under a smaller suite seed shares no episode with them."""
 Split = Literal["seen", "novel", "emergent"]
-ReorderBuffer = Annotated[int, Field(ge=1, le=1000)]
+Turns = Annotated[int, Field(ge=1, le=1000)]
 
 
 class SuiteError(RtbenchError):
@@ -46,10 +46,10 @@ class Axis(BaseModel):
 
     split: Split | None = None
     """Where its episodes count; as the suite's where None."""
-    skills: dict[str, ReorderBuffer] = Field(default_factory=dict)
+    skills: dict[str, Turns] = Field(default_factory=dict)
     """Skill -> its turns in each round; all skills together take `turns` where empty."""
-    turns: ReorderBuffer | None = None
-    """ReorderBuffer in each round; as many as there are tasks where neither this nor `skills` says."""
+    turns: Turns | None = None
+    """Turns in each round; as many as there are tasks where neither this nor `skills` says."""
     groups: tuple[str, ...] = ()
     """Requests whose tasks are played, or 'held_out'; the skills' ordinary tasks where empty."""
     tasks: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class Library:
+class Catalogue:
     """What suites are made of, all by name."""
 
     tasks: Mapping[str, Task]
@@ -145,7 +145,7 @@ class Suite:
     """What the file says."""
     lanes: tuple[Lane, ...]
     """In the order of the file."""
-    library: Library
+    catalogue: Catalogue
     """Where distractors and words come from."""
 
     @property
@@ -168,44 +168,44 @@ class Suite:
         return next((lane.axis for lane in self.lanes if any(t.id == task.id for t in lane.tasks)), None)
 
 
-def resolve(entry: SuiteEntry, library: Library) -> Suite:
+def resolve(entry: SuiteEntry, catalogue: Catalogue) -> Suite:
     """The suite with its tasks at hand.
 
     Raises:
         UnknownNameError: a skill, group, task, axis, variant or wording that does not exist.
         SuiteError: an axis or skill left without tasks, or a chain of perturbed axes.
     """
-    lanes = [lane for name in entry.axes for lane in _lanes(entry, name, library)]
-    return Suite(entry, tuple(lanes), library)
+    lanes = [lane for name in entry.axes for lane in _lanes(entry, name, catalogue)]
+    return Suite(entry, tuple(lanes), catalogue)
 
 
-def _lanes(entry: SuiteEntry, name: str, library: Library) -> Iterator[Lane]:
+def _lanes(entry: SuiteEntry, name: str, catalogue: Catalogue) -> Iterator[Lane]:
     axis, where = entry.axes[name], f"{entry.where}: axes.{name}"
     for kind, names, known in (
-        ("variant", axis.variants, library.variants),
-        ("wording", axis.wordings, library.wordings),
-        ("task", axis.tasks, library.tasks),
+        ("variant", axis.variants, catalogue.variants),
+        ("wording", axis.wordings, catalogue.wordings),
+        ("task", axis.tasks, catalogue.tasks),
     ):
         for wanted in names:
             if wanted not in known:
                 raise UnknownNameError(kind, wanted, known, where=where)
-    pool = _pool(entry, name, library)
+    pool = _pool(entry, name, catalogue)
     if axis.wordings:
-        pool = [t for t in pool if any(library.wordings[w].covers(t) for w in axis.wordings)]
+        pool = [t for t in pool if any(catalogue.wordings[w].covers(t) for w in axis.wordings)]
     for skill in axis.skills:
-        if skill not in {task.skill for task in library.tasks.values()}:
-            raise UnknownNameError("skill", skill, {t.skill for t in library.tasks.values()}, where=where)
+        if skill not in {task.skill for task in catalogue.tasks.values()}:
+            raise UnknownNameError("skill", skill, {t.skill for t in catalogue.tasks.values()}, where=where)
     for skill in axis.skills or ("",):
         found = tuple(task for task in pool if skill in ("", task.skill))
         if not found:
             what = f" of skill {skill!r}" if skill else ""
             raise SuiteError(f"{where}: no task{what} is left to play; name tasks that there are.")
-        whole = _pool(entry, axis.of, library) if axis.of else found
+        whole = _pool(entry, axis.of, catalogue) if axis.of else found
         order = tuple(task for task in whole if skill in ("", task.skill))
         yield Lane(name, skill, found, axis.skills.get(skill, axis.turns or len(found)), order)
 
 
-def _pool(entry: SuiteEntry, name: str, library: Library) -> list[Task]:
+def _pool(entry: SuiteEntry, name: str, catalogue: Catalogue) -> list[Task]:
     """Tasks that the axis may play, in the order of the catalogue."""
     axis, where = entry.axes[name], f"{entry.where}: axes.{name}"
     if axis.of:
@@ -213,14 +213,14 @@ def _pool(entry: SuiteEntry, name: str, library: Library) -> list[Task]:
             raise UnknownNameError("axis", axis.of, entry.axes, where=f"{where}.of")
         if entry.axes[axis.of].of:
             raise SuiteError(f"{where}.of: {axis.of!r} is itself perturbed; name the axis that it perturbs.")
-        pool = _pool(entry, axis.of, library)
+        pool = _pool(entry, axis.of, catalogue)
     else:
-        known = {task.group for task in library.tasks.values()}
+        known = {task.group for task in catalogue.tasks.values()}
         for group in axis.groups:
             if group not in known:
                 raise UnknownNameError("group", group, known - {""}, where=f"{where}.groups")
         groups = axis.groups or ("",)
-        pool = [t for t in library.tasks.values() if t.group in groups or t.id in axis.tasks]
+        pool = [t for t in catalogue.tasks.values() if t.group in groups or t.id in axis.tasks]
     return [task for task in pool if not axis.tasks or task.id in axis.tasks]
 
 
@@ -315,11 +315,11 @@ def _passes(suite: Suite, lane: Lane, seed: int) -> Iterator[tuple[Task, int]]:
 def _words(suite: Suite, axis: str, task: Task, seed: int) -> tuple[str, str]:
     """The instruction and its language."""
     rules = suite.entry.axes[axis]
-    usable = [name for name in rules.wordings if suite.library.wordings[name].covers(task)]
+    usable = [name for name in rules.wordings if suite.catalogue.wordings[name].covers(task)]
     if usable:
-        wording = suite.library.wordings[_one_of(usable, suite.name, axis, task.id, seed, "wording")]
+        wording = suite.catalogue.wordings[_one_of(usable, suite.name, axis, task.id, seed, "wording")]
         stream = (suite.name, axis, task.id, seed)
-        return wording.draw(task, *stream, known=suite.library.vocabulary), wording.language
+        return wording.draw(task, *stream, known=suite.catalogue.vocabulary), wording.language
     choice = task.templates[:1] if rules.canonical else task.templates
     return choose(choice, suite.name, task.id, seed), "en"
 
@@ -334,16 +334,16 @@ def _distractors(suite: Suite, rules: Axis, task: Task, seed: int) -> tuple[str,
     The fewer of two numbers of distractors are among the more, so that twins differ by the rest alone.
     """
     low, high = task.start.distractors if rules.distractors is None else rules.distractors
-    others = suite.library.bystanders(task)
+    others = suite.catalogue.bystanders(task)
     random = generator(suite.name, task.id, seed, "distractors")
     order = random.permutation(len(others))
     count = min(int(random.integers(low, high + 1)), len(others))
     return tuple(others[int(k)] for k in order[:count])
 
 
-def held_out(library: Library) -> tuple[Task, ...]:
+def held_out(catalogue: Catalogue) -> tuple[Task, ...]:
     """The tasks that nothing may be trained on."""
-    return tuple(task for task in library.tasks.values() if task.group == HELD_OUT)
+    return tuple(task for task in catalogue.tasks.values() if task.group == HELD_OUT)
 
 
 def _checked(name: str, value: int, low: int, high: int) -> int:

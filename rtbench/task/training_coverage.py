@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from rtbench.core.episode import Episode
 from rtbench.core.errors import UnknownNameError
-from rtbench.task import library
+from rtbench.task.library import BUNDLED, Library
 from rtbench.task.task import Task
 
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
@@ -163,23 +162,23 @@ def coverage_of(
 
 
 def load_coverage(
-    trained: TrainedOn, extra: Sequence[Path] = (), *, where: str = "trained_on"
+    trained: TrainedOn, library: Library = BUNDLED, *, where: str = "trained_on"
 ) -> TrainingCoverage:
     """`coverage_of` with the content there is, scenes and variants checked too.
 
     Args:
         trained: What the card says.
-        extra: The user's content roots.
+        library: The content.
         where: Card and key, for messages.
 
     Raises:
         UnknownNameError: a name that no content has.
         ContentError: content that cannot be used.
     """
-    _check("scene", trained.scenes, library.load_settings(extra), where)
+    _check("scene", trained.scenes, library.settings(), where)
     if trained.variants:
-        _check("variant", trained.variants, library.load_variants(extra), where)
-    return coverage_of(trained, library.load_tasks(extra), library.load_things(extra), where=where)
+        _check("variant", trained.variants, library.variants(), where)
+    return coverage_of(trained, library.tasks(), library.things(), where=where)
 
 
 def _check(kind: str, names: Sequence[str], known: Collection[str], where: str) -> None:

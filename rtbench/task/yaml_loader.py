@@ -1,8 +1,4 @@
-"""Finds and reads content: the YAML of envs/, tasks/ and policies/, ours and the user's.
-
-A content root is a folder that holds some of `FOLDERS`. The first root is ours: the checkout's top level,
-or `rtbench/_content` in an installed wheel. More roots of the same shape come from the user
-(``--content DIR``); they add entries and may not redefine ours.
+"""Reads the YAML of content: envs/, tasks/, policies/ and results/.
 
 Each file maps entry names to fields. Reading is strict, so that a slip of the pen is an error that names
 the file, the entry and the key, instead of a default that nobody chose.
@@ -10,11 +6,10 @@ the file, the entry and the key, instead of a default that nobody chose.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -23,15 +18,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 
-from rtbench.core.errors import ContentError, UnknownNameError, nearest
-
-FOLDERS = ("envs", "tasks", "policies", "results")
-"""Folders of a content root."""
-HASHED = ("envs", "tasks")
-"""Folders that decide what an episode is; a new policy or result must not make runs incomparable."""
+from rtbench.core.errors import ContentError, nearest
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_PACKAGE = Path(__file__).resolve().parents[1]
+_QUOTED = re.compile(r"'([^']*)'")
+"""The values in pydantic's list of those that are allowed."""
 
 
 class Entry(BaseModel):
@@ -110,114 +101,46 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 
 
-def roots(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """All content roots, ours first.
-
-    Raises:
-        ContentError: an extra root that is no folder, or holds none of `FOLDERS`.
-    """
-    bundled = _PACKAGE / "_content"
-    ours = bundled if bundled.is_dir() else _PACKAGE.parent
-    for root in extra:
-        if not Path(root).is_dir():
-            raise ContentError(root, "", "no such folder; --content takes one that holds envs/ or tasks/.")
-        if not any((Path(root) / folder).is_dir() for folder in FOLDERS):
-            raise ContentError(root, "", f"holds no content; expected one of {_list(FOLDERS)} inside it.")
-    return (ours, *(Path(root) for root in extra))
-
-
-def read_folder(folder: str, model: type[M], extra: Sequence[Path] = ()) -> dict[str, M]:
-    """All entries of all YAML files in one folder of every root, by name, in order of root and file.
-
-    Args:
-        folder: Folder inside a root, such as ``tasks/skills``.
-        model: Pydantic model with a field ``name`` that forbids unknown keys, as `Entry` does, or ignores
-            them because another model reads the same file in full.
-        extra: The user's content roots.
-
-    Raises:
-        ContentError: no root has the folder, or a file cannot be used.
-    """
-    searched = [root / folder for root in roots(extra)]
-    if not any(path.is_dir() for path in searched):
-        raise ContentError(folder, "", f"no such content folder; looked for {_list(searched)}.")
-    for path in (p for place in searched for p in place.glob("*.yml")):
-        raise ContentError(path, "", f"content files end in .yaml; rename it to {path.stem}.yaml.")
-    files = [path for place in searched for path in sorted(place.glob("*.yaml"))]
-    return dict(_read(tuple(map(_stamp, files)), model))
-
-
-def read_plain(folder: str, extra: Sequence[Path] = ()) -> dict[str, dict[str, Any]]:
-    """All entries of a folder as they stand in their files, for hashing; `read_folder` has checked them."""
-    files = [path for root in roots(extra) for path in sorted((root / folder).glob("*.yaml"))]
-    return {name: fields for path in files for name, fields in _parse(_stamp(path)).items()}
-
-
 def read_file(path: Path, model: type[M]) -> dict[str, M]:
-    """All entries of one YAML file, by name; rules and errors are those of `read_folder`."""
+    """All entries of one YAML file, by name; rules and errors are those of `read_files`."""
     if not path.is_file():
         raise ContentError(path, "", "no such file.")
-    return dict(_read((_stamp(path),), model))
+    return read_files([path], model)
 
 
-def find(folder: str, name: str, extra: Sequence[Path] = ()) -> Path:
-    """The file `name` (with its ending) in one folder of the roots; the first root that has it.
+def read_files(paths: Iterable[Path], model: type[M]) -> dict[str, M]:
+    """All entries of some YAML files, by name, in order; read anew only where a file has changed.
+
+    Args:
+        paths: The files.
+        model: Pydantic model with a field ``name`` that forbids unknown keys, as `Entry` does.
 
     Raises:
-        UnknownNameError: no root has it; names the files that are there.
+        ContentError: a file that cannot be used, or a name that two of them have.
     """
-    places = [root / folder for root in roots(extra)]
-    for place in places:
-        if (place / name).is_file():
-            return place / name
-    there = [path.name for place in places if place.is_dir() for path in place.iterdir() if path.is_file()]
-    raise UnknownNameError("file", name, there, where=folder)
+    return dict(_read(tuple(map(stamp, paths)), model))
 
 
-def content_hash(extra: Sequence[Path] = (), folders: Sequence[str] = HASHED) -> str:
-    """64 hex digits: SHA-256 over relative names and bytes of all content files but READMEs.
-
-    The same content has the same hash in a checkout and in a wheel.
-    """
-    found = []
-    for number, root in enumerate(roots(extra)):
-        names = sorted((path.relative_to(root).as_posix(), path) for path in _content_files(root, folders))
-        found += [(f"{number}:{name}", _stamp(path)) for name, path in names]
-    return _hash(tuple(found))
+def read_plain(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """All entries as they stand in their files, for hashing; `read_files` has checked them."""
+    return {name: fields for path in paths for name, fields in _parse(stamp(path)).items()}
 
 
-def _content_files(root: Path, folders: Sequence[str]) -> Iterator[Path]:
-    for folder in folders:
-        for path in (root / folder).rglob("*"):
-            parts = path.relative_to(root).parts
-            hidden = any(part.startswith((".", "__")) for part in parts)
-            if path.is_file() and not hidden and path.stem.upper() != "README":
-                yield path
-
-
-def _stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> Stamp:
+    """What tells whether the file has changed."""
     status = path.stat()
     return str(path), status.st_mtime_ns, status.st_size
 
 
-@lru_cache(maxsize=32)
-def _hash(files: tuple[tuple[str, Stamp], ...]) -> str:
-    total = hashlib.sha256()
-    for name, (path, _, _) in files:
-        # Hashing each file first keeps the border between name and bytes unambiguous.
-        total.update(f"{name}\0{hashlib.sha256(Path(path).read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
-
-
 @lru_cache(maxsize=64)
 def _read(files: tuple[Stamp, ...], model: type[M]) -> dict[str, M]:
-    if model.model_config.get("extra") not in ("forbid", "ignore"):
-        raise TypeError(f"{model.__name__} must say what it does with unknown keys; derive it from Entry.")
+    if model.model_config.get("extra") != "forbid":
+        raise TypeError(f"{model.__name__} must forbid unknown keys; derive it from Entry.")
     entries: dict[str, M] = {}
     origin: dict[str, Path] = {}
-    for stamp in files:
-        path = Path(stamp[0])
-        for name, fields in _parse(stamp).items():
+    for file in files:
+        path = Path(file[0])
+        for name, fields in _parse(file).items():
             if name in origin:
                 raise ContentError(path, name, f"already defined in {origin[name]}; rename one of the two.")
             entries[name], origin[name] = _entry(path, name, fields, model), path
@@ -225,9 +148,9 @@ def _read(files: tuple[Stamp, ...], model: type[M]) -> dict[str, M]:
 
 
 @lru_cache(maxsize=256)
-def _parse(stamp: Stamp) -> dict[str, dict[str, Any]]:
+def _parse(file: Stamp) -> dict[str, dict[str, Any]]:
     """The file as entry name -> fields, read once however many models look at it."""
-    path = Path(stamp[0])
+    path = Path(file[0])
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
@@ -279,7 +202,10 @@ def _reason(error: ErrorDetails, model: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
     if error["type"] in ("value_error", "assertion_error"):
         return f"{key}: {message}." if key else f"{message}."
-    return f"key {key!r} is {_show(error['input'])}; expected {message}."
+    known = _QUOTED.findall(message) if error["type"] == "literal_error" else []
+    close = nearest(str(error["input"]), known)
+    hint = f" Did you mean {close!r}?" if close else ""
+    return f"key {key!r} is {_show(error['input'])}; expected {message}.{hint}"
 
 
 def _allowed(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:

@@ -15,7 +15,8 @@ from rtbench.evaluation.evaluate import evaluate
 from rtbench.policy.card import Card
 from rtbench.policy.rt1.checkpoint import Origin, save
 from rtbench.policy.rt1.network import RT1
-from rtbench.task import library, suite
+from rtbench.task import suite
+from rtbench.task.library import BUNDLED
 from rtbench.train.publish import FACTORY
 
 SUITE, SEED = "seen", 7
@@ -47,7 +48,10 @@ class Player:
         place.mkdir(exist_ok=True)
         weights = place / f"step-{step}.safetensors"
         save(weights, network, self.origin, half=True)  # as they are published
-        card = Card(weights.stem, FACTORY, "", self.arguments, weights=str(weights.resolve()))
+        card = Card(
+            name=weights.stem, factory=FACTORY, summary="", arguments=dict(self.arguments),
+            weights=str(weights.resolve()),
+        )  # fmt: skip
         threads = torch.get_num_threads()
         try:
             run = evaluate(card, self.episodes, out=place, workers=self.workers)
@@ -64,6 +68,6 @@ class Player:
 
 def choose(skills: Collection[str], count: int) -> tuple[Episode, ...]:
     """Seen episodes of those skills that the suite has; skills take turns."""
-    seen = library.load_suite(SUITE)
+    seen = BUNDLED.suite(SUITE)
     known = [skill for skill in seen.skills if skill in skills]
     return tuple(suite.episodes(seen, limit=count, skills=known, seed=SEED)) if known else ()

@@ -15,7 +15,7 @@ from rtbench.core.errors import RtbenchError
 from rtbench.policy.card import FOLDER
 from rtbench.policy.rt1.checkpoint import Origin, save
 from rtbench.policy.rt1.network import RT1
-from rtbench.task import library
+from rtbench.task.library import BUNDLED
 from rtbench.task.training_coverage import TrainedOn, coverage_of
 
 FACTORY = "rtbench.policy.rt1:from_weights"
@@ -35,7 +35,7 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
         episodes: All of them; not empty.
         about: The same in words.
     """
-    known = library.load_tasks()
+    known = BUNDLED.tasks()
     tasks = {episode.task for episode in episodes}
     common: dict[str, Any] = {
         "about": about,
@@ -53,7 +53,7 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
             scenes=tuple(sorted({known[name].scene for name in tasks})),
             **common,
         )
-        if set(coverage_of(short, known, library.load_things()).tasks) == tasks:
+        if set(coverage_of(short, known, BUNDLED.things()).tasks) == tasks:
             return short
     return TrainedOn(tasks=tuple(sorted(tasks)), **common)
 

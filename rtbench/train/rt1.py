@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from rtbench.core.errors import RtbenchError
-from rtbench.policy.card import FOLDER, file_hash
+from rtbench.core.hashing import content_hash
+from rtbench.policy.card import FOLDER
 from rtbench.policy.rt1 import checkpoint
 from rtbench.policy.rt1.checkpoint import Origin
 from rtbench.policy.rt1.config import Size, size
@@ -107,8 +108,8 @@ def _train(files: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str],
     about = {
         "size": network.size.name,
         "encoder": encoder.sha256,
-        "init": plan.init and file_hash(plan.init),
-        "imagenet": plan.imagenet and file_hash(plan.imagenet),
+        "init": plan.init and content_hash(plan.init),
+        "imagenet": plan.imagenet and content_hash(plan.imagenet),
     }
     shown = seen(data, network, texts, say) if plan.recipe.frozen else data
     trainer = Trainer(folder, Lessons(shown, texts), network, plan.recipe, about)

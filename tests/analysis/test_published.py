@@ -28,7 +28,7 @@ from rtbench.core.episode import Episode, Outcome
 from rtbench.core.errors import ContentError
 from rtbench.result.record import Record, Times
 from rtbench.result.run import Run
-from rtbench.task.library import load_suite_entries
+from rtbench.task.library import BUNDLED
 from rtbench.task.yaml_loader import read_file
 from tests.helpers.commands import rtbench, width
 from tests.helpers.runs import episode, play
@@ -146,7 +146,7 @@ def test_contradictions_keep_the_papers_figure():
 
 
 def test_every_counterpart_is_an_axis_that_there_is():
-    ours = {f"{suite.split}/{axis}" for suite in load_suite_entries().values() for axis in suite.axes}
+    ours = {f"{suite.split}/{axis}" for suite in BUNDLED.suites().values() for axis in suite.axes}
     theirs = {axis for figure in FIGURES for axis in figure.about.axes}
     assert theirs <= ours
 

@@ -20,7 +20,7 @@ from rtbench.cli.policy_arg import ArgumentError, parse
 from rtbench.core.errors import Exit
 from rtbench.env import diagnostics
 from rtbench.evaluation.scheduler import InterruptedRunError
-from rtbench.task import library
+from rtbench.task.library import BUNDLED
 from tests.helpers.commands import rtbench, width
 from tests.helpers.paths import ROOT
 
@@ -244,7 +244,7 @@ def test_suites_are_listed_by_axis_with_what_is_played_and_said():
     from rtbench.task.suite import episodes
 
     rows = {(row["name"], row["axis"]): row for row in json.loads(rtbench("ls", "suites", "--json").out)}
-    suite = library.load_suite("seen")
+    suite = BUNDLED.suite("seen")
     played = episodes(suite)
     assert {axis for name, axis in rows if name == "seen"} == set(suite.entry.axes)
     for axis in suite.entry.axes:
@@ -258,14 +258,14 @@ def test_suites_are_listed_by_axis_with_what_is_played_and_said():
 def test_objects_are_filtered_by_set():
     rows = json.loads(rtbench("ls", "objects", "--set", "seen", "--json").out)
     assert {row["name"] for row in rows} == {
-        thing.name for thing in library.load_things().values() if thing.set == "seen"
+        thing.name for thing in BUNDLED.things().values() if thing.set == "seen"
     }
     assert {row["set"] for row in rows} == {"seen"}
 
 
 def test_wordings_are_listed_with_an_example_in_their_language():
     rows = {row["name"]: row for row in json.loads(rtbench("ls", "wordings", "--json").out)}
-    german = library.load_wordings()["german"]
+    german = BUNDLED.wordings()["german"]
     assert rows["german"]["language"] == "de"
     assert rows["german"]["tasks"] == len(german.phrases) > 0
     assert rows["german"]["example"] in {text for texts in german.phrases.values() for text in texts}
@@ -273,8 +273,8 @@ def test_wordings_are_listed_with_an_example_in_their_language():
 
 def test_variants_are_listed_with_the_axes_that_use_them():
     rows = {row["name"]: row for row in json.loads(rtbench("ls", "variants", "--json").out)}
-    assert set(rows) == set(library.load_variants())
-    for suite in library.load_suite_entries().values():
+    assert set(rows) == set(BUNDLED.variants())
+    for suite in BUNDLED.suites().values():
         for axis, rules in suite.axes.items():
             used = {name for name, row in rows.items() if f"{suite.name}: {axis}" in row["axes"]}
             assert used == set(rules.variants)

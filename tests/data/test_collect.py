@@ -26,9 +26,9 @@ from rtbench.data.collect import Recording, check_seen, collect, draw
 from rtbench.data.demonstration import DemonstrationError, Demonstrations
 from rtbench.evaluation.scheduler import Limits, TooManyErrorsError
 from rtbench.policy.card import Card
-from rtbench.task import library as catalogue
 from rtbench.task import suite
 from rtbench.task.expand import HELD_OUT
+from rtbench.task.library import BUNDLED
 from tests.helpers import demonstrations as demos
 from tests.helpers.commands import rtbench as run
 from tests.helpers.commands import width
@@ -51,8 +51,8 @@ def read(path):
 
 
 def test_a_thousand_training_episodes_hold_nothing_that_is_held_out():
-    tasks, things = catalogue.load_tasks(), catalogue.load_things()
-    seen = catalogue.load_suite("seen").tasks()
+    tasks, things = BUNDLED.tasks(), BUNDLED.things()
+    seen = BUNDLED.suite("seen").tasks()
     scenes, sets = {task.scene for task in seen}, {things[name].set for task in seen for name in task.present}
     chosen = draw(Recording(), 1100)
     assert {tasks[e.task].group for e in chosen} == {""}
@@ -64,8 +64,8 @@ def test_a_thousand_training_episodes_hold_nothing_that_is_held_out():
 
 
 def test_no_held_out_pair_may_be_trained_on():
-    library, seen = catalogue.load_library(), catalogue.load_suite("seen")
-    held_out = suite.held_out(library)
+    catalogue, seen = BUNDLED.catalogue(), BUNDLED.suite("seen")
+    held_out = suite.held_out(catalogue)
     assert len(held_out) > 20
     for task in held_out:
         assert task.group == HELD_OUT
@@ -75,7 +75,7 @@ def test_no_held_out_pair_may_be_trained_on():
 
 @pytest.mark.parametrize("name", ["novel", "emergent"])
 def test_no_axis_of_an_evaluation_may_be_trained_on(name):
-    whole = catalogue.load_suite(name)
+    whole = BUNDLED.suite(name)
     for axis, rules in whole.entry.axes.items():
         episode = suite.episodes(whole, limit=1, axes=[axis], rounds=1)[0]
         if rules.split == "seen" or episode.split == "seen":

@@ -4,14 +4,13 @@ import dataclasses
 
 import pytest
 
-import rtbench.env.kitchen
 from rtbench.core.action import MODE, RT1, RTBENCH, Mode, idle
 from rtbench.env.event import EVENTS
 from rtbench.env.kitchen import Kitchen
 from rtbench.policy.oracle import oracle_action
 from rtbench.policy.oracle.motion import View
 from rtbench.policy.oracle.planner import next_step
-from rtbench.task.library import load_task
+from rtbench.task.library import BUNDLED, Library
 from rtbench.task.task import Goal
 
 OTHER = "apple"
@@ -56,8 +55,8 @@ def test_the_objects_of_the_task_are_not_wrong(kitchen, episode_of, task):
 
 def test_a_foil_is_wrong_too(kitchen, episode_of, monkeypatch):
     """It always stands there, but the task is not about it."""
-    task = dataclasses.replace(load_task("pick/sponge-v0"), foils=(OTHER,))
-    monkeypatch.setattr(rtbench.env.kitchen, "load_task", lambda *_: task)
+    task = dataclasses.replace(BUNDLED.task("pick/sponge-v0"), foils=(OTHER,))
+    monkeypatch.setattr(Library, "task", lambda *_: task)
     kitchen.begin(episode_of("pick/sponge-v0", objects=("sponge", OTHER)))
     lift(kitchen, OTHER, 0.1)
     assert kitchen.events()["wrong_object"] == 1

@@ -19,16 +19,15 @@ from rtbench.core.environment import EnvSettings
 from rtbench.core.errors import ActionError, RtbenchError, UnknownNameError
 from rtbench.env.episode_reset import SETTLE_CREEP, SimulationError
 from rtbench.env.kitchen import STAGES, Kitchen, make_worker_env
-from rtbench.env.object import load_objects
 from rtbench.policy.oracle import oracle_action
-from rtbench.task.library import load_suite, load_tasks
+from rtbench.task.library import BUNDLED, load_suite
 from rtbench.task.suite import episodes
 from tests.helpers.paths import ROOT
 
-TASKS = load_tasks()
+TASKS = BUNDLED.tasks()
 KINDS = {task.skill: task for task in reversed(TASKS.values())}
 """One task of each skill."""
-SAMPLE = {(t.skill, *(load_objects()[o].kind for o in t.objects)): t.id for t in reversed(TASKS.values())}
+SAMPLE = {(t.skill, *(BUNDLED.things()[o].kind for o in t.objects)): t.id for t in reversed(TASKS.values())}
 """One task of each skill and kinds of objects."""
 IDLE = RTBENCH.encode(idle())
 
@@ -65,7 +64,7 @@ def test_every_task_passes_gymnasiums_checks(skill, renderers):
 def test_the_sample_has_every_skill_and_kind():
     assert {TASKS[task].skill for task in SAMPLE.values()} == set(KINDS)
     assert {kind for _, *kinds in SAMPLE for kind in kinds} == {
-        thing.kind for thing in load_objects().values()
+        thing.kind for thing in BUNDLED.things().values()
     }
 
 
@@ -222,7 +221,7 @@ def test_what_is_not_in_the_episode_is_out_of_sight_and_reach(kitchen, episode_o
 def test_models_and_contexts_are_kept_up_to_a_number_and_freed_after(episode_of):
     kitchen = Kitchen()
     others = ["stapler", "scissors", "white_mug", "banana", "red_cup", "digit_3", "heart"]
-    sets = sorted({load_objects()[o].set: o for o in others if o in load_objects()}.values())
+    sets = sorted({BUNDLED.things()[o].set: o for o in others if o in BUNDLED.things()}.values())
     episodes_ = [
         episode_of("pick/coke_can-v0", scene=scene, objects=("coke_can", other))
         for other in sets for scene in ("office_kitchen", "office_desk")
@@ -311,7 +310,7 @@ def test_divergence_in_a_worker_leaves_no_log_in_the_users_folder(tmp_path):
         import math
         from rtbench.env import gl
         gl.prepare()
-        from rtbench.task.library import load_suite
+        from rtbench.task.library import BUNDLED, load_suite
         from rtbench.env.kitchen import make_worker_env
         from rtbench.env.episode_reset import SETTLE_CREEP, SimulationError
         from rtbench.core.action import RTBENCH, idle

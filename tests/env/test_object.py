@@ -4,10 +4,12 @@ import mujoco
 import numpy as np
 import pytest
 
-from rtbench.env.object import GRIP, SLIMMEST, add_object, load_objects, primitives
+from rtbench.env.object import add_object
+from rtbench.task.library import BUNDLED
+from rtbench.task.object_entry import GRIP, SLIMMEST
 from rtbench.task.predicate import INTO
 
-OBJECTS = load_objects()
+OBJECTS = BUNDLED.things()
 BODIES = list({(o.kind, o.size, o.parts, o.mass): name for name, o in reversed(OBJECTS.items())}.values())[
     ::-1
 ]
@@ -21,10 +23,10 @@ FRUIT = ["apple", "orange"]
 def flat(obj):
     """Whether it rests on a flat face: a box or an upright cylinder reaches down to its lowest point."""
     return any(
-        part.type in (mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CYLINDER)
+        part.form in ("box", "cylinder")
         and np.isclose(part.pos[2] - part.reach[2], -obj.half[2], atol=1e-6)
         and np.allclose(np.abs(part.rotation[:, 2]), [0, 0, 1], atol=1e-9)
-        for part in primitives(obj)
+        for part in obj.primitives
     )
 
 
@@ -112,7 +114,7 @@ def test_geometry_agrees_with_itself(name):
     if name in MOVABLE:
         assert np.sort(obj.half)[1] * 2 <= GRIP
         assert SLIMMEST <= obj.grasp_width <= GRIP
-    for part in primitives(obj):
+    for part in obj.primitives:
         assert np.isclose(np.linalg.norm(part.quat), 1)
         assert all(abs(p) <= h for p, h in zip(part.pos, obj.half, strict=True))
 
@@ -138,7 +140,7 @@ def test_the_body_is_as_the_file_says(name):
     solid = [
         g for g in range(model.ngeom) if model.geom(g).name.startswith(f"{name}:") and model.geom_contype[g]
     ]
-    assert len(solid) == len(primitives(obj))
+    assert len(solid) == len(obj.primitives)
     assert (model.geom_group[solid] == 3).all()
 
 
@@ -150,8 +152,8 @@ def test_what_is_seen_is_what_is_touched(name):
     mujoco.mj_forward(bench.model, bench.data)
     model, data = bench.model, bench.data
     origin = data.body(name).xpos
-    low = np.min([part.pos - part.reach for part in primitives(obj)], axis=0)
-    high = np.max([part.pos + part.reach for part in primitives(obj)], axis=0)
+    low = np.min([part.pos - part.reach for part in obj.primitives], axis=0)
+    high = np.max([part.pos + part.reach for part in obj.primitives], axis=0)
     ends = 0.15 * obj.half if obj.kind == "bag" else np.zeros(3)  # a bag's seams are only seen
     assert (high <= obj.half + 0.003).all()
     assert (high >= obj.half - 0.003 - ends).all()

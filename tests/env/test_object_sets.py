@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from rtbench.env.object import load_objects
+from rtbench.task.library import BUNDLED
 
-OBJECTS = load_objects()
+OBJECTS = BUNDLED.things()
 MOVABLE = {name: obj for name, obj in OBJECTS.items() if "movable" in obj.tags}
 COLORS = {
     "red",

@@ -13,12 +13,13 @@ from rtbench.core.rotation import difference
 from rtbench.core.seeding import generator
 from rtbench.env.kitchen import Kitchen
 from rtbench.env.material import SURFACES, surface_of
-from rtbench.env.perturbation import FOLDER, Variation, load_variation
+from rtbench.env.perturbation import start, vary
 from rtbench.env.scene import load_scene
 from rtbench.env.visibility import Cylinder, share_behind, visible_share
-from rtbench.task.yaml_loader import read_folder
+from rtbench.task.library import BUNDLED, Library
+from rtbench.task.library import VARIANTS as FOLDER
 
-VARIANTS = read_folder(FOLDER, Variation)
+VARIANTS = BUNDLED.variants()
 MOVING = sorted(name for name, v in VARIANTS.items() if v.robot or v.camera)
 LOOKS = sorted(name for name, v in VARIANTS.items() if v.surfaces or v.light)
 each = pytest.mark.parametrize("name", sorted(VARIANTS))
@@ -140,10 +141,10 @@ def test_the_seed_draws_the_signs(name):
     model = load_scene("office_kitchen", ()).model
     found = set()
     for seed in range(24):
-        start = VARIANTS[name].start(np.zeros(3), generator("signs", seed))
+        begin = start(np.zeros(3), VARIANTS[name], generator("signs", seed))
         camera = model.cam_pos.copy()
-        VARIANTS[name].apply(model, generator("signs", seed))
-        found.add((*np.sign(start[1:]), *np.sign((model.cam_pos - camera).sum(axis=0).round(6))))
+        vary(model, VARIANTS[name], generator("signs", seed))
+        found.add((*np.sign(begin[1:]), *np.sign((model.cam_pos - camera).sum(axis=0).round(6))))
         model.cam_pos[:] = camera
     assert len(found) >= 4
 
@@ -212,13 +213,15 @@ def test_an_unknown_variant_is_told_with_the_nearest(kitchen, played):
 @pytest.mark.parametrize(
     ("entry", "parts"),
     [
-        ("{surfaces: {tops: clth}}", ("surfaces", "'clth'", "'cloth'")),
-        ("{surfaces: {tips: cloth}}", ("tips",)),
+        ("{surfaces: {tops: clth}}", ("surfaces", '"clth"', "Did you mean 'cloth'?")),
+        ("{surfaces: {tips: cloth}}", ("tips", "Did you mean 'tops'?")),
         ("{visible: [0.8, 0.2]}", ("visible", "0.8")),
         ("{light: {ambient: 2.0, diffuse: [1.0, 1.0, 1.0], direction: [0.0, 0.0, -1.0]}}", ("ambient",)),
         ("{light: {ambient: 0.4, diffuse: [1.0, 1.0, 3.0], direction: [0.0, 0.0, -1.0]}}", ("3.0",)),
         ("{light: {ambient: 0.4, diffuse: [1.0, 1.0, 1.0], direction: [0.0, 0.0, 1.0]}}", ("downwards",)),
         ("{robot: {back: -0.2, aside: 0.0, turn: 0.0}}", ("back",)),
+        ("{robot: {back: 3.0, aside: 0.0, turn: 0.0}}", ("robot.back", "0.5")),
+        ("{camera: {shift: [0.1, 9.0, 0.1], turn: [0.0, 0.0, 0.0]}}", ("camera.shift.1", "0.5")),
         ("{camra: {}}", ("camra", "camera")),
     ],
 )
@@ -226,7 +229,7 @@ def test_a_variant_that_cannot_be_is_refused(tmp_path, entry, parts):
     (tmp_path / FOLDER).mkdir(parents=True)
     (tmp_path / FOLDER / "mine.yaml").write_text(f"odd: {entry}\n")
     with pytest.raises(ContentError) as caught:
-        load_variation("odd", (tmp_path,))
+        Library((tmp_path,)).variant("odd")
     for part in ("mine.yaml", "odd", *parts):
         assert part in str(caught.value)
 

@@ -19,7 +19,7 @@ from rtbench.env.episode_reset import ATTEMPTS, REDRAWS
 from rtbench.env.placement import CROWD_ROOM, FINGER_ROOM, NEAR, REACH, Placer
 from rtbench.env.scene import ARM_AHEAD, HEAD_CAMERA, HEAD_TARGET, load_scene
 from rtbench.env.sim_world import SimWorld
-from rtbench.task.library import load_suite, load_task
+from rtbench.task.library import BUNDLED, load_suite
 from rtbench.task.predicate import evaluate, footprint_gap
 from rtbench.task.suite import draw
 from rtbench.task.task import Goal, Start, Task
@@ -42,7 +42,7 @@ def world():
 
 
 def episode(name, seed, objects=None):
-    found = draw(load_suite("seen"), load_task(name), seed)
+    found = draw(load_suite("seen"), BUNDLED.task(name), seed)
     return found if objects is None else dataclasses.replace(found, objects=objects)
 
 
@@ -57,7 +57,7 @@ def place(world, played):
 
 
 def _place(world, played, attempt=0, redraw=0):
-    task, data = load_task(played.task), world._data
+    task, data = BUNDLED.task(played.task), world._data
     targets = generator("test", played.seed, "targets", attempt)
     distractors = generator("test", played.seed, "distractors", attempt, redraw)
     mujoco.mj_resetData(world.scene.model, data)
@@ -73,7 +73,7 @@ def _place(world, played, attempt=0, redraw=0):
 
 
 def inside(played):
-    start = load_task(played.task).start
+    start = BUNDLED.task(played.task).start
     return {o for o, where in start.place.items() if where not in ("counter", "side_counter")}
 
 
@@ -92,7 +92,7 @@ def test_objects_never_overlap_and_leave_room_for_fingers(world, name, seed):
     place(world, played)
     beside = [o for o in played.objects if o not in inside(played)]
     for a, b in itertools.combinations(beside, 2):
-        own = {a, b} & {*load_task(name).present}
+        own = {a, b} & {*BUNDLED.task(name).present}
         assert world.distance(a, b) >= (FINGER_ROOM if own else CROWD_ROOM) - 0.004, (a, b)
 
 
@@ -102,11 +102,11 @@ def test_objects_never_overlap_and_leave_room_for_fingers(world, name, seed):
 def test_everything_is_within_reach_and_on_what_it_should_be_on(world, name, seed):
     played = episode(name, seed)
     poses = place(world, played)
-    start = load_task(name).start
+    start = BUNDLED.task(name).start
     x, y, yaw = world.station(start.station)
     axis = np.array([x + ARM_AHEAD * math.cos(yaw), y + ARM_AHEAD * math.sin(yaw)])
     for thing, pose in poses.items():
-        if thing in load_task(name).objects:
+        if thing in BUNDLED.task(name).objects:
             assert np.linalg.norm(pose.position[:2] - axis) <= REACH + 1e-6
         where = start.place.get(thing, start.station)
         low, _ = world.box(thing)
@@ -124,7 +124,7 @@ def test_everything_is_within_reach_and_on_what_it_should_be_on(world, name, see
 
 @pytest.mark.parametrize("name", ["place_upright/water_bottle-v0", "place_upright/blue_plastic_bottle-v0"])
 def test_what_lies_is_on_the_counter_too(world, name):
-    target, station = load_task(name).objects[0], load_task(name).start.station
+    target, station = BUNDLED.task(name).objects[0], BUNDLED.task(name).start.station
     for seed in range(60):
         place(world, episode(name, seed))
         assert on_counter(world, target, station), seed
@@ -156,7 +156,7 @@ def test_other_seeds_give_other_places(world, name):
 @given(seed=seeds)
 def test_distractors_do_not_move_the_targets(world, name, seed):
     """Nor do distractors that are drawn again."""
-    task, attempt = load_task(name), 0
+    task, attempt = BUNDLED.task(name), 0
     try:
         alone = _place(world, episode(name, seed, task.objects), attempt)
     except PlacementError:
@@ -175,7 +175,7 @@ def test_distractors_drawn_again_stand_elsewhere(world, name):
     for redraw in range(REDRAWS):
         with contextlib.suppress(PlacementError):
             poses = _place(world, episode(name, 5), 0, redraw)
-            other = next(thing for thing in poses if thing not in load_task(name).objects)
+            other = next(thing for thing in poses if thing not in BUNDLED.task(name).objects)
             spots.append(poses[other].position[:2].round(4))
     assert len(spots) > REDRAWS / 2
     assert len(np.unique(spots, axis=0)) == len(spots)
@@ -183,7 +183,7 @@ def test_distractors_drawn_again_stand_elsewhere(world, name):
 
 @each_task
 def test_the_kitchen_moves_the_targets_only_after_all_redraws(kitchen, name):
-    task, same = load_task(name), 0
+    task, same = BUNDLED.task(name), 0
     for seed in range(4):
         found = []
         for objects in (None, task.objects):
@@ -196,14 +196,14 @@ def test_the_kitchen_moves_the_targets_only_after_all_redraws(kitchen, name):
     assert same >= 2
 
 
-@pytest.mark.parametrize("name", [t for t in TASKS if load_task(t).start.apart])
+@pytest.mark.parametrize("name", [t for t in TASKS if BUNDLED.task(t).start.apart])
 @settings(max_examples=12)
 @given(seed=seeds)
 def test_what_must_be_apart_is(world, name, seed):
     place(world, episode(name, seed))
-    for a, b in load_task(name).start.apart:
+    for a, b in BUNDLED.task(name).start.apart:
         assert footprint_gap(world.box(a), world.box(b)) > NEAR / 2
-    assert not evaluate(load_task(name).goal, world)
+    assert not evaluate(BUNDLED.task(name).goal, world)
 
 
 @pytest.mark.parametrize("name", ["place_upright/water_bottle-v0", "place_upright/redbull_can-v0"])
@@ -211,7 +211,7 @@ def test_what_must_be_apart_is(world, name, seed):
 @given(seed=seeds)
 def test_what_starts_on_its_side_lies(world, name, seed):
     poses = place(world, episode(name, seed))
-    target = load_task(name).objects[0]
+    target = BUNDLED.task(name).objects[0]
     assert tilt_of(poses[target].quaternion) == pytest.approx(math.pi / 2)
     for thing, pose in poses.items():
         if thing != target:
@@ -247,7 +247,7 @@ def test_objects_face_all_ways(world):
 def test_the_most_crowded_tasks_find_room(kitchen, name):
     for seed in range(25):
         kitchen.begin(episode(name, seed))
-        assert kitchen.world.speed(load_task(name).objects[0]) < 0.02
+        assert kitchen.world.speed(BUNDLED.task(name).objects[0]) < 0.02
 
 
 def test_an_object_without_room_is_named(world):

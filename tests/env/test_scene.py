@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbench.core.errors import ContentError, UnknownNameError
-from rtbench.env.scene import FOLDER, load_scene, object_sets, parking, scene_specs
-from rtbench.task.yaml_loader import roots
+from rtbench.env.scene import load_scene, object_sets, parking
+from rtbench.task.library import BUNDLED, SCENES, Library
 
 
 def test_the_kitchen_has_what_every_task_counts_on():
-    kitchen = scene_specs()["office_kitchen"]
+    kitchen = BUNDLED.scenes()["office_kitchen"]
     assert set(kitchen.counters) == {"counter", "side_counter"}
     assert set(kitchen.drawers) == {"top_drawer", "middle_drawer", "bottom_drawer"}
 
@@ -23,21 +23,21 @@ def test_an_unknown_scene_is_named_with_the_nearest():
 
 
 def test_an_unknown_texture_names_file_key_and_the_nearest(tmp_path):
-    folder = tmp_path / FOLDER
+    folder = tmp_path / SCENES
     folder.mkdir(parents=True)
-    shutil.copy(roots()[0] / FOLDER / "office_kitchen.yaml", folder / "mine.yaml")
+    shutil.copy(BUNDLED.find(SCENES, "office_kitchen.yaml"), folder / "mine.yaml")
     text = (folder / "mine.yaml").read_text()
     (folder / "mine.yaml").write_text(text.replace("office_kitchen:", "mine:").replace("tiles,", "tils,"))
     with pytest.raises(ContentError) as caught:
-        scene_specs((tmp_path,))
+        Library([tmp_path]).scenes()
     message = str(caught.value)
-    for part in ("mine.yaml", "floor", "texture", "'tils'", "'tiles'"):
+    for part in ("mine.yaml", "floor", "texture", '"tils"', "Did you mean 'tiles'?"):
         assert part in message, message
 
 
-@pytest.mark.parametrize("name", sorted(scene_specs()))
+@pytest.mark.parametrize("name", sorted(BUNDLED.scenes()))
 def test_every_scene_compiles_with_the_set_of_its_distractors(name):
-    spec = scene_specs()[name]
+    spec = BUNDLED.scenes()[name]
     scene = load_scene(name, (spec.distractors,))
     assert {"counter", "side_counter"} <= set(spec.counters)
     assert {obj.set for obj in scene.objects.values()} == {spec.distractors}
@@ -63,7 +63,7 @@ def test_parked_objects_are_far_from_each_other_and_from_the_room():
     spots = np.array([parking(index) for index in range(160)])
     apart = np.linalg.norm(spots[:, None] - spots[None], axis=2) + 9 * np.eye(len(spots))
     assert apart.min() >= 0.5, "the longest object is half a metre long"
-    assert spots[:, 1].min() > max(spec.floor.high[1] for spec in scene_specs().values()) + 1
+    assert spots[:, 1].min() > max(spec.floor.high[1] for spec in BUNDLED.scenes().values()) + 1
 
 
 def ground(scene, x, y):
@@ -115,15 +115,20 @@ def test_the_frame_of_a_counter_there_and_back(x, y, counter):
         ("    dish_rack:", "    sink:", ("'sink'", "two")),
         ('color: "#54616b"', "color: blu", ("ornaments", "blu")),
         ("shape: box, size: [0.15, 0.34, 0.12]", "shape: box, size: [0.15, 0.34]", ("box", "3 lengths")),
+        ("size: [0.15, 0.34, 0.12]", "size: [0.15, 34, 0.12]", ("dish_rack", "0.002 to 3 metres")),
+        ("size: [0.60, 1.90, 0.86]", "size: [0.60, 190, 0.86]", ("counters.counter.size.1", "190")),
+        ("workspace: {low: [0.055, -0.08]", "workspace: {low: [0.555, -0.08]", ("low is below high",)),
+        ("drawers: {}", "drawers: {d: {counter: counter, left: 0.9, height: 0.5}}", ("'d'", "sticks out")),
+        ("drawers: {}", "drawers: {d: {counter: countr, left: 0, height: 0.5}}", ("mean 'counter'",)),
     ],
 )  # fmt: skip
 def test_a_scene_that_cannot_be_built_is_refused(tmp_path, old, new, parts):
-    folder = tmp_path / FOLDER
+    folder = tmp_path / SCENES
     folder.mkdir(parents=True)
-    text = (roots()[0] / FOLDER / "sink_counter.yaml").read_text()
+    text = BUNDLED.find(SCENES, "sink_counter.yaml").read_text()
     assert old in text
     (folder / "mine.yaml").write_text(text.replace("sink_counter:", "mine:").replace(old, new))
     with pytest.raises(ContentError) as caught:
-        scene_specs((tmp_path,))
+        Library([tmp_path]).scenes()
     for part in ("mine.yaml", *parts):
         assert part in str(caught.value)

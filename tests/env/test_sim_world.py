@@ -13,13 +13,13 @@ from rtbench.core.errors import UnknownNameError
 from rtbench.core.rotation import about_z, from_rotation_vector, multiply, rotate
 from rtbench.core.world import Pose
 from rtbench.env.kitchen import Kitchen
-from rtbench.env.object import load_objects, primitives
 from rtbench.policy.oracle.motion import View
 from rtbench.policy.oracle.planner import next_step
+from rtbench.task.library import BUNDLED
 from rtbench.task.predicate import between, inside, left_of, near, nearer, on, out, right_of, upright
 from rtbench.task.task import Goal
 
-OBJECTS = load_objects()
+OBJECTS = BUNDLED.things()
 LAB_SETS = ("seen", "symbols", "tools")
 KINDS = {obj.kind: name for name, obj in reversed(OBJECTS.items()) if obj.set in LAB_SETS}
 TOOLS = [name for name, obj in OBJECTS.items() if obj.set == "tools"][:6]
@@ -127,14 +127,14 @@ def lab(episode_of):
 def surface_points(name):
     """Points of the collision geoms in the body frame, float64[n, 3]."""
     points = []
-    for part in primitives(OBJECTS[name]):
+    for part in OBJECTS[name].primitives:
         turn = np.linspace(0, 2 * math.pi, 24, endpoint=False)
-        if part.type == mujoco.mjtGeom.mjGEOM_BOX:
+        if part.form == "box":
             corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * part.size
-        elif part.type == mujoco.mjtGeom.mjGEOM_CYLINDER:
+        elif part.form == "cylinder":
             ring = np.stack([np.cos(turn), np.sin(turn)], 1) * part.size[0]
             corners = np.concatenate([np.insert(ring, 2, z, axis=1) for z in (-part.size[1], part.size[1])])
-        elif part.type == mujoco.mjtGeom.mjGEOM_CAPSULE:
+        elif part.form == "capsule":
             radius, half = part.size[:2]
             ends = [np.eye(3)[2] * (half + radius), np.array([radius, 0, half]), np.array([0, radius, half])]
             corners = np.concatenate([ends, -np.array(ends)])

@@ -10,11 +10,12 @@ from PIL import Image, ImageDraw
 
 from rtbench.core.errors import UnknownNameError
 from rtbench.env.mesh import MAT_LAYOUT
-from rtbench.env.object import load_objects
-from rtbench.env.symbol import CHARACTERS, PICTURES, SHAPES, SYMBOLS, draw_symbol
-from rtbench.env.texture import LabelSpec, paint
+from rtbench.env.symbol import PAINTERS, draw_symbol
+from rtbench.env.texture import paint
+from rtbench.task.appearance import CHARACTERS, PICTURES, SHAPES, SYMBOLS, LabelEntry
+from rtbench.task.library import BUNDLED
 
-CARDS = {name: obj for name, obj in load_objects().items() if obj.set == "symbols"}
+CARDS = {name: obj for name, obj in BUNDLED.things().items() if obj.set == "symbols"}
 GROUND = (255, 255, 255)
 SMALL = (20, 28)
 """Rows and columns that the symbol of a mat 0.7 m away covers in the head camera's image."""
@@ -116,8 +117,12 @@ def test_drawing_is_deterministic(name):
     assert np.array_equal(drawn(name), drawn(name))
 
 
+def test_every_symbol_has_a_painter():
+    assert tuple(PAINTERS) == (*SHAPES, *PICTURES)
+
+
 def test_an_unknown_symbol_is_an_error_with_the_nearest_name():
     with pytest.raises(UnknownNameError, match="Did you mean 'heart'"):
         drawn("hart")
-    with pytest.raises(ValueError, match="unknown symbol 'hart'; did you mean 'heart'"):
-        LabelSpec(color="white", symbol="hart")
+    with pytest.raises(ValueError, match="unknown symbol 'hart', did you mean 'heart'"):
+        LabelEntry(color="white", symbol="hart")

@@ -1,6 +1,7 @@
 """Labels are deterministic, stay in their place, and tell objects apart; textures have no seams."""
 
 from itertools import combinations, pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ from pydantic import ValidationError
 from rtbench.core.errors import UnknownNameError
 from rtbench.env import mesh, object  # noqa: A004 - the module is named after its noun
 from rtbench.env import texture as texture_module
-from rtbench.env.texture import TEXTURES, LabelSpec, paint, texture
+from rtbench.env.texture import TEXTURES, paint, texture
+from rtbench.task.appearance import LabelEntry, Texture
+from rtbench.task.library import BUNDLED
 
-OBJECTS = object.load_objects()
+OBJECTS = BUNDLED.things()
 
 
 def look(obj):
@@ -35,7 +38,7 @@ def test_objects_of_one_shape_are_told_apart_by_colour(kind):
 
 def test_a_symbol_is_printed_over_text_and_emblem_of_a_square_face():
     plain, printed = (
-        paint(LabelSpec(color="white", symbol=s, ink="navy"), mesh.MAT_LAYOUT) for s in ("", "heart")
+        paint(LabelEntry(color="white", symbol=s, ink="navy"), mesh.MAT_LAYOUT) for s in ("", "heart")
     )
     changed = (plain != printed).any(-1)
     face = changed[: mesh.MAT_LAYOUT.height // 2]
@@ -54,7 +57,7 @@ def test_apple_and_orange_are_told_apart():
 @pytest.mark.parametrize("layout", [mesh.CAN_LAYOUT, mesh.BAG_LAYOUT, mesh.BLOCK_LAYOUT])
 @pytest.mark.parametrize("emblem", ["none", *texture_module._EMBLEMS])
 def test_painting_is_deterministic_and_read_only(layout, emblem):
-    spec = LabelSpec(color="teal", text="word", emblem=emblem)
+    spec = LabelEntry(color="teal", text="word", emblem=emblem)
     first = paint(spec, layout)
     paint.cache_clear()
     second = paint(spec, layout)
@@ -69,7 +72,7 @@ def test_painting_is_deterministic_and_read_only(layout, emblem):
 @pytest.mark.parametrize("text", ["i", "coke", "a very long word"])
 def test_text_shows_on_every_repeat_and_stays_inside(text):
     layout = mesh.CAN_LAYOUT
-    plain, written = (paint(LabelSpec(color="navy", text=t), layout) for t in ("", text))
+    plain, written = (paint(LabelEntry(color="navy", text=t), layout) for t in ("", text))
     changed = (plain != written).any(-1)
     cell = layout.width // layout.repeats
     assert np.array_equal(changed[:, :cell], changed[:, cell:])
@@ -82,10 +85,10 @@ def test_text_shows_on_every_repeat_and_stays_inside(text):
 
 
 def test_lid_and_back_are_where_the_layout_says():
-    can = paint(LabelSpec(color="red", lid="yellow"), mesh.CAN_LAYOUT)
+    can = paint(LabelEntry(color="red", lid="yellow"), mesh.CAN_LAYOUT)
     assert can[-1, 0].tolist() == [255, 255, 0]
     assert can[can.shape[0] // 2, 0].tolist() == [255, 0, 0]
-    sponge = paint(LabelSpec(color="yellow", back="green"), mesh.BLOCK_LAYOUT)
+    sponge = paint(LabelEntry(color="yellow", back="green"), mesh.BLOCK_LAYOUT)
     assert sponge[0, 0].tolist() == [255, 255, 0]
     assert sponge[-1, 0].tolist() == [0, 128, 0]
 
@@ -93,7 +96,7 @@ def test_lid_and_back_are_where_the_layout_says():
 @pytest.mark.parametrize("field", ["color", "band", "ink", "emblem_color", "lid", "back"])
 def test_an_unknown_colour_is_named(field):
     with pytest.raises(ValidationError, match="unknown colour 'redd'"):
-        LabelSpec(**{"color": "red", field: "redd"})
+        LabelEntry(**{"color": "red", field: "redd"})
 
 
 @pytest.mark.parametrize("name", TEXTURES)
@@ -109,6 +112,10 @@ def test_textures_are_deterministic_and_seamless(name):
         steps = np.abs(np.diff(values, axis=axis)).mean(axis=(1 - axis, 2))
         seam = np.abs(np.take(values, 0, axis) - np.take(values, -1, axis)).mean()
         assert seam <= steps.max() + 1, "the seam is rougher than any line inside"
+
+
+def test_every_texture_that_content_may_name_has_a_painter():
+    assert tuple(TEXTURES) == get_args(Texture)
 
 
 def test_an_unknown_texture_is_an_error_with_the_nearest_name():

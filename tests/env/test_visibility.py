@@ -9,7 +9,7 @@ import pytest
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
 from rtbench.env.camera import PROFILES, Renderer
 from rtbench.env.kitchen import Kitchen
-from rtbench.task.library import load_suite, load_task
+from rtbench.task.library import BUNDLED, load_suite
 from rtbench.task.suite import episodes
 from tests.helpers.paths import ROOT
 
@@ -164,7 +164,7 @@ def test_targets_are_seen_from_the_first_frame_on(seeing, visibility, skill):
         sight = visibility.watch(seeing, eye, played)
         assert all(pixels > 60 for pixels in sight.pixels.values()), sight.pixels
         # Of drawers that are drawn out the upper one hides the lower ones.
-        stacked = len(load_task(played.task).start.drawers) > 1
+        stacked = len(BUNDLED.task(played.task).start.drawers) > 1
         if not sight.hidden and not stacked:
             assert sight.least >= visibility.LEAST, (played.task, played.seed, sight.shares)
             assert not sight.cut, played.task

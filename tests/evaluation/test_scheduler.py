@@ -29,7 +29,7 @@ def test_a_run_says_where_it_comes_from(tmp_path):
     run = play(tmp_path, episodes(2))
     meta = json.loads((run.path / "run.json").read_text())
     assert (meta["suite"], meta["episodes"], meta["policy"]["name"]) == ("fake", 2, "Pusher")
-    assert len(meta["policy"]["source"]) == len(meta["content_hash"]) == 64
+    assert (len(meta["policy"]["source"]), len(meta["content_hash"])) == (12, 64)
     (session,) = meta["sessions"]
     assert session["environment"]["renderer"] == "fake"
     assert session["packages"]["numpy"]
@@ -110,7 +110,7 @@ def test_a_policy_that_hangs_costs_only_its_episode(tmp_path, policy):
         policy = load_object(f"{POLICIES}:Pusher")(hang_s=1.0)
     # The others are in the middle of a step when the policy loses its memory.
     chosen = [episode(1, instruction="hang here"), *episodes(6, variant="slow:0.02")[2:]]
-    limits = Limits(policy_s=0.3, error_share=1.0)
+    limits = Limits(policy_s=0.3, first_call_s=0.3, error_share=1.0)
     run = play(tmp_path, chosen, policy, workers=2, limits=limits)
     found = by_seed(run)
     assert found[1].error.kind == "policy_timeout"

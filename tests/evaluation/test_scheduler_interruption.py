@@ -14,7 +14,6 @@ import pytest
 
 import rtbench
 from rtbench.core.errors import Exit
-from rtbench.evaluation.scheduler import InterruptedRunError
 from rtbench.result.run import load_run
 from tests.helpers.runs import FACTORY, FAKE, POLICIES, Listener, episodes, essence, play
 
@@ -133,7 +132,14 @@ def test_a_record_cut_off_by_the_kill_is_repaired_on_resume(tmp_path):
     assert (run.path / "episodes.jsonl.cut").exists()
 
 
-def test_ctrl_c_ends_with_130_and_whole_records(tmp_path, uninterrupted):
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [
+        (signal.SIGINT, Exit.INTERRUPTED, "interrupted"),
+        (signal.SIGTERM, Exit.TERMINATED, "stopped by SIGTERM"),
+    ],
+)
+def test_a_signal_ends_with_its_code_a_summary_and_whole_records(tmp_path, uninterrupted, number, code, word):
     body = """
         try:
             go()
@@ -144,12 +150,11 @@ def test_ctrl_c_ends_with_130_and_whole_records(tmp_path, uninterrupted):
     process = start(script(tmp_path, body), tmp_path / "out")
     file = await_lines(tmp_path / "out", 3, process)
     workers = children(process.pid)
-    os.killpg(process.pid, signal.SIGINT)
+    # Ctrl-C reaches the whole group; SLURM tells the first process alone.
+    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
     _, errors = process.communicate(timeout=20)
-    assert process.returncode == Exit.INTERRUPTED == InterruptedRunError.exit_code
-    assert re.fullmatch(
-        r"interrupted after \d+ of 16 episodes; the same command continues the run.\n", errors
-    )
+    assert process.returncode == code
+    assert re.fullmatch(rf"{word} after \d+ of 16 episodes; the same command continues the run.\n", errors)
     assert all(map(dead, workers))
     run = load_run(file.parent)
     assert 3 <= len(run.records) < 16

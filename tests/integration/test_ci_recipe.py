@@ -74,7 +74,7 @@ def test_texts_from_outside_reach_no_shell():
 
 
 def test_the_report_is_kept_where_the_gate_fails():
-    after = STEPS[[step.get("name") == "StoppingRule it" for step in STEPS].index(True) + 1 :]
+    after = STEPS[[step.get("name") == "Judge it" for step in STEPS].index(True) + 1 :]
     assert len(after) == 2
     assert all(step["if"] == "always()" for step in after)
 

@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 import rtbench
 from rtbench.core.errors import UnknownNameError
 from rtbench.env import registration
-from rtbench.task.library import load_tasks
+from rtbench.task.library import BUNDLED
 from tests.helpers.paths import ROOT
 
 HEAVY = {"numpy", "scipy", "pandas", "mujoco", "gymnasium", "pydantic", "yaml", "rich", "typer", "robosuite"}
@@ -65,7 +65,7 @@ def test_tasks_are_registered_in_any_order_of_imports(imports):
         "print(sum(i.startswith('rtbench/') for i in gymnasium.registry))\n"
         "print(gymnasium.spec('rtbench/PickCokeCan-v0').kwargs)"
     )
-    assert printed.splitlines() == [str(len(load_tasks())), "{'task': 'pick/coke_can-v0'}"]
+    assert printed.splitlines() == [str(len(BUNDLED.tasks())), "{'task': 'pick/coke_can-v0'}"]
 
 
 def test_broken_content_does_not_keep_gymnasium_from_being_imported():
@@ -74,9 +74,9 @@ import warnings
 warnings.simplefilter("always")
 import rtbench.task.library
 from rtbench.core.errors import ContentError
-def broken(content=()):
+def broken(self):
     raise ContentError("tasks/skills/x.yaml", "x", "is broken")
-rtbench.task.library.load_tasks = broken
+rtbench.task.library.Library.tasks = broken
 with warnings.catch_warnings(record=True) as caught:
     import gymnasium
 print(len(gymnasium.registry) > 10, [str(w.message) for w in caught if "rtbench" in str(w.message)])
@@ -119,7 +119,7 @@ def test_an_episode_is_cut_off_without_a_wrapper():
     env = gymnasium.make("rtbench/PickCokeCan-v0", cameras=(), disable_env_checker=True)
     env.reset(seed=1)
     still = rtbench.make("pick/coke_can-v0", cameras=()).convention.encode([0] * 6 + [-1] + [0] * 4)
-    steps = [env.step(still) for _ in range(load_tasks()["pick/coke_can-v0"].horizon)]
+    steps = [env.step(still) for _ in range(BUNDLED.tasks()["pick/coke_can-v0"].horizon)]
     env.close()
     assert [truncated for _, _, _, truncated, _ in steps] == [False] * (len(steps) - 1) + [True]
     assert not any(terminated for _, _, terminated, _, _ in steps)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from rtbench.cli.pictures import _panels
+from rtbench.cli.first_frames import _panels
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PlacementError
 from rtbench.report import fonts

@@ -139,11 +139,11 @@ def test_a_changed_episode_does_not_keep_its_key(tmp_path):
         read_records(write(tmp_path / "e.jsonl", line))
 
 
-def test_the_first_of_two_records_counts_and_the_second_is_reported(tmp_path):
+def test_the_last_of_two_records_counts_and_a_note_says_so(tmp_path):
     second = replace(RECORD, outcome=replace(OUTCOME, end=False))
     reading = read_records(write(tmp_path / "e.jsonl", RECORD.line(), nth(1).line(), second.line()))
-    assert reading.records == (RECORD, nth(1))
-    assert "line 3" in reading.notes[0]
+    assert reading.records == (nth(1), second)
+    assert "1 episodes have two records or more, the first again in line 3" in reading.notes[0]
 
 
 def test_a_fault_keeps_the_tokens_that_are_bytes():

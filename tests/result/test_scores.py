@@ -74,13 +74,13 @@ def test_an_empty_run_has_an_empty_frame_with_all_columns(tmp_path):
     assert list(empty.columns) == list(load_scores(write(tmp_path, RECORDS, "b")).frame.columns)
 
 
-def test_the_first_of_two_records_counts(tmp_path):
+def test_the_last_of_two_records_counts(tmp_path):
     flipped = record(CHOSEN[0], success=not RECORDS[0].outcome.end)
     scores = load_scores(write(tmp_path, RECORDS, tail=flipped.line()))
     row = scores.frame.set_index("key").loc[CHOSEN[0].key]
-    assert row["success"] == RECORDS[0].outcome.end
+    assert row["success"] != RECORDS[0].outcome.end
     assert len(scores.frame) == len(RECORDS)
-    assert "occurs again" in scores.notes[0]
+    assert "the last record of each counts" in scores.notes[0]
 
 
 def test_a_line_cut_off_is_noted_and_not_counted(tmp_path):

@@ -10,17 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbench.core.errors import RtbenchError
-from rtbench.task import library, yaml_loader
+from rtbench.task import yaml_loader
 from rtbench.task.derived_skill import Request
 from rtbench.task.expand import HELD_OUT, expand
+from rtbench.task.library import BUNDLED
 from rtbench.task.referring_expression import SIDES, Reference
 from rtbench.task.skill import Setting, Skill
 from rtbench.task.task import Goal
 
-LIBRARY = library.load_library()
-THINGS = LIBRARY.objects
-REQUESTED = [task for task in LIBRARY.tasks.values() if task.group not in ("", HELD_OUT)]
-EMERGENT = [task for task in library.load_suite("emergent").tasks() if task.group]
+CATALOGUE = BUNDLED.catalogue()
+THINGS = CATALOGUE.objects
+REQUESTED = [task for task in CATALOGUE.tasks.values() if task.group not in ("", HELD_OUT)]
+EMERGENT = [task for task in BUNDLED.suite("emergent").tasks() if task.group]
 RT2 = {
     "symbols_1": ["move coke can near x", "move coke can near 3", "move coke can near y"],
     "symbols_2": [
@@ -157,7 +158,7 @@ def test_what_is_all_of_a_kind_is():
 
 def test_no_distractor_is_what_is_meant():
     for task in REQUESTED:
-        others = {name: THINGS[name] for name in LIBRARY.bystanders(task)}
+        others = {name: THINGS[name] for name in CATALOGUE.bystanders(task)}
         for reference in (*task.means.values(), *task.every):
             assert not any(reference.fits(thing) for thing in others.values()), task.id
         assert len(others) >= task.start.distractors[1], task.id
@@ -173,7 +174,7 @@ def test_described_things_stand_among_others():
 
 
 def test_requests_do_not_ask_for_held_out_pairs_under_other_words():
-    held_out = {str(task.goal) for task in LIBRARY.tasks.values() if task.group == HELD_OUT}
+    held_out = {str(task.goal) for task in CATALOGUE.tasks.values() if task.group == HELD_OUT}
     for task in EMERGENT:
         assert held_out.isdisjoint({str(task.goal), *map(str, task.goal.children)}), task.id
 

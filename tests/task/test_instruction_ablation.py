@@ -135,7 +135,7 @@ def test_what_could_not_be_changed_or_solved_gives_no_score():
 
 
 def test_an_arm_is_a_run_of_its_own_that_finds_its_truth(tmp_path):
-    from rtbench.cli.instruction_ablation import chance, truth_of
+    from rtbench.cli.instruction_ablation import chance_rates, original_of
 
     episodes = said(*"abc")
     truth = play(tmp_path, episodes, workers=1)
@@ -143,23 +143,23 @@ def test_an_arm_is_a_run_of_its_own_that_finds_its_truth(tmp_path):
     assert control.path.parent == truth.path.parent
     assert control.path != truth.path
     assert (truth.meta["arm"], control.meta["arm"]) == ("", "shuffled")
-    assert truth_of(control).path == truth.path
-    assert truth_of(truth) is None
+    assert original_of(control).path == truth.path
+    assert original_of(truth) is None
     assert ignorance(truth.records, control.records)["pairs"] == 3
     assert control.summary["drops"] == {}
-    assert chance(truth) == {}
+    assert chance_rates(truth) == {}
     play(tmp_path, episodes, NoopPolicy(), workers=1)
     (tmp_path / "NoopPolicy").rename(tmp_path / "noop")
-    assert chance(truth) == {"noop": (0, 3)}
+    assert chance_rates(truth) == {"noop": (0, 3)}
 
 
 @pytest.mark.parametrize("name", ["pick/apple-v0", "move_near/apple_sponge-v0", "open_drawer/top_drawer-v0"])
 def test_the_scene_of_an_arm_is_that_of_its_twin_to_the_last_bit(kitchen, episode_of, name):
-    from rtbench.task.library import load_task
+    from rtbench.task.library import BUNDLED
 
     episode = episode_of(name, 3)
     other = episode_of("pick/coke_can-v0", 0)
-    known = {e.task: load_task(e.task) for e in (episode, other)}
+    known = {e.task: BUNDLED.task(e.task) for e in (episode, other)}
     kitchen.begin(episode)
     expected = kitchen.state_hash()
     for arm in ARMS:

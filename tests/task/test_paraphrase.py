@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbench.core.errors import RtbenchError
-from rtbench.task import instruction, library, yaml_loader
+from rtbench.task import instruction, yaml_loader
 from rtbench.task.audit.spelling import unknown_words
+from rtbench.task.library import BUNDLED
 from rtbench.task.paraphrase import Wording, WordingError, as_sentence, vocabulary
 from rtbench.task.task import Goal, Start, Task
 
 FOLDER = "tasks/wordings"
-WORDINGS = yaml_loader.read_folder(FOLDER, Wording)
+WORDINGS = BUNDLED.read(FOLDER, Wording)
 RT2 = "rt2_"
 """RT-2's own words, which are for other tasks than the translations."""
 FOREIGN = {
@@ -54,7 +55,7 @@ def read(tmp_path: Path, fields: str) -> Wording:
 
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, Task]:
-    return library.load_tasks()
+    return BUNDLED.tasks()
 
 
 def test_a_phrase_comes_before_a_template_and_that_before_the_tasks_own(tmp_path):

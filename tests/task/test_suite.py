@@ -15,15 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtbench.core.errors import ContentError, RtbenchError, UnknownNameError
-from rtbench.task import library, yaml_loader
+from rtbench.task import library as library_module
 from rtbench.task.expand import HELD_OUT
+from rtbench.task.library import BUNDLED
 from rtbench.task.suite import Axis, Suite, SuiteEntry, SuiteError, draw, episodes, held_out, resolve
 
-SUITES = {name: library.load_suite(name) for name in ("seen", "novel", "emergent")}
+SUITES = {name: BUNDLED.suite(name) for name in ("seen", "novel", "emergent")}
 SEEN, NOVEL, EMERGENT = SUITES.values()
 PLAYED = {name: episodes(suite) for name, suite in SUITES.items()}
-LIBRARY = SEEN.library
-TASKS, OBJECTS = LIBRARY.tasks, LIBRARY.objects
+CATALOGUE = SEEN.catalogue
+TASKS, OBJECTS = CATALOGUE.tasks, CATALOGUE.objects
 MOVABLE = {name for name, o in OBJECTS.items() if o.set == "seen" and "movable" in o.tags}
 TURNS = SEEN.entry.axes["seen"].skills
 seeds = st.integers(0, 2**31 - 1)
@@ -39,7 +40,7 @@ mine:
 
 
 def weighted(turns: dict[str, int]) -> Suite:
-    return resolve(SEEN.entry.model_copy(update={"axes": {"seen": Axis(skills=turns)}}), LIBRARY)
+    return resolve(SEEN.entry.model_copy(update={"axes": {"seen": Axis(skills=turns)}}), CATALOGUE)
 
 
 @few
@@ -156,7 +157,7 @@ def test_the_base_of_every_twin_is_seen_and_the_rest_is_not():
 
 
 def test_what_is_held_out_is_played_as_novel_only():
-    tasks = {task.id for task in held_out(LIBRARY)}
+    tasks = {task.id for task in held_out(CATALOGUE)}
     assert tasks == {task.id for task in TASKS.values() if task.group == HELD_OUT} == {
         task.id for task in NOVEL.tasks("unseen_instructions")
     }  # fmt: skip
@@ -188,7 +189,7 @@ def test_episodes_are_what_their_tasks_say(name):
         assert episode.objects[: len(task.present)] == (*task.objects, *task.foils)
         assert len(set(episode.objects)) == len(episode.objects)
         assert low <= len(others) <= high
-        assert set(others) <= set(LIBRARY.bystanders(task))
+        assert set(others) <= set(CATALOGUE.bystanders(task))
         assert axis.wordings or episode.instruction in task.templates
         assert (episode.skill, episode.scene, episode.horizon) == (task.skill, task.scene, task.horizon)
         assert (episode.suite, episode.split) == (name, axis.split or suite.entry.split)
@@ -218,38 +219,38 @@ class Toy:
 
 
 def test_distractors_never_share_the_targets_words():
-    with_twin = replace(LIBRARY, objects={**OBJECTS, "second_apple": Toy(("red apple", "apple"))})
+    with_twin = replace(CATALOGUE, objects={**OBJECTS, "second_apple": Toy(("red apple", "apple"))})
     assert "second_apple" not in with_twin.bystanders(TASKS["pick/apple-v0"])
     assert "second_apple" in with_twin.bystanders(TASKS["pick/sponge-v0"])
-    suite = replace(SEEN, library=with_twin)
+    suite = replace(SEEN, catalogue=with_twin)
     assert any("second_apple" in draw(suite, TASKS["pick/sponge-v0"], s).objects for s in range(200))
 
 
 def test_distractors_never_fit_a_description():
     task = TASKS["categories/pick_fruit_apple-v0"]
-    others = LIBRARY.bystanders(task)
+    others = CATALOGUE.bystanders(task)
     assert {"orange", "lemon", "lime"}.isdisjoint(others)
     assert "pepsi_can" in others
     every = TASKS["counting/all_fruit_into_bowl_white_bowl-v0"]
-    assert not any("fruit" in OBJECTS[name].tags for name in LIBRARY.bystanders(every))
+    assert not any("fruit" in OBJECTS[name].tags for name in CATALOGUE.bystanders(every))
 
 
 def test_distractors_belong_to_the_scene():
     for group, own in (("environment_sink", "sink"), ("environment_desk", "desk"), ("realistic", "sink")):
         for task in (t for t in TASKS.values() if t.group == group):
-            assert {OBJECTS[name].set for name in LIBRARY.bystanders(task)} == {own}
+            assert {OBJECTS[name].set for name in CATALOGUE.bystanders(task)} == {own}
 
 
 def test_few_objects_make_few_distractors():
     few_things = {name: OBJECTS[name] for name in ("apple", "sponge")}
-    suite = replace(SEEN, library=replace(LIBRARY, objects=few_things))
+    suite = replace(SEEN, catalogue=replace(CATALOGUE, objects=few_things))
     assert draw(suite, TASKS["pick/apple-v0"], 0).objects == ("apple", "sponge")
 
 
 def test_canonical_wording_on_request():
     for episode in episodes(EMERGENT, rounds=5, axes=["english"]):
         assert episode.instruction == TASKS[episode.task].templates[0]
-    german = LIBRARY.wordings["german"]
+    german = CATALOGUE.wordings["german"]
     for episode in episodes(EMERGENT, rounds=5, axes=["languages/german"]):
         assert episode.language == "de"
         assert episode.instruction in german.phrases[episode.task]
@@ -257,14 +258,14 @@ def test_canonical_wording_on_request():
 
 def test_another_process_draws_the_same():
     code = (
-        "from rtbench.task import library, suite;"
+        "from rtbench.task import suite; from rtbench.task.library import BUNDLED;"
         "print(*(e.key for name in ('seen', 'novel', 'emergent')"
-        " for e in suite.episodes(library.load_suite(name), rounds=1, seed=5)));"
+        " for e in suite.episodes(BUNDLED.suite(name), rounds=1, seed=5)));"
         "import sys; assert 'mujoco' not in sys.modules"
     )
     here = " ".join(e.key for suite in SUITES.values() for e in episodes(suite, rounds=1, seed=5))
     for hash_seed in ("1", "2"):
-        root = str(Path(library.__file__).parents[2])
+        root = str(Path(library_module.__file__).parents[2])
         env = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": root}
         done = subprocess.run(
             [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
@@ -275,11 +276,11 @@ def test_another_process_draws_the_same():
 def test_a_suite_of_the_users_own_file(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(MINE)
-    played = episodes(library.load_suite(str(path)))
+    played = episodes(BUNDLED.suite(str(path)))
     assert Counter(e.skill for e in played) == {"pick": 6, "bring": 3}
     assert {e.suite for e in played} == {"mine"}
     path.write_text(MINE.replace("1}}", "1}, tasks: [pick/apple-v0, bring/apple-v0]}"))
-    assert {e.task for e in episodes(library.load_suite(str(path)))} == {"pick/apple-v0", "bring/apple-v0"}
+    assert {e.task for e in episodes(BUNDLED.suite(str(path)))} == {"pick/apple-v0", "bring/apple-v0"}
 
 
 @pytest.mark.parametrize(
@@ -306,7 +307,7 @@ def test_bad_suites_name_file_key_and_remedy(tmp_path, old, new, error, fragment
     path = tmp_path / "mine.yaml"
     path.write_text(MINE.replace(old, new, 1))
     with pytest.raises(error) as caught:
-        library.load_suite(str(path))
+        BUNDLED.suite(str(path))
     for fragment in ["mine.yaml", *fragments]:
         assert fragment in str(caught.value)
 
@@ -315,14 +316,14 @@ def test_a_file_holds_one_suite(tmp_path):
     path = tmp_path / "two.yaml"
     path.write_text(MINE + MINE.replace("mine:", "yours:"))
     with pytest.raises(ContentError, match="found mine, yours"):
-        library.load_suite(str(path))
+        BUNDLED.suite(str(path))
 
 
 def test_unknown_names_suggest():
     with pytest.raises(UnknownNameError, match="Did you mean 'seen'"):
-        library.load_suite("sene")
+        BUNDLED.suite("sene")
     with pytest.raises(ContentError, match="no such file"):
-        library.load_suite("./seen.yaml")
+        BUNDLED.suite("./seen.yaml")
     with pytest.raises(UnknownNameError, match="Did you mean 'pick'"):
         episodes(SEEN, skills=["pik"])
 
@@ -338,22 +339,22 @@ def test_numbers_out_of_range_say_the_range(numbers):
 
 
 def test_suite_entries_are_listed():
-    entries = library.load_suite_entries()
+    entries = BUNDLED.suites()
     assert all(isinstance(entry, SuiteEntry) for entry in entries.values())
     assert {name: entry.split for name, entry in entries.items()} == {name: name for name in SUITES}
 
 
 def test_a_task_comes_home_to_the_first_suite_that_plays_it():
-    assert library.home(TASKS["pick/apple-v0"]).entry.split == "seen"
+    assert BUNDLED.home(TASKS["pick/apple-v0"]).entry.split == "seen"
     for name, expected in (
         ("color/sky_cup-v0", "emergent"),
         ("unseen_objects_easy/pick_easy_oreo-v0", "novel"),
     ):
-        assert library.home(TASKS[name]).name == expected
+        assert BUNDLED.home(TASKS[name]).name == expected
 
 
 def test_all_suites_play_all_tasks():
     played = {task.id for suite in SUITES.values() for task in suite.tasks()}
     assert set(TASKS) == played
-    groups = {path.stem for path in yaml_loader.find("tasks/requests", "math.yaml").parent.glob("*.yaml")}
+    groups = {path.stem for path in BUNDLED.find("tasks/requests", "math.yaml").parent.glob("*.yaml")}
     assert {task.group for task in TASKS.values()} == {"", HELD_OUT, *groups}

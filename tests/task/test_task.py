@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 from rtbench.core.errors import RtbenchError, UnknownNameError
 from rtbench.task import instruction as language
-from rtbench.task import library, yaml_loader
+from rtbench.task import yaml_loader
 from rtbench.task.expand import HELD_OUT, expand
 from rtbench.task.instruction import InstructionError
+from rtbench.task.library import BUNDLED, Library
 from rtbench.task.predicate import PREDICATES
 from rtbench.task.skill import Setting, Skill, parse_goal
 from rtbench.task.task import Goal
 
-TASKS = library.load_tasks()
-THINGS = library.load_things()
-SETTINGS = library.load_settings()
+TASKS = BUNDLED.tasks()
+THINGS = BUNDLED.things()
+SETTINGS = BUNDLED.settings()
 ORDINARY = [task for task in TASKS.values() if not task.group]
 
 
@@ -133,7 +134,7 @@ def test_ids_are_unique_and_valid_for_gymnasium():
     for gym_id in gym_ids:
         assert re.fullmatch(r"rtbench/[A-Za-z0-9]+-v\d+", gym_id), gym_id
     assert TASKS["pick/coke_can-v0"].gym_id == "rtbench/PickCokeCan-v0"
-    assert library.load_task("rtbench/PickCokeCan-v0") is library.load_task("pick/coke_can-v0")
+    assert BUNDLED.task("rtbench/PickCokeCan-v0") is BUNDLED.task("pick/coke_can-v0")
 
 
 def test_goals_and_starts_name_only_what_is_there():
@@ -167,7 +168,7 @@ def test_the_skills_own_instructions_name_all_that_they_are_about():
 
 
 def test_skills_are_short():
-    for path in yaml_loader.find("tasks/skills", "pick.yaml").parent.glob("*.yaml"):
+    for path in BUNDLED.find("tasks/skills", "pick.yaml").parent.glob("*.yaml"):
         for block in re.split(r"\n(?=\S)", path.read_text().strip()):
             # What is held out is a list, not a description.
             described = block.split("\n  held_out:")[0]
@@ -249,7 +250,7 @@ def test_bad_skills_name_file_entry_and_remedy(tmp_path, old, new, fragments):
 
 
 def readme_example(heading: str) -> str:
-    text = yaml_loader.find("tasks", "README.md").read_text()
+    text = BUNDLED.find("tasks", "README.md").read_text()
     return text.split(f"## {heading}")[1].split("```yaml\n")[1].split("```")[0]
 
 
@@ -262,21 +263,21 @@ def test_the_readmes_examples_work(tmp_path):
     ):
         (tmp_path / "tasks" / folder).mkdir(parents=True)
         (tmp_path / "tasks" / folder / "mine.yaml").write_text(readme_example(heading))
-    new = {name: t for name, t in library.load_tasks([tmp_path]).items() if name not in TASKS}
+    new = {name: t for name, t in Library([tmp_path]).tasks().items() if name not in TASKS}
     assert set(new) == {
         "mine/near_five-v0",
         *(f"set_aside/{fruit}_sponge-v0" for fruit in ("apple", "orange", "lemon", "lime", "avocado")),
     }
     assert new["set_aside/apple_sponge-v0"].gym_id == "rtbench/SetAsideAppleSponge-v0"
     assert new["mine/near_five-v0"].templates == ("move apple near the sum of two and three",)
-    suite = library.load_suite("fruit", [tmp_path])
+    suite = Library([tmp_path]).suite("fruit")
     assert [(lane.axis, lane.turns) for lane in suite.lanes] == [
         ("plain", 2), ("plain", 1), ("dim", 1), ("german", 1),
     ]  # fmt: skip
 
 
 def test_the_readme_explains_every_predicate():
-    text = yaml_loader.find("tasks", "README.md").read_text()
+    text = BUNDLED.find("tasks", "README.md").read_text()
     assert [name for name in PREDICATES if f"`{name}: " not in text] == []
 
 
@@ -288,12 +289,12 @@ def test_two_tasks_of_one_name_are_refused(tmp_path):
 def test_a_user_adds_a_skill_beside_ours(tmp_path):
     (tmp_path / "tasks/skills").mkdir(parents=True)
     (tmp_path / "tasks/skills/mine.yaml").write_text(GOOD)
-    tasks = library.load_tasks([tmp_path])
+    tasks = Library([tmp_path]).tasks()
     assert set(tasks) - set(TASKS) == {
         f"wave/{name}-v2" for name, thing in THINGS.items() if thing.set == "seen" and "movable" in thing.tags
     }
     with pytest.raises(UnknownNameError, match="Did you mean 'wave/apple-v2'"):
-        library.load_task("wave/aple-v2", [tmp_path])
+        Library([tmp_path]).task("wave/aple-v2")
 
 
 def test_goals_are_read_as_trees():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from rtbench.core.errors import ContentError, UnknownNameError
+from rtbench.core.errors import ContentError
 from rtbench.task import yaml_loader
 
 FOLDER = "tasks/things"
@@ -40,7 +39,7 @@ def root(tmp_path: Path, **files: str) -> Path:
 
 
 def read(tmp_path: Path, **files: str) -> dict[str, Thing]:
-    return yaml_loader.read_folder(FOLDER, Thing, [root(tmp_path, **files)])
+    return yaml_loader.read_files(sorted((root(tmp_path, **files) / FOLDER).glob("*.yaml")), Thing)
 
 
 @pytest.mark.parametrize(
@@ -127,13 +126,6 @@ def test_a_name_defined_twice_names_both_files(tmp_path):
         read(tmp_path, one="a: {mass: 1}", two="a: {mass: 2}")
     assert "one.yaml" in str(caught.value)
     assert "two.yaml" in str(caught.value)
-    (tmp_path / "x").mkdir()
-    (tmp_path / "y").mkdir()
-    extra = [root(tmp_path / "x", f="b: {mass: 1}"), root(tmp_path / "y", f="b: {mass: 1}")]
-    with pytest.raises(ContentError) as caught:
-        yaml_loader.read_folder(FOLDER, Thing, extra)
-    assert str(extra[0]) in str(caught.value)
-    assert str(extra[1]) in str(caught.value)
 
 
 def test_files_are_merged_in_order_and_edits_are_seen(tmp_path):
@@ -144,55 +136,9 @@ def test_files_are_merged_in_order_and_edits_are_seen(tmp_path):
     assert read(tmp_path), "the caller's copy is its own"
 
 
-def test_missing_places_name_what_was_looked_for(tmp_path):
-    with pytest.raises(
-        ContentError, match=r"tasks/nowhere: no such content folder; looked for .*tasks/nowhere"
-    ):
-        yaml_loader.read_folder("tasks/nowhere", Thing)
-    with pytest.raises(ContentError, match="no such folder; --content"):
-        yaml_loader.roots([tmp_path / "absent"])
-    with pytest.raises(ContentError, match="expected one of envs, tasks"):
-        yaml_loader.roots([tmp_path])
-    (root(tmp_path) / FOLDER / "f.yml").write_text("")
-    with pytest.raises(ContentError, match=r"rename it to f\.yaml"):
-        read(tmp_path)
-    with pytest.raises(ContentError, match="no such file"):
-        yaml_loader.read_file(tmp_path / "absent.yaml", Thing)
-
-
-def test_find_takes_the_first_root_and_suggests(tmp_path):
-    one, two = root(tmp_path / "1", a="", both="1"), root(tmp_path / "2", b="", both="2")
-    assert yaml_loader.find(FOLDER, "b.yaml", [one, two]) == two / FOLDER / "b.yaml"
-    assert yaml_loader.find(FOLDER, "both.yaml", [one, two]) == one / FOLDER / "both.yaml"
-    with pytest.raises(UnknownNameError, match=r"Did you mean 'both\.yaml'"):
-        yaml_loader.find(FOLDER, "bothh.yaml", [one, two])
-
-
-def test_hash_depends_on_names_and_bytes_only(tmp_path):
-    one = root(tmp_path / "1", a="a: {mass: 1}", b="b: {mass: 1}")
-    before = yaml_loader.content_hash([one])
-    shutil.copytree(one, tmp_path / "2")
-    assert yaml_loader.content_hash([tmp_path / "2"]) == before, "not on the place"
-    (one / FOLDER / "README.md").write_text("words")
-    (one / "results").mkdir()
-    (one / "results" / "table.csv").write_text("1")
-    assert yaml_loader.content_hash([one]) == before, "not on words and results"
-    (one / FOLDER / "a.yaml").rename(one / FOLDER / "c.yaml")
-    renamed = yaml_loader.content_hash([one])
-    (one / FOLDER / "c.yaml").write_text("a: {mass: 10}")
-    assert len({before, renamed, yaml_loader.content_hash([one]), yaml_loader.content_hash()}) == 4
-
-
-def test_an_installed_package_reads_its_own_copy(tmp_path, monkeypatch):
-    package = root(tmp_path / "rtbench" / "_content", f="a: {mass: 7}").parent
-    monkeypatch.setattr(yaml_loader, "_PACKAGE", package)
-    assert yaml_loader.roots() == (package / "_content",)
-    assert yaml_loader.read_folder(FOLDER, Thing)["a"].mass == 7
-
-
-def test_models_must_say_what_unknown_keys_mean(tmp_path):
+def test_models_must_forbid_unknown_keys(tmp_path):
     class Loose(BaseModel):
         name: str
 
     with pytest.raises(TypeError, match="Loose"):
-        yaml_loader.read_folder(FOLDER, Loose, [root(tmp_path, f="a: {}")])
+        yaml_loader.read_file(root(tmp_path, f="a: {}") / FOLDER / "f.yaml", Loose)

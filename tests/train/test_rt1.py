@@ -16,6 +16,7 @@ from rtbench.policy import card as cards
 from rtbench.policy.rt1 import config
 from rtbench.policy.rt1.checkpoint import Origin, load, save
 from rtbench.policy.rt1.network import RT1
+from rtbench.task.library import BUNDLED, Library
 from rtbench.train import eval_callback, rt1
 from rtbench.train.learning_curves import draw
 from rtbench.train.metrics import Score
@@ -65,7 +66,7 @@ def test_it_leaves_a_policy_that_can_be_named(tmp_path, demos):
     assert (said.code, said.err) == (0, "")
     assert "10 demonstrations" in said.out
     folder = tmp_path / "My run"
-    card = cards.resolve("my-run", [folder])  # checks the hash
+    card = cards.resolve("my-run", Library([folder]))  # checks the hash
     assert card.trained_on.tasks == ("pick/coke_can-v0",)
     assert "held back" in card.trained_on.about
     weights = load(folder / "policies" / "my-run.safetensors")
@@ -131,7 +132,7 @@ def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
     )
     save(start, before.network, other)
     _train(demos, tmp_path / "second", "--init", start)
-    known = cards.resolve("second", [tmp_path / "second"]).trained_on
+    known = cards.resolve("second", Library([tmp_path / "second"])).trained_on
     assert known.tasks == ("pick/apple-v0", "pick/coke_can-v0")
     assert known.languages == ("de", "en")
     assert "10 demonstrations" in known.about
@@ -201,9 +202,9 @@ def test_help_does_not_load_torch():
 
 
 def test_what_was_trained_on_is_named_in_full_or_by_skill():
-    from rtbench.task import library, suite
+    from rtbench.task import suite
 
-    seen = library.load_suite("seen")
+    seen = BUNDLED.suite("seen")
     picks = [task for task in seen.tasks() if task.skill == "pick" and task.group == ""]
     every = [suite.draw(seen, task, 1_000_000) for task in picks]
     all_of_them, most = trained_on(every, "x"), trained_on(every[:-1], "x")
@@ -225,13 +226,13 @@ def test_the_folder_names_the_policy(tmp_path, folder, name):
 
 
 def test_episodes_that_are_played_are_in_no_result_and_no_data():
-    from rtbench.task import library, suite
+    from rtbench.task import suite
 
     chosen = eval_callback.choose({"pick", "open_drawer", "nothing"}, 8)
     assert len(chosen) == 8
     assert {episode.skill for episode in chosen} == {"pick", "open_drawer"}
     assert all(suite.SEEDS <= episode.seed < 10 * suite.SEEDS for episode in chosen)
-    standard = {e.key for e in suite.episodes(library.load_suite("seen"), rounds=1)}
+    standard = {e.key for e in suite.episodes(BUNDLED.suite("seen"), rounds=1)}
     assert standard.isdisjoint(episode.key for episode in chosen)
     assert eval_callback.choose({"nothing"}, 8) == ()
 

@@ -23,7 +23,7 @@ RESETS = 8
 """Episodes that are reset to, of as many tasks."""
 
 
-class Costs:
+class StepTimes:
     """Wall times of the parts of a control step."""
 
     def __init__(self) -> None:
@@ -57,13 +57,16 @@ PARTS = {
 
 
 def bench(
-    steps: Annotated[int, typer.Option(min=5, max=10_000, metavar="N", help="Control steps timed.")] = 40,
+    steps: Annotated[
+        int, typer.Option(min=5, max=10_000, metavar="N", help="Number of control steps that are timed.")
+    ] = 40,
     *,
     as_json: Json = False,
 ) -> None:
-    """Time a control step, its parts and a reset while the oracle plays, with both render profiles.
+    """Measure how long a control step takes on this machine, with each of the two rendering profiles.
 
-    The folder benchmarks/ of the repository compares with bare MuJoCo and with others.
+    The oracle plays. Its decisions, the parts of a step, and a reset are timed too. The folder benchmarks/
+    of the repository compares the step with bare MuJoCo and with other simulators.
     """
     from rtbench.cli.console import console, print_json
     from rtbench.env import gl
@@ -81,7 +84,7 @@ def bench(
     where.print("Comparisons with bare MuJoCo and with others: benchmarks/README.md in the repository.")
 
 
-def measure(profile: str, steps: int) -> Costs:
+def measure(profile: str, steps: int) -> StepTimes:
     """Wall times of each of `PARTS` while the oracle plays `steps` control steps."""
     from rtbench.env.camera import Profile
     from rtbench.env.kitchen import Kitchen
@@ -90,7 +93,7 @@ def measure(profile: str, steps: int) -> Costs:
 
     played = episodes(load_suite("seen"), limit=RESETS)
     kitchen = Kitchen(cameras=("head",), profile=cast("Profile", profile))
-    costs = Costs()
+    costs = StepTimes()
     try:
         kitchen.begin(played[0])  # compiles the scene and warms the renderer, which is not a reset's cost
         for episode in played:
@@ -101,7 +104,7 @@ def measure(profile: str, steps: int) -> Costs:
     return costs
 
 
-def _play(kitchen: Kitchen, played: list[Episode], steps: int, costs: Costs) -> None:
+def _play(kitchen: Kitchen, played: list[Episode], steps: int, costs: StepTimes) -> None:
     """Let the oracle act, and time each part in the same states."""
     from rtbench.policy.oracle import OraclePolicy
 
@@ -118,7 +121,7 @@ def _play(kitchen: Kitchen, played: list[Episode], steps: int, costs: Costs) -> 
         costs.of("frame", kitchen.frame)
 
 
-def _show(found: dict[str, Costs]) -> None:
+def _show(found: dict[str, StepTimes]) -> None:
     from rich import box
     from rich.table import Table
 

@@ -1,11 +1,10 @@
-"""`rtbench check`: does content mean what it says?"""
+"""`rtbench check`: finds mistakes in tasks, instructions and suites."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +14,7 @@ from rtbench.core.errors import Exit
 
 if TYPE_CHECKING:
     from rtbench.task.audit.finding import Finding
+    from rtbench.task.library import Library
     from rtbench.task.suite import Suite
 
 SEEN = "seen"
@@ -23,46 +23,52 @@ SEEN = "seen"
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Check that content means what it says.",
+    help="Check content for mistakes that make a task unfair or impossible.",
     epilog="Example:  rtbench check tasks --content my_content",
 )
 
 
 @app.callback()
 def check() -> None:
-    """Check that content means what it says."""
+    """Check content for mistakes that make a task unfair or impossible."""
 
 
 @app.command(epilog="Example:  rtbench check tasks --content my_content --play 3")
 def tasks(
     suite: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this suite, or a YAML file with one; may be repeated."),
+        typer.Option(
+            metavar="NAME",
+            help="Suite to check: its name, or a YAML file. May be repeated.",
+            show_default="all suites",
+        ),
     ] = None,
     content: Content = None,
     play: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", show_default="1 for your own tasks, 0 for ours",
-            help="Episodes of each task that the oracle plays.",
+            min=0, metavar="N", show_default="1 for your own tasks, 0 for those of rtbench",
+            help="Number of episodes of each task that the oracle plays, to see whether it can be solved.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Audit every instruction: it names what is there, means one thing, and its goal is what it says.
+    """Check every instruction against its scene and its goal.
 
-    Exits with 2 where anything is found.
+    What an instruction names is in the scene, it fits one object only, and it matches the goal.
+
+    The exit code is 2 if a fault is found.
     """
     from rtbench.cli.console import console, print_rows
     from rtbench.task.audit.checks import inspect
-    from rtbench.task.library import load_library, load_origins, load_suite, load_suite_entries
+    from rtbench.task.library import Library
 
     began = time.monotonic()
-    roots = content or []
-    library, origins = load_library(roots), load_origins(roots)
-    suites = [load_suite(name, roots) for name in suite or load_suite_entries(roots)]
-    report = inspect(library, suites, origins)
-    findings = [*report.findings, *_played(roots, suites, origins, play)]
+    library = Library(content or ())
+    origins = library.origins()
+    suites = [library.suite(name) for name in suite or library.suites()]
+    report = inspect(library.catalogue(), suites, origins)
+    findings = [*report.findings, *_played(library, suites, origins, play)]
     if as_json:
         print_rows([asdict(finding) for finding in findings], {}, as_json=True)
     else:
@@ -80,15 +86,15 @@ def tasks(
 
 
 def _played(
-    roots: Sequence[Path], suites: Sequence[Suite], origins: Mapping[str, str], count: int | None
+    library: Library, suites: Sequence[Suite], origins: Mapping[str, str], count: int | None
 ) -> list[Finding]:
     """What shows only in the simulator: of the user's own tasks, in a suite or not; of all for a number."""
-    if count == 0 or (count is None and not roots):
+    if count == 0 or (count is None and not library.roots):
         return []
-    from rtbench.task.library import load_suite, load_tasks
+    from rtbench.task.library import BUNDLED
 
-    ours, default = load_tasks(), load_suite(SEEN, roots)
-    chosen = {name: (task, default) for name, task in load_tasks(roots).items() if name not in ours}
+    ours, default = BUNDLED.tasks(), library.suite(SEEN)
+    chosen = {name: (task, default) for name, task in library.tasks().items() if name not in ours}
     for suite in reversed(suites):
         chosen |= {task.id: (task, suite) for task in suite.tasks() if count or task.id in chosen}
     if not chosen:
@@ -96,7 +102,7 @@ def _played(
     from rtbench.env.kitchen import Kitchen
     from rtbench.evaluation.solvability import play
 
-    kitchen = Kitchen(cameras=(), content=tuple(roots))
+    kitchen = Kitchen(cameras=(), content=library.roots)
     try:
         return list(play(chosen.values(), origins, kitchen, count or 1))
     finally:

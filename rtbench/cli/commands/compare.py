@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtbench.cli.options import Json, Only, Out, Partial, Rule, Rules
+from rtbench.cli.column_widths import break_words, room_for_names
+from rtbench.cli.options import Json, OnlyAxis, OnlySkill, OnlySplit, Out, Partial, Rule, Rules
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 EXAMPLE = "Example:  rtbench compare BASELINE CANDIDATE --by skill --flips 20"
 WIDTH = 80
 FLIPS = 10
-"""Flips shown of each candidate, where nobody says how many."""
+"""Flips listed of each candidate by default."""
+
+
+_HEADS = ("n", "err", "base", "cand", "diff", "95 % CI", "lost", "won", "p")
+"""Heads of the columns after the name of a group."""
 
 
 class By(StrEnum):
@@ -36,19 +41,30 @@ class By(StrEnum):
 def compare(  # noqa: PLR0913 - each is an option
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Folders or ids of runs; the first is the baseline."),
+        typer.Argument(
+            metavar="RUN",
+            help="Two or more runs: their folders, or the beginnings of their ids. The first is the "
+            "baseline.",
+        ),
     ],
     *,
     by: Annotated[
         list[By] | None,
-        typer.Option(help="Groups to show; may be repeated.", show_default="split, axis, skill"),
+        typer.Option(
+            help="Grouping of the rows of the table. May be repeated.", show_default="split, axis, skill"
+        ),
     ] = None,
     rule: Rules = Rule.SUCCESS,
-    split: Only = "",
-    axis: Only = "",
-    skill: Only = "",
+    split: OnlySplit = "",
+    axis: OnlyAxis = "",
+    skill: OnlySkill = "",
     flips: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Flipped episodes to list for each candidate.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Number of flips listed for each candidate. A flip is an episode whose outcome differs.",
+        ),
     ] = FLIPS,
     allow_partial: Partial = False,
     as_json: Json = False,
@@ -56,7 +72,7 @@ def compare(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Compare runs on the episodes that they share: differences with intervals, exact tests, and flips.
 
-    Exits with 4 where the runs did not play the same.
+    The exit code is 4 if the runs did not play the same episodes.
     """
     from rtbench.analysis.compare import OVERALL
     from rtbench.analysis.compare import compare as compared
@@ -91,24 +107,29 @@ def contrast_table(found: Comparison, kinds: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
 
+    from rtbench.analysis.compare import OVERALL
+
     several = len(found.labels) > 2
     rule = found.joined[0].rule
+    blocks = {kind: [_cells(contrast, several=several) for contrast in found.by(kind)] for kind in kinds
+              if kind == OVERALL or len({contrast.group for contrast in found.by(kind)}) > 1}  # fmt: skip
+    cells = [row for rows in blocks.values() for row in rows]
+    others = [max(map(len, column)) for column in zip(_HEADS, *(row[1:] for row in cells), strict=True)]
+    room, gap = room_for_names([row[0] for row in cells], others, WIDTH)
     shown = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), title_justify="left", caption_justify="left",
+        box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, title_justify="left",
+        caption_justify="left",
         title=f"{rule}, baseline {found.labels[0]}" + ("" if several else f", candidate {found.labels[1]}"),
     )  # fmt: skip
-    shown.add_column("candidate" if several else "", max_width=23, overflow="fold")
-    for head in ("n", "err", "base", "cand", "diff", "95 % CI", "lost", "won", "p"):
+    shown.add_column("candidate" if several else "", width=room, overflow="fold")
+    for head in _HEADS:
         shown.add_column(head, justify="right", no_wrap=True)
-    for kind in kinds:
-        chosen = found.by(kind)
-        if kind != "overall":
-            if len({contrast.group for contrast in chosen}) < 2:
-                continue
+    for kind, rows in blocks.items():
+        if kind != OVERALL:
             shown.add_section()
             shown.add_row(str(kind), style="bold")
-        for contrast in chosen:
-            shown.add_row(*_cells(contrast, several=several), style="bold" if kind == "overall" else "")
+        for name, *rest in rows:
+            shown.add_row(break_words(name, room), *rest, style="bold" if kind == OVERALL else "")
     shown.caption = _caption(found)
     return shown
 

@@ -1,4 +1,4 @@
-"""`rtbench correlate`: whether simulated success tells real success."""
+"""`rtbench correlate`: compares success in simulation with success on a real robot."""
 
 from __future__ import annotations
 
@@ -30,27 +30,37 @@ def correlate(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="Folders or ids of runs, one a policy; NAME=RUN where the real rates call it NAME.",
-            show_default=False,
+            help="Runs, one for each policy: folders, or beginnings of ids. NAME=RUN for a policy that is "
+            "called NAME "
+            "in the real rates.",
+            show_default="none",
         ),
     ] = None,
     *,
     real: Annotated[
         str,
         typer.Option(
-            metavar="FILE", help="Real rates: CSV (policy,skill,rate,trials), YAML, or 'simpler', SIMPLER's."
+            metavar="FILE",
+            help="Success rates on the real robot: a CSV file with the columns policy, skill, rate and "
+            "trials, a "
+            "YAML file, or simpler (the rates that the SIMPLER paper published).",
         ),
     ],
     simulated: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Simulated rates, in the same form, in place of runs.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Success rates in simulation, in place of runs: a file of the same form.",
+            show_default="none",
+        ),
     ] = None,
     out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """Compare success in simulation with success on a real robot: Pearson's r and MMRV over policies.
+    """Compare success rates in simulation with those on a real robot: Pearson's r and MMRV over policies.
 
-    MMRV, the mean maximum rank violation, is by how much real success one would err who chose between two
-    policies by their order in simulation; 0 is best.
+    MMRV is the mean maximum rank violation: the real success rate that is lost, on average, by choosing the
+    policy that is better in simulation. 0 is best.
     """
     from rtbench.analysis.rates import read_rates, run_rates
     from rtbench.analysis.sim_to_real import correlate as of

@@ -1,4 +1,4 @@
-"""`rtbench doctor`: looks at the machine."""
+"""`rtbench doctor`: checks whether rtbench can run on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ EXAMPLE = "Example:  rtbench doctor"
 
 
 def doctor() -> None:
-    """Show versions, what draws, how fast this machine is, and what to do about what is amiss."""
+    """Show the versions, renderer and speed of this machine, and a remedy for each problem.
+
+    The exit code is 2 if rtbench cannot run here.
+    """
     from rtbench.cli.console import console
     from rtbench.env.diagnostics import examine, render
 

@@ -28,34 +28,41 @@ def export(
         list[str],
         typer.Argument(
             metavar="RUN",
-            help="Folders of runs or beginnings of ids; for lerobot, files of demonstrations.",
+            help="Runs: folders, or beginnings of ids. With --format lerobot: files of demonstrations.",
         ),
     ],
     *,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="The file; - writes CSV to standard output."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write (with --format lerobot, a folder). - is standard output, as CSV.",
+        ),
     ],
     to: Annotated[
         Format | None,
         typer.Option(
             "--format",
-            help="Parquet has tokens, subgoals, times; lerobot is a folder, of demonstrations.",
-            show_default="by the file's name",
+            help="Format of the output. parquet also has tokens, subgoals and times; lerobot is a data "
+            "set of "
+            "demonstrations.",
+            show_default="by the ending of --output",
         ),
     ] = None,
     out: Out = Path("runs"),
 ) -> None:
-    """Write runs as one table, a row an episode; the runs follow each other.
+    """Write runs as one table with a row for each episode.
 
-    In CSV a text that a spreadsheet would run as a formula has an apostrophe in front.
+    In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
     """
     from rtbench.cli.console import console, note
     from rtbench.result.export import ExportError, export_csv, export_parquet
     from rtbench.result.locate import find_run
 
     if to is Format.LEROBOT:
-        from rtbench.core.importing import require
+        from rtbench.core.extras import require
 
         require("parquet", "--format lerobot")
         from rtbench.data.lerobot import export_lerobot

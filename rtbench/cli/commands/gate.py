@@ -1,4 +1,4 @@
-"""`rtbench gate`: may this checkpoint replace that one?"""
+"""`rtbench gate`: decides whether a run is as good as a baseline."""
 
 from __future__ import annotations
 
@@ -8,56 +8,84 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtbench.cli.options import Json, Only, Out, Partial, Rule, Rules
+from rtbench.cli.column_widths import break_words, room_for_names
+from rtbench.cli.options import Json, OnlyAxis, OnlySkill, OnlySplit, Out, Partial, Rule, Rules
 from rtbench.core.errors import RtbenchError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rtbench.analysis.compare import Contrast
     from rtbench.analysis.verdict import Judgement, Side, Terms
 
-EXAMPLE = "Example:  rtbench gate CANDIDATE --baseline BASELINE --margin 5pp --junit gate.xml"
+EXAMPLE = "Example:  rtbench gate CANDIDATE --baseline BASELINE --junit gate.xml"
 WIDTH = 79
+_HEADS = ("n", "base", "cand", "diff", "95 % CI", "p")
+"""Heads of the columns after the name of a group."""
 
 
 def gate(  # noqa: PLR0913 - each is an option
-    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="Folder or id of the run to judge.")],
+    candidate: Annotated[
+        str,
+        typer.Argument(
+            metavar="CANDIDATE",
+            help="Run that may replace the baseline: its folder, or the beginning of its id.",
+        ),
+    ],
     *,
     baseline: Annotated[
-        str, typer.Option(metavar="RUN", help="Folder or id of the run that it has to equal.")
+        str, typer.Option(metavar="RUN", help="Run to compare with: its folder, or the beginning of its id.")
     ],
     margin: Annotated[
-        str, typer.Option(metavar="POINTS", help="How much worse it may be: 5pp, 5% or 0.05.")
+        str,
+        typer.Option(
+            metavar="POINTS",
+            help="Largest acceptable drop of the success rate, in percentage points: 5pp, 5% or 0.05.",
+        ),
     ] = "5pp",
     alpha: Annotated[
-        float, typer.Option(metavar="SHARE", help="Chance of a wrong pass, and of a wrong regression.")
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Probability of a wrong pass, and of a wrong regression, between 0 and 1.",
+        ),
     ] = 0.05,
     rule: Rules = Rule.SUCCESS,
-    split: Only = "",
-    axis: Only = "",
-    skill: Only = "",
+    split: OnlySplit = "",
+    axis: OnlyAxis = "",
+    skill: OnlySkill = "",
     max_errors: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="No verdict with more errors than this.")
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Largest share of episodes that may be errors. Above it there is no verdict.",
+        ),
     ] = 0.1,
     allow_partial: Partial = False,
     junit: Annotated[
-        Path | None, typer.Option(metavar="FILE.xml", help="Write a JUnit report.", show_default=False)
+        Path | None,
+        typer.Option(
+            metavar="FILE.xml", help="File for a JUnit report, which CI systems show.", show_default="none"
+        ),
     ] = None,
     summary: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.md",
-            help="Append Markdown, such as to $GITHUB_STEP_SUMMARY.",
-            show_default=False,
+            help="File to which a summary in Markdown is appended, such as $GITHUB_STEP_SUMMARY.",
+            show_default="none",
         ),
     ] = None,
     as_json: Json = False,
     out: Out = Path("runs"),
 ) -> None:
-    """StoppingRule whether a run is as good as a baseline, but for a margin.
+    """Decide whether a run is as good as a baseline, up to a margin.
 
-    Exits with 0 for a pass, 1 for a regression, 3 if the episodes cannot say, 4 if the runs did not play the
-    same, and 5 with too many errors. Errors count at their worst.
+    The exit code is 0 for a pass, 1 for a regression, 3 if the episodes do not suffice for a verdict, 4 if
+    the runs did not play the same episodes, and 5 with too many errors. Errors count as failures of the
+    candidate and as successes of the baseline.
     """
     from rtbench.analysis.verdict import Terms
     from rtbench.cli.units import points
@@ -136,27 +164,34 @@ def _table(judged: Judgement) -> Table:
     from rich import box
     from rich.table import Table
 
-    from rtbench.analysis.verdict import chance
-
+    rows = [(group, _cells(group)) for group in judged.groups]
+    others = [max(map(len, column)) for column in zip(_HEADS, *(cells for _, cells in rows), strict=True)]
+    room, gap = room_for_names([group.group for group in judged.groups], others, WIDTH)
     shown = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), caption_justify="left",
+        box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, caption_justify="left",
         caption="groups inform and do not decide; Newcombe's interval,\np by Holm's method over all of them",
     )  # fmt: skip
-    shown.add_column("", max_width=26, overflow="fold")
-    for head in ("n", "base", "cand", "diff", "95 % CI", "p"):
+    shown.add_column("", width=room, overflow="fold")
+    for head in _HEADS:
         shown.add_column(head, justify="right", no_wrap=True)
     kind = ""
-    for group in judged.groups:
+    for group, cells in rows:
         if group.by != kind:
             kind = group.by
             shown.add_section()
             shown.add_row(kind, style="bold")
-        low, high = (100 * bound for bound in group.interval)
-        rates = (f"{100 * k / n:.1f}" if n else "-" for k, n in (group.first, group.second))
-        difference = "-" if group.difference is None else f"{100 * group.difference:+.1f}"
-        cells = (str(group.second[1]), *rates, difference, f"{low:+.1f} {high:+.1f}", chance(group.p_holm))
-        shown.add_row(group.group, *cells, style="red" if judged.worse(group) else "")
+        shown.add_row(break_words(group.group, room), *cells, style="red" if judged.worse(group) else "")
     return shown
+
+
+def _cells(group: Contrast) -> tuple[str, ...]:
+    """What stands under `_HEADS`."""
+    from rtbench.analysis.verdict import chance
+
+    low, high = (100 * bound for bound in group.interval)
+    rates = (f"{100 * k / n:.1f}" if n else "-" for k, n in (group.first, group.second))
+    difference = "-" if group.difference is None else f"{100 * group.difference:+.1f}"
+    return (str(group.second[1]), *rates, difference, f"{low:+.1f} {high:+.1f}", chance(group.p_holm))
 
 
 def _print_flips(judged: Judgement) -> None:

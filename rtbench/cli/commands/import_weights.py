@@ -1,4 +1,4 @@
-"""`rtbench import`: weights that others published."""
+"""`rtbench import`: converts published weights."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import typer
 
 from rtbench.core.errors import RtbenchError
 
-EXAMPLE = "Example:  rtbench import rt1 trained_checkpoints/rt1main -o rt1main.safetensors"
+EXAMPLE = "Example:  rtbench import rt1 checkpoints/rt1main -o rt1main.safetensors"
 SUFFIX = ".safetensors"
 
-app = typer.Typer(no_args_is_help=True, help="Convert weights that others published.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, help="Convert published weights to rtbench's format.", rich_markup_mode=None
+)
 
 
 class ImportingError(RtbenchError):
@@ -21,25 +23,27 @@ class ImportingError(RtbenchError):
 
 @app.callback()
 def _group() -> None:
-    """Convert weights that others published."""
+    """Convert published weights to rtbench's format."""
 
 
 @app.command(epilog=EXAMPLE, short_help="Convert one of Google's RT-1 checkpoints.")
 def rt1(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where ckpt-N.index is.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of the checkpoint, which holds ckpt-N.index.")
+    ],
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar=f"FILE{SUFFIX}", help="The weights to write.")
+        Path, typer.Option("--output", "-o", metavar=f"FILE{SUFFIX}", help="File for the converted weights.")
     ],
 ) -> None:
     """Convert one of Google's RT-1 checkpoints: rt1main, rt1simreal or rt1multirobot.
 
-    The weights keep RT-1's own action convention and token order. TensorFlow is needed for this only, and
-    Universal Sentence Encoder to use them.
+    The weights keep RT-1's own action convention and token order. The conversion needs TensorFlow. Playing
+    with the weights needs the Universal Sentence Encoder.
     """
     from rtbench.cli.console import print_fields
-    from rtbench.core.importing import require
-    from rtbench.policy.card import file_hash
+    from rtbench.core.extras import require
+    from rtbench.core.hashing import content_hash
 
     require("rt1", "rtbench import")
     from rtbench.policy.rt1.checkpoint import Origin, save
@@ -62,12 +66,12 @@ def rt1(
         ("convention", network.convention),
         ("language", ENCODER),
         ("weights", str(output)),
-        ("sha256", file_hash(output)),
+        ("sha256", content_hash(output)),
     ])  # fmt: skip
 
 
 def _check_output(path: Path) -> None:
-    """Before minutes of work, not after."""
+    """Refuse the output before minutes of work, not after."""
     if path.suffix != SUFFIX:
         raise ImportingError(f"--output {path}: weights are written as {SUFFIX}; give such a name.")
     if not path.parent.is_dir():

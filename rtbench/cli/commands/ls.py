@@ -1,4 +1,4 @@
-"""`rtbench ls`: what there is to play, and what was played."""
+"""`rtbench ls`: lists content, policies, runs and published figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtbench.cli.options import Content, Json, Out
+from rtbench.cli.options import Content, Json, Out, Skills
 from rtbench.core.errors import RunError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -20,21 +20,22 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List what there is to play, what was played, and what papers published.",
+    help="List content (suites, tasks, objects ...), policies, runs, and published figures.",
     epilog="Example:  rtbench ls tasks --skill pick",
 )
 
 
 @app.command(epilog="Example:  rtbench ls policies --content my_policies")
 def policies(content: Content = None, as_json: Json = False) -> None:
-    """List policies."""
+    """List policies, with what they were trained on."""
     from rtbench.cli.console import print_rows
     from rtbench.policy.card import cards
+    from rtbench.task.library import Library
 
     rows = [
         {"name": card.name, "summary": card.summary, "trained_on": str(card.trained_on or "nothing"),
          "factory": card.factory, "licence": card.licence}
-        for card in cards(content or []).values()
+        for card in cards(Library(content or ())).values()
     ]  # fmt: skip
     columns = {"name": "policy", "summary": "summary", "trained_on": "trained on"}
     print_rows(rows, columns, as_json=as_json)
@@ -42,14 +43,16 @@ def policies(content: Content = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example:  rtbench ls suites")
 def suites(content: Content = None, as_json: Json = False) -> None:
-    """List suites, one line an axis.
+    """List suites, with one line for each axis.
 
-    Instructions ask for different things, wordings are all ways of asking; typing errors are not counted.
+    The column instructions counts instructions that ask for different things. The column wordings counts
+    every way of asking for them, except for typing errors.
     """
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_suite, load_suite_entries
+    from rtbench.task.library import Library
 
-    found = [load_suite(name, content or []) for name in load_suite_entries(content or [])]
+    library = Library(content or ())
+    found = [library.suite(name) for name in library.suites()]
     rows = [_axis(suite, axis) for suite in found for axis in suite.entry.axes]
     columns = {"name": "suite", "axis": "axis", "tasks": "tasks", "episodes": "episodes"}
     print_rows(rows, {**columns, "instructions": "instructions", "wordings": "wordings"}, as_json=as_json)
@@ -57,17 +60,15 @@ def suites(content: Content = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example:  rtbench ls tasks --skill pick")
 def tasks(
-    skill: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this skill; may be repeated.")
-    ] = None,
+    skill: Skills = None,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """List tasks."""
+    """List tasks, with an instruction of each."""
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_tasks
+    from rtbench.task.library import Library
 
-    found = load_tasks(content or []).values()
+    found = Library(content or ()).tasks().values()
     _known("skill", skill, {task.skill for task in found})
     rows = [
         {"id": task.id, "gym_id": task.gym_id, "skill": task.skill, "instruction": task.templates[0],
@@ -80,12 +81,15 @@ def tasks(
 
 @app.command(epilog="Example:  rtbench ls skills")
 def skills(content: Content = None, as_json: Json = False) -> None:
-    """List skills, with an example of each."""
+    """List skills, with tasks, time limit and an instruction.
+
+    The time limit is in control steps of 1/3 s.
+    """
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_tasks
+    from rtbench.task.library import Library
 
     by_skill: dict[str, list[Task]] = {}
-    for task in load_tasks(content or []).values():
+    for task in Library(content or ()).tasks().values():
         by_skill.setdefault(task.skill, []).append(task)
     rows = [
         {"name": name, "tasks": len(found), "horizon": max(task.horizon for task in found),
@@ -99,18 +103,24 @@ def skills(content: Content = None, as_json: Json = False) -> None:
 @app.command(epilog="Example:  rtbench ls requests --group symbols")
 def requests(
     group: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this file's; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Group of requests (the name of their file). May be repeated.",
+            show_default="all",
+        ),
     ] = None,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """List requests: known skills, asked for otherwise."""
-    from rtbench.cli.console import print_rows
-    from rtbench.task.derived_skill import Request
-    from rtbench.task.library import REQUESTS
-    from rtbench.task.yaml_loader import read_folder
+    """List requests: known skills, asked for indirectly.
 
-    found = read_folder(REQUESTS, Request, content or []).values()
+    The instruction describes an object or a goal without naming it.
+    """
+    from rtbench.cli.console import print_rows
+    from rtbench.task.library import Library
+
+    found = Library(content or ()).requests().values()
     _known("group", group, {request.stem for request in found})
     rows = [
         {"name": request.name, "group": request.stem, "like": request.like,
@@ -124,31 +134,35 @@ def requests(
 
 @app.command(epilog="Example:  rtbench ls wordings --json")
 def wordings(content: Content = None, as_json: Json = False) -> None:
-    """List wordings: languages, paraphrases, noise."""
+    """List wordings: languages, paraphrases, typing errors."""
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_tasks, load_wordings
+    from rtbench.task.library import Library
 
-    tasks = load_tasks(content or []).values()
-    rows = [_wording(wording, tasks) for wording in load_wordings(content or []).values()]
+    library = Library(content or ())
+    tasks = library.tasks().values()
+    rows = [_wording(wording, tasks) for wording in library.wordings().values()]
     columns = {"name": "wording", "language": "language", "tasks": "tasks", "example": "example"}
     print_rows(rows, columns, as_json=as_json)
 
 
 @app.command(epilog="Example:  rtbench ls variants --json")
 def variants(content: Content = None, as_json: Json = False) -> None:
-    """List variants of scenes, and the axes that use them."""
-    from rtbench.cli.console import print_rows
-    from rtbench.task.library import VARIANTS, Variant, load_suite_entries
-    from rtbench.task.yaml_loader import read_folder
+    """List variants of scenes, and the axes that use them.
 
+    A variant changes the light, the background, the camera or the start of the robot.
+    """
+    from rtbench.cli.console import print_rows
+    from rtbench.task.library import Library
+
+    library = Library(content or ())
     axes: dict[str, list[str]] = {}
-    for suite in load_suite_entries(content or []).values():
+    for suite in library.suites().values():
         for axis, rules in suite.axes.items():
             for name in rules.variants:
                 axes.setdefault(name, []).append(f"{suite.name}: {axis}")
     rows = [
         {"name": variant.name, "file": variant.stem, "axes": axes.get(variant.name, [])}
-        for variant in read_folder(VARIANTS, Variant, content or []).values()
+        for variant in library.variants().values()
     ]
     print_rows(rows, {"name": "variant", "file": "file", "axes": "played in"}, as_json=as_json)
 
@@ -156,16 +170,19 @@ def variants(content: Content = None, as_json: Json = False) -> None:
 @app.command(epilog="Example:  rtbench ls objects --set seen --json")
 def objects(
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME", help="Only this set; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME", help="Set of objects, such as seen. May be repeated.", show_default="all"
+        ),
     ] = None,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """List objects."""
+    """List objects, with their names and tags."""
     from rtbench.cli.console import print_rows
-    from rtbench.task.library import load_things
+    from rtbench.task.library import Library
 
-    found = load_things(content or []).values()
+    found = Library(content or ()).things().values()
     _known("set of objects", sets, {thing.set for thing in found})
     rows = [
         {"name": thing.name, "set": thing.set, "names": list(thing.names), "tags": list(thing.tags),
@@ -180,20 +197,22 @@ def objects(
 @app.command(epilog="Example:  rtbench ls published --paper rt1")
 def published(
     paper: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this paper: rt1 or rt2; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Paper: rt1 or rt2. May be repeated.", show_default="all"),
     ] = None,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """List the papers' own figures.
+    """List figures that the RT-1 and RT-2 papers published.
 
-    Most are of real robots, all of other tasks than ours. --json has their notes.
+    Most were measured on real robots, and all on other tasks than those of rtbench. --json has their notes.
     """
     from rtbench.analysis.published import PAPERS, figures, load_published
     from rtbench.cli.console import note, print_rows
+    from rtbench.task.library import Library
 
     _known("paper", paper, PAPERS)
-    tables = [t for t in load_published(content or []).values() if not paper or t.paper in paper]
+    tables = [t for t in load_published(Library(content or ())).values() if not paper or t.paper in paper]
     rows = [
         {**figure.as_dict(), "source": table.source, "shown": str(figure)}
         for table in tables
@@ -209,7 +228,7 @@ def published(
 
 @app.command(epilog="Example:  rtbench ls runs --out runs")
 def runs(out: Out = Path("runs"), as_json: Json = False) -> None:
-    """List runs."""
+    """List runs, with their success rates."""
     from rtbench.cli.console import note, print_rows
     from rtbench.result.locate import run_folders
 
@@ -228,16 +247,14 @@ def runs(out: Out = Path("runs"), as_json: Json = False) -> None:
 
 @app.command(epilog="Example:  rtbench ls episodes runs/oracle/seen/0123456789ab --failed")
 def episodes(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run, or the beginning of its id.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run: its folder, or the beginning of its id.")],
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Only failures and errors.")] = False,
-    skill: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this skill; may be repeated.")
-    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Failures and errors only.")] = False,
+    skill: Skills = None,
     out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """List episodes of a run."""
+    """List the episodes of a run, with their outcomes."""
     from rtbench.cli.console import print_rows
     from rtbench.result.locate import find_run
 
@@ -250,7 +267,7 @@ def episodes(
 
 
 def _known(kind: str, names: Sequence[str] | None, known: Collection[str], *, where: str = "") -> None:
-    """Refuse a filter that nothing could pass."""
+    """Refuse a filter that matches nothing."""
     for name in names or ():
         if name not in known:
             raise UnknownNameError(kind, name, known, where=where)
@@ -258,7 +275,7 @@ def _known(kind: str, names: Sequence[str] | None, known: Collection[str], *, wh
 
 def _axis(suite: Suite, name: str) -> dict[str, Any]:
     entry, axis, tasks = suite.entry, suite.entry.axes[name], suite.tasks(name)
-    said = [suite.library.wordings[wording] for wording in axis.wordings]
+    said = [suite.catalogue.wordings[wording] for wording in axis.wordings]
     texts = [wording.instructions(task) for wording in said for task in tasks if wording.covers(task)]
     if not said:
         texts = [task.templates[:1] if axis.canonical else task.templates for task in tasks]

@@ -10,7 +10,7 @@ import typer
 
 from rtbench.cli.options import Out
 
-EXAMPLE = "Example:  rtbench merge runs/mine/seen/0123 runs/mine/seen/4567 --output runs/mine/seen/all"
+EXAMPLE = "Example:  rtbench merge 0123abcd 4567cdef --output runs/mine/seen/all"
 
 
 class Keep(StrEnum):
@@ -22,20 +22,23 @@ class Keep(StrEnum):
 
 def merge(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN", help="Folders of runs, or the beginnings of their ids.")
+        list[str], typer.Argument(metavar="RUN", help="Runs to merge: folders, or beginnings of ids.")
     ],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The new run folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the merged run.")],
     keep: Annotated[
         Keep | None,
-        typer.Option(help="Which run counts for an episode with several outcomes.", show_default="refuse"),
+        typer.Option(
+            help="Run that counts for an episode whose outcomes differ between runs.",
+            show_default="such runs are refused",
+        ),
     ] = None,
     out: Out = Path("runs"),
 ) -> None:
-    """Put the parts of one evaluation together: shards, other axes, a run and its unfinished copy.
+    """Merge the parts of one evaluation: shards, other axes, or a run and its unfinished copy.
 
-    All must be of the same policy, settings, simulator and content. An episode that several runs have counts
-    once. Exits with 4 if the runs are not parts of one evaluation.
+    All must have the same policy, settings, simulator and content. An episode that several runs have counts
+    once. The exit code is 4 if the runs are not parts of one evaluation.
     """
     from rtbench.cli.console import console, note
     from rtbench.result.locate import find_run, run_folder

@@ -1,4 +1,4 @@
-"""`rtbench plan`: how many episodes, and how long they take."""
+"""`rtbench plan`: computes how many episodes a comparison needs."""
 
 from __future__ import annotations
 
@@ -19,48 +19,79 @@ if TYPE_CHECKING:
 EXAMPLE = "Example:  rtbench plan --margin 5pp --rate 0.9 --flips 2pp"
 RATE, FLIPS = 0.9, 0.05
 MOST_JOBS = 8
-"""Workers of `rtbench run` where nobody says how many, on a machine with as many cores."""
+"""Workers of `rtbench run` by default, on a machine with as many cores."""
 
 
 def plan(  # noqa: PLR0913 - each is an option
     *,
     margin: Annotated[
-        str, typer.Option(metavar="POINTS", help="How much worse a candidate may be: 5pp, 5% or 0.05.")
+        str,
+        typer.Option(
+            metavar="POINTS",
+            help="Largest acceptable drop of the success rate, in percentage points: 5pp, 5% or 0.05.",
+        ),
     ] = "5pp",
-    power: Annotated[float, typer.Option(metavar="SHARE", help="Chance of the right verdict.")] = 0.8,
-    alpha: Annotated[float, typer.Option(metavar="SHARE", help="Chance of a wrong one; one-sided.")] = 0.05,
+    power: Annotated[
+        float, typer.Option(metavar="SHARE", help="Probability of the right verdict, between 0 and 1.")
+    ] = 0.8,
+    alpha: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Probability of a wrong verdict, one-sided, between 0 and 1."),
+    ] = 0.05,
     rate: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, metavar="SHARE", help="Success rate of the baseline.", show_default="RUN's, or 0.9"
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Expected success rate of the baseline.",
+            show_default="that of --run, or 0.9",
         ),
     ] = None,
     flips: Annotated[
         str | None,
         typer.Option(
             metavar="POINTS",
-            help="Outcomes that chance turns, each way.",
-            show_default="half of RUN's noise, or 5pp",
+            help="Share of episodes that chance alone turns from failure to success, and as many the "
+            "other way.",
+            show_default="half the noise floor of --run, or 5pp",
         ),
     ] = None,
-    drop: Annotated[str, typer.Option(metavar="POINTS", help="How much worse the candidate is.")] = "0pp",
+    drop: Annotated[
+        str,
+        typer.Option(
+            metavar="POINTS",
+            help="True drop of the candidate's success rate that is assumed, in percentage points.",
+        ),
+    ] = "0pp",
     episodes: Annotated[
         int | None,
         typer.Option(
-            "--episodes", "-n", min=1, metavar="N", help="Say what N episodes can show.", show_default=False
+            "--episodes",
+            "-n",
+            min=1,
+            metavar="N",
+            help="Number of episodes for which the smallest drop that can be shown is printed.",
+            show_default="none",
         ),
     ] = None,
     run: Annotated[
         str | None,
         typer.Option(
-            metavar="RUN", help="A run like those to come: its rate, noise and times.", show_default=False
+            metavar="RUN",
+            help="Earlier run of a similar policy, by folder or id. Its success rate, noise and times are "
+            "used.",
+            show_default="none",
         ),
     ] = None,
     jobs: Jobs = None,
     as_json: Json = False,
     out: Out = Path("runs"),
 ) -> None:
-    """Plan a comparison: episodes for a verdict of the gate, and to show a drop, and their wall time."""
+    """Compute how many episodes a comparison needs: for a verdict of `rtbench gate`, and to show a drop.
+
+    With --run, their wall time is estimated too.
+    """
     from rtbench.analysis.sample_size import Odds, Risk, paired, smallest_drop, unpaired
     from rtbench.analysis.sample_size import plan as planned
     from rtbench.cli.console import print_fields, print_json
@@ -111,6 +142,7 @@ def _seconds(like: Run) -> float | None:
 
 def _fields(told: dict[str, Any]) -> list[tuple[str, object]]:
     from rtbench.analysis.verdict import percent, points
+    from rtbench.core.text import three_figures
 
     odds, risk = told["odds"], told["risk"]
     margin, other = points(told["margin"]), "on different episodes"
@@ -137,7 +169,7 @@ def _fields(told: dict[str, Any]) -> list[tuple[str, object]]:
         found.append((f"{n:,} episodes", f"show a drop {same}; {other} {different}"))
     if "gate_s" in told:
         workers = f"{told['workers']} worker{'' if told['workers'] == 1 else 's'}"
-        each = f"{told['episode_s']:.3g} s an episode"
+        each = f"{three_figures(told['episode_s'])} s an episode"
         found.append(("time", f"{_clock(told['gate_s'])} for the gate's episodes, with {workers} at {each}"))
     return found
 

@@ -1,4 +1,4 @@
-"""`rtbench replay`: a recorded episode to a video."""
+"""`rtbench replay`: makes a video of a recorded episode."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rtbench.core.errors import RtbenchError, RunError
 if TYPE_CHECKING:
     from rtbench.core.episode import EpisodeResult
     from rtbench.result.locate import Found
+    from rtbench.task.library import Library
 
 EXAMPLE = "Example:  rtbench replay runs/oracle/seen/0123456789ab:fedcba98"
 
@@ -23,35 +24,47 @@ _VERDICTS = {True: "success", False: "failure"}
 
 def replay(
     what: Annotated[
-        str, typer.Argument(metavar="RUN:KEY", help="RUN_FOLDER:KEY, a key, or a run with --episode.")
+        str,
+        typer.Argument(
+            metavar="RUN:KEY",
+            help="Episode: the folder of its run and its key, its key alone, or a run with --episode.",
+        ),
     ],
     *,
     episode: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Episode of the run, or the beginning of its key.")
+        str | None,
+        typer.Option(
+            metavar="KEY", help="Key of the episode, or its beginning.", show_default="the one in RUN:KEY"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE.mp4", help="The video.", show_default="in the run's videos/"
+            "--output",
+            "-o",
+            metavar="FILE.mp4",
+            help="File for the video.",
+            show_default="in videos/ of the run",
         ),
     ] = None,
     out: Out = Path("runs"),
     content: Content = None,
 ) -> None:
-    """Simulate the stored tokens of an episode again, and make a video of it."""
+    """Make a video of a recorded episode, by simulating its stored tokens again."""
     from rtbench.cli.console import note, print_fields
     from rtbench.evaluation import recorded_env
     from rtbench.result.locate import find_episode, find_run, in_run
+    from rtbench.task.library import Library
 
     if output is not None and output.suffix != ".mp4":
         raise RunError(f"-o {output}: videos are MP4; give a file name that ends in .mp4.")
     found = find_episode(what, out) if episode is None else in_run(find_run(what, out), episode)
-    roots = content or []
+    library = Library(content or ())
     for change in filter(
-        None, (recorded_env.mujoco_differs(found.run), *recorded_env.changes(found.run, roots))
+        None, (recorded_env.mujoco_differs(found.run), *recorded_env.changes(found.run, library))
     ):
         note(change)
-    again = _simulate(found, roots)
+    again = _simulate(found, library)
     path = _write(found, again.result, output)
     for line in again.remarks:
         note(line)
@@ -76,7 +89,7 @@ class _Again:
     """How it differs from the record, or why it broke off."""
 
 
-def _simulate(found: Found, roots: list[Path]) -> _Again:
+def _simulate(found: Found, library: Library) -> _Again:
     from rtbench.core.episode import Trace
     from rtbench.env import gl
     from rtbench.evaluation import recorded_env
@@ -87,7 +100,7 @@ def _simulate(found: Found, roots: list[Path]) -> _Again:
     gl.prepare()
     from rtbench.env.kitchen import make_worker_env
 
-    env = make_worker_env(recorded_env.settings(found.run, roots))
+    env = make_worker_env(recorded_env.settings(found.run, library))
     trace = Trace(keep_frames=True)
     try:
         act = replayed(record.token_rows)

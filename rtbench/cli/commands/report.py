@@ -17,7 +17,10 @@ NAME = "report.html"
 def report(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Folders or ids of runs; the first is the baseline."),
+        typer.Argument(
+            metavar="RUN",
+            help="Runs: folders, or beginnings of ids. Of several, the first is the baseline.",
+        ),
     ],
     *,
     output: Annotated[
@@ -26,20 +29,27 @@ def report(
             "--output",
             "-o",
             metavar="FILE.html",
-            help="The report.",
-            show_default="in the run's folder; of several runs, here",
+            help="File for the report.",
+            show_default="report.html in the folder of the run; of several runs, in this folder",
         ),
     ] = None,
     frames: Annotated[
-        Frames, typer.Option(help="First frames: of all episodes, some (flips and failures first) or none.")
+        Frames,
+        typer.Option(
+            help="Episodes whose first camera image is shown: all, some (flips and failures first) or none."
+        ),
     ] = Frames.SOME,
     allow_partial: Annotated[
-        bool, typer.Option("--allow-partial", help="Compare runs that disagree on what they agree on.")
+        bool,
+        typer.Option(
+            "--allow-partial",
+            help="Comparison of only the episodes that agree. Without it, runs that differ are not compared.",
+        ),
     ] = False,
     out: Out = Path("runs"),
     content: Content = None,
 ) -> None:
-    """Write a report of a run as one HTML file, or of several side by side."""
+    """Write an HTML report of a run, or of several runs side by side, as one file without other parts."""
     from rtbench.cli.console import note, print_fields
     from rtbench.report.html.page import write_report
     from rtbench.report.html.section import ReportError

@@ -1,8 +1,8 @@
-"""`rtbench show`: one thing in full, whatever it is."""
+"""`rtbench show`: a suite, task, policy, run or episode in full."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from rtbench.core.errors import RtbenchError, nearest
 if TYPE_CHECKING:
     from rtbench.core.episode import Episode
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
     from rtbench.task.suite import Suite
 
 EXAMPLE = "Example:  rtbench show pick/coke_can-v0 --frame first.png"
@@ -45,65 +46,72 @@ def show(  # noqa: PLR0913 - each is an option
     what: Annotated[
         str,
         typer.Argument(
-            metavar="WHAT", help="A suite, task, policy, run folder, or episode: RUN_FOLDER:KEY or KEY."
+            metavar="WHAT",
+            help="Suite, task, policy or run by name, folder or id; or an episode: RUN:KEY, or its key "
+            "alone.",
         ),
     ],
     *,
     frame: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.png", help="Write the first frame of a task or episode.", show_default=False
+            metavar="FILE.png",
+            help="File for the first camera image of a task or episode.",
+            show_default="none",
         ),
     ] = None,
     sheet: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.png",
-            help="Write a contact sheet of a suite: frames, words, goals.",
-            show_default=False,
+            help="File for a contact sheet of a suite: first images with instructions and goals.",
+            show_default="none",
         ),
     ] = None,
     axis: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this axis on the sheet; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Axis on the sheet. May be repeated.", show_default="all axes"),
     ] = None,
     per_axis: Annotated[
-        int, typer.Option(min=1, max=100, metavar="N", help="Episodes of each axis on the sheet.")
+        int, typer.Option(min=1, max=100, metavar="N", help="Number of episodes of each axis on the sheet.")
     ] = PER_AXIS,
     published: Annotated[
-        bool, typer.Option("--published", help="Put the papers' figures beside a run's own.")
+        bool,
+        typer.Option("--published", help="Published figures of the papers beside those of a run."),
     ] = False,
     seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Seed of a task's first frame, or of the sheet.")
+        int, typer.Option(min=0, metavar="N", help="Seed of a task's first image, or of the sheet.")
     ] = 0,
     out: Out = Path("runs"),
     content: Content = None,
 ) -> None:
-    """Show a suite, a task, a policy, a run or an episode."""
+    """Show a suite, task, policy, run or episode in full."""
     from rtbench.cli.console import print_fields
+    from rtbench.task.library import Library
 
-    roots = content or []
-    shown = _find(what, out, roots, seed)
+    library = Library(content or ())
+    shown = _find(what, out, library, seed)
     if axis and sheet is None:
         raise ShowError("--axis chooses what is on a sheet; add --sheet FILE.png.")
     if published and shown.run is None:
         raise ShowError(f"--published: {what} is no run; `rtbench ls published` lists the figures alone.")
     written: list[tuple[str, object]] = []
     if frame is not None:
-        written.append(_frame(what, shown, frame, roots))
+        written.append(_frame(what, shown, frame, library))
     if sheet is not None:
-        written.append(_sheet(what, shown, sheet, _Sample(tuple(axis or ()), per_axis, seed), roots))
+        written.append(_sheet(what, shown, sheet, _Sample(tuple(axis or ()), per_axis, seed), library))
     shown.describe()
     print_fields(written)
     if published and shown.run is not None:
-        _published(shown.run, roots)
+        _published(shown.run, library)
 
 
-def _frame(what: str, shown: _Shown, path: Path, roots: Sequence[Path]) -> tuple[str, object]:
-    from rtbench.cli.pictures import write_frame
+def _frame(what: str, shown: _Shown, path: Path, library: Library) -> tuple[str, object]:
+    from rtbench.cli.first_frames import write_frame
 
     if shown.episode is None:
         raise ShowError(f"--frame: {what} has no first frame; give a task or an episode.")
-    write_frame(shown.episode(), path, roots)
+    write_frame(shown.episode(), path, library)
     return "frame", str(path)
 
 
@@ -124,51 +132,48 @@ class _Sample:
         return [episode for found in drawn for episode in found]
 
 
-def _sheet(
-    what: str, shown: _Shown, path: Path, sample: _Sample, roots: Sequence[Path]
-) -> tuple[str, object]:
-    from rtbench.cli.pictures import write_sheet
+def _sheet(what: str, shown: _Shown, path: Path, sample: _Sample, library: Library) -> tuple[str, object]:
+    from rtbench.cli.first_frames import write_sheet
 
     if shown.suite is None:
         raise ShowError(f"--sheet: {what} is no suite; --frame writes the first frame of a task or episode.")
     drawn = sample.episodes(shown.suite)
-    sheet = write_sheet(f"{shown.suite.name}: {len(drawn)} first frames", drawn, path, roots)
+    sheet = write_sheet(f"{shown.suite.name}: {len(drawn)} first frames", drawn, path, library)
     lines = [str(path), f"{len(drawn)} episodes, {sample.per_axis} of each axis"]
     if sheet.unwritten:
         lines.append(f"in English, for want of a font: {', '.join(sheet.unwritten)}")
     return "sheet", lines
 
 
-def _published(run: Run, roots: Sequence[Path]) -> None:
+def _published(run: Run, library: Library) -> None:
     from rtbench.cli.console import console, note
     from rtbench.cli.published_figures import comparisons
 
-    tables = comparisons(run, roots)
+    tables = comparisons(run, library)
     if not tables:
         note("no published figure is an honest counterpart of this run's axes; see `rtbench ls published`.")
     for table in tables:
         console().print(table)
 
 
-def _find(what: str, out: Path, roots: Sequence[Path], seed: int) -> _Shown:
+def _find(what: str, out: Path, library: Library, seed: int) -> _Shown:
     """Kinds in order: names of content, folders and ids of runs, keys of episodes."""
-    return _content(what, roots, seed) or _played(what, out) or _unknown(what, out, roots)
+    return _content(what, library, seed) or _played(what, out) or _unknown(what, out, library)
 
 
-def _content(what: str, roots: Sequence[Path], seed: int) -> _Shown | None:
+def _content(what: str, library: Library, seed: int) -> _Shown | None:
     from rtbench.cli import describe
     from rtbench.policy.card import cards
-    from rtbench.task import library
     from rtbench.task.suite import draw
 
-    if what.endswith((".yaml", ".yml")) or what in library.load_suite_entries(roots):
-        suite = library.load_suite(what, roots)
+    if what.endswith((".yaml", ".yml")) or what in library.suites():
+        suite = library.suite(what)
         return _Shown(partial(describe.suite, suite), suite=suite)
-    tasks = library.load_tasks(roots)
+    tasks = library.tasks()
     by_name = {**tasks, **{task.gym_id: task for task in tasks.values()}}
     if task := by_name.get(what):
-        return _Shown(partial(describe.task, task), lambda: draw(library.home(task, roots), task, seed))
-    if card := cards(roots).get(what):
+        return _Shown(partial(describe.task, task), lambda: draw(library.home(task), task, seed))
+    if card := cards(library).get(what):
         return _Shown(partial(describe.policy, card))
     return None
 
@@ -187,20 +192,19 @@ def _played(what: str, out: Path) -> _Shown | None:
     return None
 
 
-def _unknown(what: str, out: Path, roots: Sequence[Path]) -> _Shown:
+def _unknown(what: str, out: Path, library: Library) -> _Shown:
     from rtbench.policy.card import cards
     from rtbench.result import locate
-    from rtbench.task import library
 
-    tasks = library.load_tasks(roots)
+    tasks = library.tasks()
     known = {
         **dict.fromkeys(locate.episode_keys(out), "episode"),
         **{str(folder): "run" for folder in locate.run_folders(out)},
         **{folder.name: "run" for folder in locate.run_folders(out)},
-        **dict.fromkeys(cards(roots), "policy"),
+        **dict.fromkeys(cards(library), "policy"),
         **{task.gym_id: "task" for task in tasks.values()},
         **dict.fromkeys(tasks, "task"),
-        **dict.fromkeys(library.load_suite_entries(roots), "suite"),
+        **dict.fromkeys(library.suites(), "suite"),
     }
     close = nearest(what, known)
     hint = f" Did you mean the {known[close]} {close!r}?" if close else ""

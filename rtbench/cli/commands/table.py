@@ -1,4 +1,4 @@
-"""`rtbench table`: policies side by side, for papers."""
+"""`rtbench table`: a table of policies, for papers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtbench.cli.options import Out
+from rtbench.cli.options import Out, Partial, Rule, Rules
 from rtbench.core.errors import RtbenchError, RunError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -40,14 +40,6 @@ class Format(StrEnum):
     HTML = "html"
 
 
-class Rule(StrEnum):
-    """What a success is."""
-
-    SUCCESS = "success"
-    EVER = "ever"
-    HELD = "held"
-
-
 class Sort(StrEnum):
     """Order of the policies."""
 
@@ -70,42 +62,62 @@ class OutputError(RtbenchError):
 def table(  # noqa: PLR0913 - each is an option
     what: Annotated[
         list[str],
-        typer.Argument(metavar="RUN", help="Folders or ids of runs, or folders with any number of runs."),
+        typer.Argument(
+            metavar="RUN",
+            help="Runs: folders, beginnings of ids, or folders with any number of runs in them.",
+        ),
     ],
     *,
     by: Annotated[
-        By, typer.Option(help="What the columns are; splits are what they are to each policy.")
+        By,
+        typer.Option(
+            help="Grouping of episodes into columns. With split, each policy's own training data decides "
+            "what is "
+            "seen or novel."
+        ),
     ] = By.SPLIT,
     form: Annotated[
-        Format | None, typer.Option("--format", help="What to write.", show_default="by --output, or text")
+        Format | None,
+        typer.Option(
+            "--format", help="Format of the table.", show_default="by the ending of --output, or text"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write to a file: .txt, .md, .tex, .csv, .json, .html.", show_default=False
+            metavar="FILE",
+            help="File for the table; it ends in .txt, .md, .tex, .csv, .json or .html.",
+            show_default="standard output",
         ),
     ] = None,
     split: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only episodes of this split; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Split whose episodes count: seen, novel or emergent. May be repeated.",
+            show_default="all",
+        ),
     ] = None,
-    rule: Annotated[
-        Rule, typer.Option(help="Success: at the end, ever, or held for a second more.")
-    ] = Rule.SUCCESS,
-    sort: Annotated[Sort, typer.Option(help="Order of the policies; rate is the overall one.")] = Sort.GIVEN,
+    rule: Rules = Rule.SUCCESS,
+    sort: Annotated[
+        Sort, typer.Option(help="Order of the policies; rate is the overall success rate.")
+    ] = Sort.GIVEN,
     published: Annotated[
-        bool, typer.Option("--published", help="Put the papers' figures below, where a column has some.")
+        bool,
+        typer.Option(
+            "--published", help="Published figures of the papers, below the columns that have some."
+        ),
     ] = False,
     references: Annotated[
-        bool, typer.Option("--references", help="Letters for oracle, random and noop as well.")
+        bool, typer.Option("--references", help="Significance letters also for oracle, random and noop.")
     ] = False,
-    allow_partial: Annotated[
-        bool, typer.Option("--allow-partial", help="Compare on the episodes that agree, where some do not.")
-    ] = False,
+    allow_partial: Partial = False,
     out: Out = Path("runs"),
 ) -> None:
-    """Put policies side by side: success with intervals, letters for what differs, control rates.
+    """Write a table of policies: success rates with intervals, significance letters, and control rates.
 
-    A row is a policy with all its runs, a column a group of episodes.
+    A row is a policy with all its runs. A column is a group of episodes. Policies without a common letter
+    differ.
     """
     from rtbench.report.table.table import Options, tabulate
 

@@ -154,7 +154,7 @@ def rt1(  # noqa: PLR0913 - each is an option
     Leaves weights and a card in DIR/policies, metrics.csv, TensorBoard's files and curves.png. On several
     GPUs or machines, start it by `accelerate launch -m rtbench train rt1 ...`.
     """
-    from rtbench.core.importing import require
+    from rtbench.core.extras import require
 
     require("train", "rtbench train")
     import torch

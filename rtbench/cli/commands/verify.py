@@ -17,41 +17,49 @@ if TYPE_CHECKING:
     from rtbench.core.episode import EpisodeResult
     from rtbench.result.record import Record
     from rtbench.result.run import Run
+    from rtbench.task.library import Library
 
 EXAMPLE = "Example:  rtbench verify runs/oracle/seen/0123456789ab --sample 20"
 
 
 def verify(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run, or the beginning of its id.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run: its folder, or the beginning of its id.")],
     *,
     sample: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Only N episodes, always the same ones.", show_default="all"),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Number of episodes to verify, always the same ones of a run.",
+            show_default="all",
+        ),
     ] = None,
     jobs: Jobs = None,
     out: Out = Path("runs"),
     content: Content = None,
 ) -> None:
-    """Simulate the stored tokens of a run again; confirm every state and outcome, without the policy.
+    """Confirm a run: simulate its stored tokens again, and compare every state and outcome.
 
-    Exits with 1 if anything differs, with 4 if the run was played with another MuJoCo.
+    The policy is not needed. The exit code is 1 if anything differs, and 4 if the run was played with another
+    version of MuJoCo.
     """
     from rtbench.cli.console import console, note
     from rtbench.core.errors import NotComparableError
     from rtbench.evaluation import recorded_env
     from rtbench.result.locate import find_run
+    from rtbench.task.library import Library
 
     recorded = find_run(run, out)
-    roots = content or []
+    library = Library(content or ())
     if reason := recorded_env.mujoco_differs(recorded):
         raise NotComparableError(f"{recorded.path}: {reason}")
-    for change in recorded_env.changes(recorded, roots):
+    for change in recorded_env.changes(recorded, library):
         note(change)
     finished = [record for record in recorded.records if record.outcome]
     if not finished:
         raise RunError(f"{recorded.path}: has no finished episode to verify.")
     chosen = _sample(finished, recorded.meta["id"], sample)
-    report = _compare(chosen, _play(recorded, chosen, roots, jobs))
+    report = _compare(chosen, _play(recorded, chosen, library, jobs))
     where = console()
     for line in report.lines:
         where.print(line, markup=False, soft_wrap=True)
@@ -78,7 +86,7 @@ def _sample(records: Sequence[Record], run_id: str, count: int | None) -> list[R
     return [ordered[int(k)] for k in sorted(chosen)]
 
 
-def _play(recorded: Run, chosen: Sequence[Record], roots: Sequence[Path], jobs: int | None) -> Run:
+def _play(recorded: Run, chosen: Sequence[Record], library: Library, jobs: int | None) -> Run:
     """The chosen episodes again, by the policy that plays tokens back: the same harness, another run."""
     from rtbench.cli.console import console
     from rtbench.evaluation import recorded_env
@@ -86,7 +94,7 @@ def _play(recorded: Run, chosen: Sequence[Record], roots: Sequence[Path], jobs: 
     from rtbench.evaluation.progress import Display
     from rtbench.evaluation.scheduler import Limits
 
-    settings, pace = recorded_env.settings(recorded, roots), recorded_env.pace(recorded)
+    settings, pace = recorded_env.settings(recorded, library), recorded_env.pace(recorded)
     with tempfile.TemporaryDirectory(prefix="rtbench-verify-") as out, Display(console()) as display:
         options = Options(
             arguments={"run": str(recorded.path.resolve())},

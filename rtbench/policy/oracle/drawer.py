@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
-from rtbench.env.fixture import DRAWER_SIZE, HANDLE_OFFSET, HANDLE_RADIUS
+from rtbench.env.fixture import HANDLE_OFFSET, HANDLE_RADIUS
 from rtbench.policy.oracle.motion import FINGERTIP, HAND_HALF, View, move
+from rtbench.task.scene_entry import DRAWER_SIZE
 
 Array = NDArray[np.float64]
 

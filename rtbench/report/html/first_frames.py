@@ -18,6 +18,7 @@ from rtbench.core.errors import RtbenchError
 from rtbench.result.folder import VIDEOS, read_json, write_json
 from rtbench.result.record import Record
 from rtbench.result.run import Run
+from rtbench.task.library import BUNDLED, Library
 
 if TYPE_CHECKING:
     from rtbench.env.kitchen import Kitchen
@@ -53,7 +54,7 @@ class Drawn:
     """Why some are missing, in sentences."""
 
 
-def first_frames(run: Run, keys: Iterable[str], roots: Sequence[Path] = ()) -> Drawn:
+def first_frames(run: Run, keys: Iterable[str], library: Library = BUNDLED) -> Drawn:
     """First frames of some episodes of a run; those that cannot be had are left out.
 
     An episode that is set up again counts only if its settled state has the fingerprint that was recorded.
@@ -61,7 +62,7 @@ def first_frames(run: Run, keys: Iterable[str], roots: Sequence[Path] = ()) -> D
     Args:
         run: The run. Its folder keeps the frames, if it can be written.
         keys: Keys of the episodes; those that are not of the run are passed over.
-        roots: Where the user's content lies now; where it lay then, if empty.
+        library: Where its content lies now; where it lay then, if it has no roots of the user's.
     """
     wanted = set(keys)
     records = [record for record in run.records if record.key in wanted]
@@ -69,10 +70,10 @@ def first_frames(run: Run, keys: Iterable[str], roots: Sequence[Path] = ()) -> D
     missing = [record for record in records if record.key not in frames]
     remarks = []
     if missing:
-        reason = _unlike(run, roots)
+        reason = _unlike(run, library)
         try:
             if not reason:
-                frames |= _drawn(run, missing, roots)
+                frames |= _drawn(run, missing, library)
         except RtbenchError as error:
             reason = str(error)
         for record in missing:
@@ -93,32 +94,30 @@ def webp(image: NDArray[np.uint8]) -> bytes:
     return data.getvalue()
 
 
-def _unlike(run: Run, roots: Sequence[Path]) -> str:
+def _unlike(run: Run, library: Library) -> str:
     """Why the run's episodes cannot be set up again as they were; '' if they can."""
     from rtbench.evaluation.evaluate import FACTORY
-    from rtbench.task.yaml_loader import content_hash
 
     settings = run.meta["settings"]
     if settings["factory"] != FACTORY:
         return f"it was played in {settings['factory']}, which is not the kitchen."
     if (then := run.meta["simulator"].get("mujoco")) != version("mujoco"):
         return f"it was played with MuJoCo {then}, this is {version('mujoco')}."
-    if content_hash(_roots(run, roots)) != run.meta["content_hash"]:
+    if _library(run, library).content_hash() != run.meta["content_hash"]:
         return "the content (envs/ or tasks/) has changed since."
     return ""
 
 
-def _roots(run: Run, roots: Sequence[Path]) -> list[Path]:
-    return list(roots) or [Path(root) for root in run.meta["settings"]["content"]]
+def _library(run: Run, library: Library) -> Library:
+    return library if library.roots else Library(run.meta["settings"]["content"])
 
 
-def _drawn(run: Run, records: Sequence[Record], roots: Sequence[Path]) -> dict[str, Frame]:
+def _drawn(run: Run, records: Sequence[Record], library: Library) -> dict[str, Frame]:
     """Frames of episodes set up again, scene by scene, for each with its objects is built anew."""
     from rtbench.env.registration import make
-    from rtbench.task.library import load_things
 
-    where = _roots(run, roots)
-    things = load_things(where)
+    library = _library(run, library)
+    things = library.things()
 
     def room(record: Record) -> tuple[str, list[str], str]:
         episode = record.episode
@@ -126,7 +125,7 @@ def _drawn(run: Run, records: Sequence[Record], roots: Sequence[Path]) -> dict[s
         return episode.scene, sorted(sets), episode.variant
 
     profile = run.meta["settings"]["profile"]
-    kitchen = make(records[0].episode.task, cameras=("head",), profile=profile, content=tuple(where))
+    kitchen = make(records[0].episode.task, cameras=("head",), profile=profile, content=library.roots)
     try:
         return dict(_played(kitchen, sorted(records, key=room)))
     finally:

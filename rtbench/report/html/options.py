@@ -21,7 +21,7 @@ class Request:
 
     frames: Frames = Frames.SOME
     """Whose first frames are shown; some are those of flips, errors and failures, in this order."""
-    roots: tuple[Path, ...] = ()
-    """The user's content now, to draw frames; what the runs were played with, if empty."""
+    content: tuple[Path, ...] = ()
+    """Roots of the user's content now, to draw frames; what the runs were played with, if empty."""
     allow_partial: bool = False
     """Compare runs that disagree on the episodes on which they agree."""

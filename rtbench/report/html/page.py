@@ -27,6 +27,7 @@ from rtbench.report.html.first_frames import SOME, Drawn, Frame, first_frames
 from rtbench.report.html.options import Frames, Request
 from rtbench.report.html.section import ReportError, Section, Series, series
 from rtbench.result.run import Run
+from rtbench.task.library import Library
 
 _LOADER = PackageLoader("rtbench.report.html")
 
@@ -88,7 +89,7 @@ def _frames(runs: Sequence[Series], keys: Sequence[str], request: Request) -> Dr
     frames: dict[str, Frame] = {}
     remarks: list[str] = []
     for one in runs:
-        drawn = first_frames(one.run, [key for key in left if key not in frames], request.roots)
+        drawn = first_frames(one.run, [key for key in left if key not in frames], Library(request.content))
         frames |= drawn.frames
         remarks += drawn.remarks
     return Drawn(frames, tuple(remarks))

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
+from rtbench.core.text import three_figures
 from rtbench.report.html import svg_chart
 from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, percent, table
 
@@ -35,17 +36,14 @@ def _table(runs: Sequence[Series]) -> Figure:
         for name in _SPREADS:
             found = rates[name]
             cells = (
-                UNKNOWN if found[key] is None else _short(found[key]) for key in ("p50", "p95", "p99", "hz")
+                UNKNOWN if found[key] is None else three_figures(found[key])
+                for key in ("p50", "p95", "p99", "hz")
             )
             in_time = percent(rates["in_time"]) if name == "policy" else ""
             rows.append((_NAMES.get(name, name), one.label, *cells, in_time))
     hz = runs[0].run.summary["hz"]["control_hz"]
     heads = ("", "policy", "p50 [ms]", "p95 [ms]", "p99 [ms]", "mean rate [Hz]", f"within 1/{hz} s")
     return Figure("Percentiles", table=table(runs, heads, rows), wide=True)
-
-
-def _short(value: float) -> str:
-    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _times(one: Series, name: str) -> list[float]:

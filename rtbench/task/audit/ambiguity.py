@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 from rtbench.task.audit.finding import Finding
 from rtbench.task.audit.interpretation import goal_objects
-from rtbench.task.suite import Library, Suite
+from rtbench.task.suite import Catalogue, Suite
 from rtbench.task.task import Goal, Task
 
 
-def two_tasks(library: Library) -> Iterator[Finding]:
+def two_tasks(catalogue: Catalogue) -> Iterator[Finding]:
     """Phrases of another language that are said for two goals, in whatever files."""
     said: dict[tuple[str, str], tuple[Goal, str, str]] = {}
-    for wording in library.wordings.values():
+    for wording in catalogue.wordings.values():
         for name, phrases in wording.phrases.items():
-            goal = library.tasks[name].goal if name in library.tasks else Goal("")
+            goal = catalogue.tasks[name].goal if name in catalogue.tasks else Goal("")
             for phrase in phrases:
                 other = said.setdefault((wording.language, phrase), (goal, name, wording.where))
                 if goal not in (other[0], Goal("")):
@@ -28,7 +28,7 @@ def two_goals(suite: Suite) -> Iterator[str]:
     """English texts of a suite that are said for two goals where nothing in the scene tells which."""
     said: dict[str, dict[str, Task]] = {}
     for axis, rules in suite.entry.axes.items():
-        own = [suite.library.wordings[name] for name in rules.wordings]
+        own = [suite.catalogue.wordings[name] for name in rules.wordings]
         for task in suite.tasks(axis):
             texts = [text for wording in own if wording.covers(task) for text in wording.instructions(task)]
             for text in texts or task.templates:

@@ -21,7 +21,7 @@ from rtbench.task.audit.referents import faults_of_company, faults_of_means, fau
 from rtbench.task.audit.verbs import faults_of_verbs
 from rtbench.task.expand import HELD_OUT
 from rtbench.task.paraphrase import Wording
-from rtbench.task.suite import Library, Suite, episodes, held_out
+from rtbench.task.suite import Catalogue, Suite, episodes, held_out
 from rtbench.task.task import Task
 from rtbench.task.typos import one_slip_apart
 
@@ -40,43 +40,44 @@ class Report:
     findings: tuple[Finding, ...]
 
 
-def inspect(library: Library, suites: Sequence[Suite], origins: Mapping[str, str]) -> Report:
-    """Audit all tasks of the library and what suites make of them.
+def inspect(catalogue: Catalogue, suites: Sequence[Suite], origins: Mapping[str, str]) -> Report:
+    """Audit all tasks of the catalogue and what suites make of them.
 
     Args:
-        library: Everything that there is.
+        catalogue: Everything that there is.
         suites: The suites to look at.
         origins: Task's id -> file and entry that it comes from.
     """
-    inspection = _Inspection(library, origins)
+    inspection = _Inspection(catalogue, origins)
     findings = list(dict.fromkeys(inspection.findings(suites)))
     tongues = {tongue for tongue, _ in inspection.texts}
-    return Report(len(library.tasks), len(inspection.texts), tuple(sorted(tongues)), tuple(findings))
+    return Report(len(catalogue.tasks), len(inspection.texts), tuple(sorted(tongues)), tuple(findings))
 
 
 class _Inspection:
-    """One pass over a library."""
+    """One pass over a catalogue."""
 
-    def __init__(self, library: Library, origins: Mapping[str, str]) -> None:
-        self.library, self.origins = library, origins
+    def __init__(self, catalogue: Catalogue, origins: Mapping[str, str]) -> None:
+        self.catalogue, self.origins = catalogue, origins
         self.texts: set[tuple[str, str]] = set()
         """Language and text of all instructions that were looked at."""
         self._mentions = {
-            scene: Mentions(library.objects, setting.fixtures) for scene, setting in library.scenes.items()
+            scene: Mentions(catalogue.objects, setting.fixtures)
+            for scene, setting in catalogue.scenes.items()
         }
-        self._words = _vocabulary(library)
+        self._words = _vocabulary(catalogue)
 
     def findings(self, suites: Sequence[Suite]) -> Iterator[Finding]:
         """Everything that is wrong, some of it more than once."""
         yield from self._names()
-        for task in self.library.tasks.values():
+        for task in self.catalogue.tasks.values():
             found = (*self._of_data(task), *self._of_templates(task))
             yield from (Finding(self._where(task), what, reason) for what, reason in found)
-        for wording in self.library.wordings.values():
+        for wording in self.catalogue.wordings.values():
             yield from self._wording(wording)
-        yield from two_tasks(self.library)
-        ordinary = [task for task in self.library.tasks.values() if not task.group]
-        for task, reason in unknown_parts(held_out(self.library), ordinary):
+        yield from two_tasks(self.catalogue)
+        ordinary = [task for task in self.catalogue.tasks.values() if not task.group]
+        for task, reason in unknown_parts(held_out(self.catalogue), ordinary):
             yield Finding(self._where(task), task.id, reason)
         for suite in suites:
             yield from self._suite(suite)
@@ -86,14 +87,14 @@ class _Inspection:
 
     def _names(self) -> Iterator[Finding]:
         """Names of things that would be seen in every instruction."""
-        for name, thing in self.library.objects.items():
+        for name, thing in self.catalogue.objects.items():
             for words in COMMON.intersection(thing.names):
                 reason = f"is called {words!r}, a word of every instruction; call it otherwise."
                 yield Finding(f"envs/objects/{thing.set}.yaml: {name}", "names", reason)
 
     def _of_data(self, task: Task) -> Iterator[tuple[str, str]]:
         for check in (faults_of_means, faults_of_company, faults_of_goal):
-            yield from ((task.id, reason) for reason in check(task, self.library))
+            yield from ((task.id, reason) for reason in check(task, self.catalogue))
 
     def _of_templates(self, task: Task) -> Iterator[tuple[str, str]]:
         strict = task.group in ("", HELD_OUT)
@@ -113,20 +114,20 @@ class _Inspection:
             instruction.check_instruction(text)
         except RtbenchError as error:
             yield str(error)
-        reading = Reading.of(text, task, self.library, self._mentions[task.scene])
+        reading = Reading.of(text, task, self.catalogue, self._mentions[task.scene])
         yield from faults_of_text(reading)
         yield from faults_of_description(reading)
 
     def _wording(self, wording: Wording) -> Iterator[Finding]:
         """What is wrong with the texts that a wording has for the tasks there are."""
         try:
-            wording.check(self.library.tasks)
+            wording.check(self.catalogue.tasks)
         except RtbenchError as error:
             yield Finding(wording.where, wording.name, str(error).removeprefix(f"{wording.where}: "))
             return
         accepted = self._words | {word.lower() for word in wording.accepted}
         english = instruction.is_english(wording.language)
-        for task in _worded(wording, self.library):
+        for task in _worded(wording, self.catalogue):
             for text in wording.instructions(task):
                 self.texts.add((wording.language, text))
                 reasons = list(_misspelt(text, wording.language, accepted))
@@ -145,22 +146,22 @@ class _Inspection:
         return text
 
     def _suite(self, suite: Suite) -> Iterator[Finding]:
-        where, library = suite.entry.where, suite.library
-        for task, reason in leaks(suite, held_out(library)):
+        where, catalogue = suite.entry.where, suite.catalogue
+        for task, reason in leaks(suite, held_out(catalogue)):
             yield Finding(where, task.id, reason)
         for reason in two_goals(suite):
             yield Finding(where, suite.name, reason)
         for axis in suite.entry.axes:
             yield from (Finding(where, f"axes.{axis}", reason) for reason in faults_of_number(suite, axis))
         for episode in episodes(suite, limit=DRAWN):
-            task = library.tasks[episode.task]
-            reasons = faults_of_episode(episode, task, library)
+            task = catalogue.tasks[episode.task]
+            reasons = faults_of_episode(episode, task, catalogue)
             yield from (Finding(where, f"axes.{episode.axis}: {task.id}", reason) for reason in reasons)
 
 
-def _worded(wording: Wording, library: Library) -> Iterable[Task]:
+def _worded(wording: Wording, catalogue: Catalogue) -> Iterable[Task]:
     """Tasks that a wording has words of its own for; a few where it goes round any instruction."""
-    covered = [task for task in library.tasks.values() if wording.covers(task)]
+    covered = [task for task in catalogue.tasks.values() if wording.covers(task)]
     if wording.phrases or wording.templates:
         return covered
     return {task.entry: task for task in covered if not task.group}.values()
@@ -171,9 +172,9 @@ def _misspelt(text: str, tongue: str, words: frozenset[str]) -> Iterator[str]:
         yield f"has {word!r}, which no dictionary knows; correct it."
 
 
-def _vocabulary(library: Library) -> frozenset[str]:
+def _vocabulary(catalogue: Catalogue) -> frozenset[str]:
     """Words of the names of objects and fixtures, each alone and in the plural."""
-    names = [words for thing in library.objects.values() for words in thing.names]
-    names += [name.replace("_", " ") for setting in library.scenes.values() for name in setting.fixtures]
+    names = [words for thing in catalogue.objects.values() for words in thing.names]
+    names += [name.replace("_", " ") for setting in catalogue.scenes.values() for name in setting.fixtures]
     found = {word for name in names for word in name.lower().split()}
     return frozenset(found | {f"{word}s" for word in found})

@@ -42,7 +42,7 @@ def _kind(reading: Reading) -> Iterator[str]:
     if _ELSEWHERE.search(reading.text):
         return
     named = {mention.start for mention in reading.mentions}
-    known = reading.tags(frozenset(reading.library.objects)) - _STRUCTURAL
+    known = reading.tags(frozenset(reading.catalogue.objects)) - _STRUCTURAL
     own = reading.tags(frozenset(reading.task.objects))
     for match in _NOUN.finditer(reading.text):
         if match[1] in known - own and match.start(1) not in named:
@@ -59,7 +59,7 @@ def _place(reading: Reading) -> Iterator[str]:
 
 def _sum(reading: Reading) -> Iterator[str]:
     match = _SUM.search(reading.text)
-    shown = {reading.library.objects[name].value for name in reading.task.means}
+    shown = {reading.catalogue.objects[name].value for name in reading.task.means}
     if match and shown - {None}:
         a, b = (int(word) if word.isdigit() else _NUMBERS.index(word) for word in match.group(1, 3))
         result = {"plus": a + b, "minus": a - b, "times": a * b}[match[2]]

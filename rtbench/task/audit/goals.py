@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rtbench.task.audit.interpretation import needed
 from rtbench.task.predicate import CLOSED, OPEN
-from rtbench.task.suite import Library
+from rtbench.task.suite import Catalogue
 from rtbench.task.task import Goal, Task
 
 _OPPOSITES = frozenset(
@@ -25,17 +25,17 @@ _HANDLED = frozenset({"lifted", "on", "in", "near", "upright", "toppled", "left_
 _ONE_PLACE = ("in", "on", "at")
 
 
-def faults_of_goal(task: Task, library: Library) -> Iterator[str]:
+def faults_of_goal(task: Task, catalogue: Catalogue) -> Iterator[str]:
     """Why the goal cannot be reached, or is reached already."""
     ways = [tuple(_contradictions(way)) for way in _ways(task.goal)]
     if all(ways):
         yield from dict.fromkeys(ways[0])
     for leaf in dict.fromkeys(task.goal.leaves()):
-        yield from _impossible(leaf, library)
+        yield from _impossible(leaf, catalogue)
         if leaf.predicate == "in":
-            yield from _unfit(leaf.arguments[0], leaf.arguments[1], task, library)
+            yield from _unfit(leaf.arguments[0], leaf.arguments[1], task, catalogue)
     for name, place in task.start.place.items():
-        yield from _unfit(name, place, task, library)
+        yield from _unfit(name, place, task, catalogue)
     if true_at_start(task.goal, task):
         yield f"the goal {task.goal} is true at the start; let the episode begin otherwise."
 
@@ -101,9 +101,9 @@ def _contradict(a: Goal, b: Goal) -> bool:
     return a.predicate in ("left_of", "nearer") and a.arguments == b.arguments[::-1]
 
 
-def _impossible(leaf: Goal, library: Library) -> Iterator[str]:
+def _impossible(leaf: Goal, catalogue: Catalogue) -> Iterator[str]:
     name = leaf.arguments[0]
-    thing = library.objects.get(name)
+    thing = catalogue.objects.get(name)
     if thing is None or leaf.predicate not in _HANDLED:
         return
     if "movable" not in thing.tags:
@@ -112,10 +112,10 @@ def _impossible(leaf: Goal, library: Library) -> Iterator[str]:
         yield f"{leaf}: {name!r} is not tagged 'can_topple'; choose one that is."
 
 
-def _unfit(name: str, place: str, task: Task, library: Library) -> Iterator[str]:
+def _unfit(name: str, place: str, task: Task, catalogue: Catalogue) -> Iterator[str]:
     """Why a thing cannot be in a bowl or drawer."""
-    is_bowl = place in library.objects and "receptacle" in library.objects[place].tags
-    is_drawer = place in library.scenes[task.scene].drawers
+    is_bowl = place in catalogue.objects and "receptacle" in catalogue.objects[place].tags
+    is_drawer = place in catalogue.scenes[task.scene].drawers
     needed = "fits_bowl" if is_bowl else "fits_drawer" if is_drawer else ""
-    if needed and needed not in library.objects[name].tags:
+    if needed and needed not in catalogue.objects[name].tags:
         yield f"{name!r} does not fit into {place!r}: it is not tagged {needed!r}; choose one that is."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rtbench.task.audit.mentions import Mention, Mentions
-from rtbench.task.suite import Library
+from rtbench.task.suite import Catalogue
 from rtbench.task.task import Goal, Task
 
 
@@ -19,19 +19,19 @@ class Reading:
 
     text: str
     task: Task
-    library: Library
+    catalogue: Catalogue
     mentions: tuple[Mention, ...]
     """Things that the text names."""
 
     @classmethod
-    def of(cls, text: str, task: Task, library: Library, mentions: Mentions) -> Reading:
+    def of(cls, text: str, task: Task, catalogue: Catalogue, mentions: Mentions) -> Reading:
         """Read a text; `mentions` knows the names of all objects and of the scene's fixtures."""
-        return cls(text, task, library, mentions(text))
+        return cls(text, task, catalogue, mentions(text))
 
     @cached_property
     def there(self) -> frozenset[str]:
         """Objects of every episode, and fixtures."""
-        return frozenset((*self.task.present, *self.library.scenes[self.task.scene].fixtures))
+        return frozenset((*self.task.present, *self.catalogue.scenes[self.task.scene].fixtures))
 
     @cached_property
     def named(self) -> frozenset[str]:
@@ -51,13 +51,13 @@ class Reading:
     def described(self) -> frozenset[str]:
         """Objects that a description stands for, or one of all of a kind."""
         every = self.task.every
-        objects = self.library.objects
+        objects = self.catalogue.objects
         counted = {n for n in self.task.present if any(reference.fits(objects[n]) for reference in every)}
         return frozenset({*self.task.means, *counted})
 
     def tags(self, names: frozenset[str]) -> frozenset[str]:
         """Tags of any of these objects, as words."""
-        found = {tag for name in names for tag in self.library.objects[name].tags}
+        found = {tag for name in names for tag in self.catalogue.objects[name].tags}
         return frozenset(tag.removesuffix("_colored").replace("_", " ") for tag in found)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rtbench.task.audit.interpretation import Reading, goal_objects, needed
-from rtbench.task.suite import Library
+from rtbench.task.suite import Catalogue
 from rtbench.task.task import Goal, Task
 
 _RELATION = re.compile(
@@ -27,9 +27,9 @@ def faults_of_text(reading: Reading) -> Iterator[str]:
     yield from _swapped(reading)
 
 
-def faults_of_means(task: Task, library: Library) -> Iterator[str]:
+def faults_of_means(task: Task, catalogue: Catalogue) -> Iterator[str]:
     """What is wrong with the descriptions of a task."""
-    present = {name: library.objects[name] for name in task.present}
+    present = {name: catalogue.objects[name] for name in task.present}
     given = task.start.given.leaves() if task.start.given else ()
     for name, reference in task.means.items():
         found = reference.candidates(present)
@@ -48,9 +48,9 @@ def faults_of_means(task: Task, library: Library) -> Iterator[str]:
                 yield f"'means' tells {name!r} by its place, but {open_} is not given; put it under 'given'."
 
 
-def faults_of_company(task: Task, library: Library) -> Iterator[str]:
+def faults_of_company(task: Task, catalogue: Catalogue) -> Iterator[str]:
     """What is wrong with the things that stand beside those that the goal is about."""
-    present = {name: library.objects[name] for name in task.present}
+    present = {name: catalogue.objects[name] for name in task.present}
     own = goal_objects(task)
     for reference in task.every:
         fitting = {name for name, thing in present.items() if reference.fits(thing)}
@@ -97,7 +97,7 @@ def _parts(task: Task) -> frozenset[str]:
 
 def _unsaid(reading: Reading) -> Iterator[str]:
     """What the goal is about and the text neither names nor describes."""
-    task, setting = reading.task, reading.library.scenes[reading.task.scene]
+    task, setting = reading.task, reading.catalogue.scenes[reading.task.scene]
     for name in sorted(goal_objects(task) - reading.named - reading.described):
         yield f"does not say that {name!r} is meant; name it, or say under 'means' how it is told."
     # Where the goal leaves a choice, the text may leave it, too.

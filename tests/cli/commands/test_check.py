@@ -10,7 +10,7 @@ import pytest
 
 from rtbench.core.errors import PlacementError
 from rtbench.evaluation.solvability import play
-from rtbench.task import library
+from rtbench.task.library import BUNDLED
 from tests.helpers.commands import rtbench
 from tests.helpers.paths import ROOT
 
@@ -94,7 +94,7 @@ class NoRoom:
 
 
 def test_what_does_not_fit_on_the_counter():
-    suite = library.load_suite("seen")
+    suite = BUNDLED.suite("seen")
     task = suite.tasks()[0]
     found = list(play([(task, suite)], {task.id: "file: entry"}, NoRoom(), 2))
     assert [(finding.where, finding.what) for finding in found] == [("file: entry", task.id)]

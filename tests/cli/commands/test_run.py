@@ -124,7 +124,7 @@ def test_a_control_arm_plays_the_same_scenes_beside_the_run(run, out):
         assert record.final_hash == twin.final_hash
     shown = rtbench("show", control)
     assert "language ignorance, blank instruction" in shown.out
-    assert "control arm   blank instruction" in rtbench("show", f"{control}:{keys(control)[0]}").out
+    assert "ablation      blank instruction" in rtbench("show", f"{control}:{keys(control)[0]}").out
     shutil.rmtree(control)
 
 

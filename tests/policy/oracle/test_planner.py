@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import rtbench.env.kitchen
 from rtbench.core.action import MODE, RTBENCH, Mode, idle
 from rtbench.core.seeding import generator
 from rtbench.policy.oracle import oracle_action
@@ -16,6 +15,7 @@ from rtbench.policy.oracle.motion import View
 from rtbench.policy.oracle.planner import _WORK, next_step
 from rtbench.policy.oracle.predicted_world import done, would_hold
 from rtbench.policy.oracle.subgoal import PLACES, RELATIONS, jobs_of, left_to_do
+from rtbench.task.library import Library
 from rtbench.task.predicate import PREDICATES, evaluate
 from rtbench.task.skill import parse_goal
 from rtbench.task.task import Goal, Start, Task
@@ -30,7 +30,7 @@ def set_up(kitchen, episode_of, monkeypatch):
         scene = start.pop("scene", "office_kitchen")
         tree = parse_goal(goal)
         task = Task("made/up-v0", "made", scene, tuple(place), tree, Start(place=place, **start), ("x",), 250)
-        monkeypatch.setattr(rtbench.env.kitchen, "load_task", lambda *_: task)
+        monkeypatch.setattr(Library, "task", lambda *_: task)
         episode = episode_of("drive/side_counter-v0", seed)
         kitchen.begin(dataclasses.replace(episode, task=task.id, scene=scene, objects=task.objects))
         return kitchen

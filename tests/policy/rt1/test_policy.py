@@ -235,7 +235,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_card_makes_it(weights: Path) -> None:
-    card = Card("rt1", "rtbench.policy.rt1:from_weights", "tried here", weights=str(weights))
+    card = Card(
+        name="rt1", factory="rtbench.policy.rt1:from_weights", summary="tried here", weights=str(weights)
+    )
     policy = policies.build(card)
     policy.reset(0, "pick apple", 0)
     assert policy.act([observation(1)], [0]).shape == (1, 11)

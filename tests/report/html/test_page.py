@@ -191,10 +191,10 @@ def test_a_distance_curve_needs_every_episode(tmp_path):
 
 def test_frames_are_drawn_of_the_very_state_that_was_played(tmp_path):
     from rtbench.evaluation.evaluate import evaluate
-    from rtbench.task.library import load_suite, load_task
+    from rtbench.task.library import BUNDLED, load_suite
     from rtbench.task.suite import draw as one_of
 
-    tasks = [load_task(name) for name in ("pick/coke_can-v0", "open_drawer/top_drawer-v0")]
+    tasks = [BUNDLED.task(name) for name in ("pick/coke_can-v0", "open_drawer/top_drawer-v0")]
     chosen = [one_of(load_suite("seen"), task, 0) for task in tasks]
     run = evaluate("noop", [dataclasses.replace(one, horizon=1) for one in chosen], out=tmp_path, workers=1)
     drawn = first_frames.first_frames(run, [record.key for record in run.records])

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtbench.task import library
 from rtbench.task.audit.checks import inspect
 from rtbench.task.audit.descriptions import faults_of_description
 from rtbench.task.audit.distractors import faults_of_episode
@@ -20,22 +19,23 @@ from rtbench.task.audit.leakage import leaks, unknown_parts
 from rtbench.task.audit.mentions import Mentions
 from rtbench.task.audit.referents import faults_of_means, faults_of_text
 from rtbench.task.audit.verbs import faults_of_verbs
+from rtbench.task.library import BUNDLED
 from rtbench.task.referring_expression import Reference
 from rtbench.task.suite import draw, held_out
 from rtbench.task.task import Goal, Task
 from tests.helpers.paths import ROOT
 
-LIBRARY = library.load_library()
-MENTIONS = Mentions(LIBRARY.objects, LIBRARY.scenes["office_kitchen"].fixtures)
-ORDINARY = [task for task in LIBRARY.tasks.values() if not task.group]
-APPLE = LIBRARY.tasks["pick/apple-v0"]
-NAMES = {name: thing.names[0] for name, thing in LIBRARY.objects.items() if len(thing.names[0]) > 1}
+CATALOGUE = BUNDLED.catalogue()
+MENTIONS = Mentions(CATALOGUE.objects, CATALOGUE.scenes["office_kitchen"].fixtures)
+ORDINARY = [task for task in CATALOGUE.tasks.values() if not task.group]
+APPLE = CATALOGUE.tasks["pick/apple-v0"]
+NAMES = {name: thing.names[0] for name, thing in CATALOGUE.objects.items() if len(thing.names[0]) > 1}
 tasks = st.sampled_from(ORDINARY)
 many = settings(max_examples=150, deadline=None)
 
 
 def faults(text: str, task: Task, *, strict: bool = True) -> list[str]:
-    reading = Reading.of(text, task, LIBRARY, MENTIONS)
+    reading = Reading.of(text, task, CATALOGUE, MENTIONS)
     asked = faults_of_verbs(text, task, strict=strict)
     return [*faults_of_text(reading), *faults_of_description(reading), *asked]
 
@@ -50,15 +50,15 @@ def every(*leaves: str, way: str = "all") -> Goal:
 
 
 def with_goal(goal: Goal, task: Task = APPLE) -> list[str]:
-    return list(faults_of_goal(dataclasses.replace(task, goal=goal), LIBRARY))
+    return list(faults_of_goal(dataclasses.replace(task, goal=goal), CATALOGUE))
 
 
 def test_our_own_content_has_no_fault():
-    suites = [library.load_suite(name) for name in library.load_suite_entries()]
-    report = inspect(LIBRARY, suites, library.load_origins())
+    suites = [BUNDLED.suite(name) for name in BUNDLED.suites()]
+    report = inspect(CATALOGUE, suites, BUNDLED.origins())
     assert [str(finding) for finding in report.findings] == []
-    assert report.tasks == len(LIBRARY.tasks)
-    assert report.instructions > sum(len(task.templates) for task in LIBRARY.tasks.values()) / 2
+    assert report.tasks == len(CATALOGUE.tasks)
+    assert report.instructions > sum(len(task.templates) for task in CATALOGUE.tasks.values()) / 2
     assert {"ar", "de", "en", "es", "fr", "hi", "it", "ja", "pt-BR", "zh-Hans"} <= set(report.languages)
 
 
@@ -196,29 +196,31 @@ def test_what_is_given_is_true_at_the_start():
 def test_a_description_by_place_needs_a_start_that_fits():
     means = {"coke_can": Reference(tags=("can",), extreme="leftmost")}
     task = dataclasses.replace(APPLE, objects=("coke_can",), foils=("pepsi_can",), means=means)
-    (found,) = faults_of_means(task, LIBRARY)
+    (found,) = faults_of_means(task, CATALOGUE)
     assert "left_of(coke_can, pepsi_can) is not given" in found
     start = dataclasses.replace(task.start, given=leaf("left_of(coke_can, pepsi_can)"))
-    assert list(faults_of_means(dataclasses.replace(task, start=start), LIBRARY)) == []
-    (found,) = faults_of_means(dataclasses.replace(task, foils=()), LIBRARY)
+    assert list(faults_of_means(dataclasses.replace(task, start=start), CATALOGUE)) == []
+    (found,) = faults_of_means(dataclasses.replace(task, foils=()), CATALOGUE)
     assert "only thing that fits" in found
 
 
 def test_a_distractor_that_fits_is_found():
     task = dataclasses.replace(APPLE, means={"apple": Reference(tags=("fruit",))})
-    episode = draw(library.load_suite("seen"), APPLE, 0)
+    episode = draw(BUNDLED.suite("seen"), APPLE, 0)
     for other, fragment in (
         ("orange", "fits the description"),
         ("sponge", ""),
         ("apple", "is called 'apple'"),
     ):
-        found = list(faults_of_episode(dataclasses.replace(episode, objects=("apple", other)), task, LIBRARY))
+        found = list(
+            faults_of_episode(dataclasses.replace(episode, objects=("apple", other)), task, CATALOGUE)
+        )
         assert len(found) == bool(fragment), found
         assert all(fragment in fault for fault in found)
 
 
 def test_the_seen_suite_does_not_leak_and_would_be_caught():
-    seen, kept = library.load_suite("seen"), held_out(LIBRARY)
+    seen, kept = BUNDLED.suite("seen"), held_out(CATALOGUE)
     assert list(leaks(seen, kept)) == []
     assert len(kept) >= 20
     for task in seen.tasks()[::37]:
@@ -227,7 +229,7 @@ def test_the_seen_suite_does_not_leak_and_would_be_caught():
 
 
 def test_only_the_pair_may_be_new():
-    kept = held_out(LIBRARY)
+    kept = held_out(CATALOGUE)
     assert list(unknown_parts(kept, ORDINARY)) == []
     pair = next(task for task in kept if task.skill == "move_near")
     without = [task for task in ORDINARY if pair.objects[0] not in task.objects]

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rtbench.task import library as catalogue
 from rtbench.task.audit.checks import inspect
 from rtbench.task.audit.finding import Finding
+from rtbench.task.library import Library
 
 OBJECTS = """
 second_apple:
-  {kind: ball, size: [0.07], mass: 0.1, label: {color: "#c02020"}, names: [apple], tags: [movable]}
+  {kind: ball, size: [0.07, 0.07], mass: 0.1, label: {color: "#c02020"}, names: [apple], tags: [movable]}
 here:
-  {kind: ball, size: [0.07], mass: 0.1, label: {color: "#c02020"}, names: [in], tags: [movable]}
+  {kind: ball, size: [0.07, 0.07], mass: 0.1, label: {color: "#c02020"}, names: [in], tags: [movable]}
 """
 REQUESTS = """
 sound: {like: pick, roles: {object: apple}, instructions: ["pick up the apple", "get me the apple"]}
@@ -154,15 +154,16 @@ def findings(tmp_path_factory) -> tuple[Finding, ...]:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    library, origins = catalogue.load_library([root]), catalogue.load_origins([root])
-    own = {name: task for name, task in library.tasks.items() if str(root) in origins[name]}
-    needed = {t.id: t for t in library.tasks.values() if t.entry in ("pick", "open_drawer") and not t.group}
-    wordings = {name: wording for name, wording in library.wordings.items() if str(root) in wording.where}
-    small = dataclasses.replace(library, tasks={**own, **needed}, wordings=wordings)
-    entries = catalogue.load_suite_entries([root]).items()
-    suites = [catalogue.load_suite(name, [root]) for name, entry in entries if str(root) in entry.where]
+    library = Library([root])
+    catalogue, origins = library.catalogue(), library.origins()
+    own = {name: task for name, task in catalogue.tasks.items() if str(root) in origins[name]}
+    needed = {t.id: t for t in catalogue.tasks.values() if t.entry in ("pick", "open_drawer") and not t.group}
+    wordings = {name: wording for name, wording in catalogue.wordings.items() if str(root) in wording.where}
+    small = dataclasses.replace(catalogue, tasks={**own, **needed}, wordings=wordings)
+    entries = library.suites().items()
+    suites = [library.suite(name) for name, entry in entries if str(root) in entry.where]
     suites = [
-        dataclasses.replace(suite, library=dataclasses.replace(library, wordings={})) for suite in suites
+        dataclasses.replace(suite, catalogue=dataclasses.replace(catalogue, wordings={})) for suite in suites
     ]
     found = inspect(small, suites, origins).findings
     return tuple(

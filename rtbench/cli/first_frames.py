@@ -13,20 +13,21 @@ if TYPE_CHECKING:
 
     from rtbench.core.episode import Episode
     from rtbench.report.contact_sheet import Panel, Sheet
+    from rtbench.task.library import Library
 
 FRAME_ENDINGS = (".png", ".jpg", ".jpeg")
 SHEET_ENDINGS = (".png",)
 
 
-class PictureError(RtbenchError):
-    """A picture that cannot be written."""
+class FrameError(RtbenchError):
+    """An image that cannot be written."""
 
 
-def write_frame(episode: Episode, path: Path, roots: Sequence[Path] = ()) -> None:
+def write_frame(episode: Episode, path: Path, library: Library) -> None:
     """Write what the head camera sees before the first action, 320 x 256 pixels.
 
     Raises:
-        PictureError: a file name without the ending of a picture, or a folder that cannot be written.
+        FrameError: a file name without the ending of an image, or a folder that cannot be written.
         RtbenchError: the episode cannot be set up, or nothing draws here.
     """
     from PIL import Image
@@ -34,7 +35,7 @@ def write_frame(episode: Episode, path: Path, roots: Sequence[Path] = ()) -> Non
     from rtbench.env.registration import make
 
     _check("--frame", path, FRAME_ENDINGS)
-    kitchen = make(episode.task, cameras=("head",), content=tuple(roots))
+    kitchen = make(episode.task, cameras=("head",), content=library.roots)
     try:
         image = kitchen.begin(episode).images["head"]
     finally:
@@ -42,42 +43,41 @@ def write_frame(episode: Episode, path: Path, roots: Sequence[Path] = ()) -> Non
     _save("--frame", Image.fromarray(image), path)
 
 
-def write_sheet(title: str, episodes: Sequence[Episode], path: Path, roots: Sequence[Path] = ()) -> Sheet:
+def write_sheet(title: str, episodes: Sequence[Episode], path: Path, library: Library) -> Sheet:
     """Write a contact sheet of first frames; see `rtbench.report.contact_sheet.compose`.
 
     An episode for which no placement is found stands on it without a frame, with the reason.
 
     Raises:
-        PictureError: a file name without the ending of a picture, or a folder that cannot be written.
+        FrameError: a file name without the ending of an image, or a folder that cannot be written.
         RtbenchError: an episode's scene cannot be built, or nothing draws here.
     """
     from rtbench.report.contact_sheet import compose
 
     _check("--sheet", path, SHEET_ENDINGS)
-    sheet = compose(title, _panels(episodes, roots))
+    sheet = compose(title, _panels(episodes, library))
     _save("--sheet", sheet.image, path)
     return sheet
 
 
-def _panels(episodes: Sequence[Episode], roots: Sequence[Path]) -> list[Panel]:
+def _panels(episodes: Sequence[Episode], library: Library) -> list[Panel]:
     """Panels in the order of the episodes; drawn scene by scene, for each with its objects is built anew."""
     from rtbench.env.registration import make
     from rtbench.report.contact_sheet import Panel
-    from rtbench.task.library import load_things
 
     if not episodes:
         return []
-    things = load_things(roots)
+    things = library.things()
 
-    def room(k: int) -> tuple[str, list[str], str, int]:
+    def scene_key(k: int) -> tuple[str, list[str], str, int]:
         episode = episodes[k]
         sets = {things[name].set for name in episode.objects if name in things}
         return episode.scene, sorted(sets), episode.variant, k
 
-    kitchen = make(episodes[0].task, cameras=("head",), content=tuple(roots))
+    kitchen = make(episodes[0].task, cameras=("head",), content=library.roots)
     panels: dict[int, Panel] = {}
     try:
-        for k in sorted(range(len(episodes)), key=room):
+        for k in sorted(range(len(episodes)), key=scene_key):
             episode = episodes[k]
             try:
                 frame, fault = kitchen.begin(episode).images["head"], ""
@@ -92,11 +92,11 @@ def _panels(episodes: Sequence[Episode], roots: Sequence[Path]) -> list[Panel]:
 def _check(option: str, path: Path, endings: Sequence[str]) -> None:
     """Refuse a name before anything is drawn for it."""
     if path.suffix.lower() not in endings:
-        raise PictureError(f"{option} {path}: expected a file name that ends in {', '.join(endings)}.")
+        raise FrameError(f"{option} {path}: expected a file name that ends in {', '.join(endings)}.")
 
 
 def _save(option: str, image: Image, path: Path) -> None:
     try:
         image.save(path)
     except OSError as error:
-        raise PictureError(f"{option} {path}: cannot be written: {error.strerror or error}.") from None
+        raise FrameError(f"{option} {path}: cannot be written: {error.strerror or error}.") from None

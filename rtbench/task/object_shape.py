@@ -1,4 +1,7 @@
-"""Collision shapes: few, convex, with flat faces where a thing rests and where it is gripped."""
+"""Collision shapes of objects: few, convex, with flat faces where a thing rests and where it is gripped.
+
+They are computed without the simulator, so that listing content can refuse what no gripper can hold.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,25 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
-
-from rtbench.env import mesh
 
 Array = NDArray[np.float64]
 Size = tuple[float, ...]
 Span = tuple[float, float]
 """From where to where on a line; empty if the first is greater than the second."""
 
+Form = Literal["box", "cylinder", "capsule", "ellipsoid"]
+
+BOTTLE_CAP = 0.44
+"""Width of a bottle's cap as a share of the bottle's."""
 BOWL_BOXES = 12
 """Collision boxes around a bowl."""
 BOWL_FLOOR = 0.005
 """Thickness of a bowl's floor [m]."""
 
-_BOX = mujoco.mjtGeom.mjGEOM_BOX
-_CYLINDER = mujoco.mjtGeom.mjGEOM_CYLINDER
-_ELLIPSOID = mujoco.mjtGeom.mjGEOM_ELLIPSOID
-_CAPSULE = mujoco.mjtGeom.mjGEOM_CAPSULE
 _NOWHERE: Span = (math.inf, -math.inf)
 _EVERYWHERE: Span = (-math.inf, math.inf)
 
@@ -49,7 +50,7 @@ class Cavity:
 class Primitive:
     """One collision geom in the body frame."""
 
-    type: mujoco.mjtGeom
+    form: Form
     size: tuple[float, float, float]
     """As MuJoCo wants it [m]: half sizes of a box, (radius, half height, 0) of a cylinder or, without its
     caps, of a capsule, radii of an ellipsoid."""
@@ -61,22 +62,28 @@ class Primitive:
     @cached_property
     def rotation(self) -> Array:
         """Its axes in the body frame as columns, float64[3, 3]."""
-        flat = np.zeros(9)
-        mujoco.mju_quat2Mat(flat, np.array(self.quat))
-        return flat.reshape(3, 3)
+        w, x, y, z = self.quat
+        # Sums in the order of MuJoCo's mju_quat2Mat, so that both give the same bits.
+        return np.array(
+            [
+                [w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y)],
+                [2 * (x * y + w * z), w * w - x * x + y * y - z * z, 2 * (y * z - w * x)],
+                [2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z],
+            ]
+        )
 
     @property
     def reach(self) -> Array:
         """Half extents of its bounding box, aligned with the body frame, float64[3] [m]."""
         reach: Array
-        if self.type == _BOX:
+        if self.form == "box":
             reach = np.abs(self.rotation) @ np.array(self.size)
-        elif self.type == _ELLIPSOID:
+        elif self.form == "ellipsoid":
             reach = np.sqrt(self.rotation**2 @ np.array(self.size) ** 2)
         else:
             radius, half, _ = self.size
             axis = np.abs(self.rotation[:, 2])
-            across = 1.0 if self.type == _CAPSULE else np.sqrt(np.maximum(0.0, 1.0 - axis**2))
+            across = 1.0 if self.form == "capsule" else np.sqrt(np.maximum(0.0, 1.0 - axis**2))
             reach = half * axis + radius * across
         return reach
 
@@ -84,13 +91,13 @@ class Primitive:
         """Where it is along y on the line at body x and z [m]; empty where the line misses it."""
         start = self.rotation.T @ (np.array([x, 0.0, z]) - self.pos)
         along = self.rotation.T[:, 1]
-        if self.type == _BOX:
+        if self.form == "box":
             return _common(*(_between(s, a, h) for s, a, h in zip(start, along, self.size, strict=True)))
-        if self.type == _ELLIPSOID:
+        if self.form == "ellipsoid":
             return _in_ball(start / self.size, along / self.size)
         radius, half, _ = self.size
         tube = _common(_in_ball(start[:2] / radius, along[:2] / radius), _between(start[2], along[2], half))
-        if self.type == _CYLINDER:
+        if self.form == "cylinder":
             return tube
         cap = np.array([0.0, 0.0, half])
         ends = [_in_ball((start + side * cap) / radius, along / radius) for side in (-1, 1)]
@@ -141,13 +148,13 @@ def bowl_cavity(size: Size) -> Cavity:
 
 def _can(size: Size) -> tuple[Primitive, ...]:
     diameter, height = size
-    return (Primitive(_CYLINDER, (diameter / 2, height / 2, 0)),)
+    return (Primitive("cylinder", (diameter / 2, height / 2, 0)),)
 
 
 def _cup(size: Size) -> tuple[Primitive, ...]:
     """Solid: nothing is put into a cup, and it grips like a can."""
     diameter, height, base = size
-    return (Primitive(_CYLINDER, ((diameter + base) / 4, height / 2, 0)),)
+    return (Primitive("cylinder", ((diameter + base) / 4, height / 2, 0)),)
 
 
 def _bottle(size: Size) -> tuple[Primitive, ...]:
@@ -155,32 +162,32 @@ def _bottle(size: Size) -> tuple[Primitive, ...]:
     radius, half = size[0] / 2, size[1] / 2
     body = 0.70 * half
     return (
-        Primitive(_CYLINDER, (radius, body, 0), (0, 0, body - half)),
-        Primitive(_CYLINDER, (mesh.BOTTLE_CAP * radius, half - body, 0), (0, 0, body)),
+        Primitive("cylinder", (radius, body, 0), (0, 0, body - half)),
+        Primitive("cylinder", (BOTTLE_CAP * radius, half - body, 0), (0, 0, body)),
     )
 
 
 def _fruit(size: Size) -> tuple[Primitive, ...]:
     diameter, height = size
-    return (Primitive(_ELLIPSOID, (diameter / 2, diameter / 2, height / 2)),)
+    return (Primitive("ellipsoid", (diameter / 2, diameter / 2, height / 2)),)
 
 
 def _bag(size: Size) -> tuple[Primitive, ...]:
     """A waist to pinch and a belly to lie on; the crimped seams carry nothing."""
     x, y, z = (length / 2 for length in size)
-    return (Primitive(_BOX, (0.86 * x, y, 0.75 * z)), Primitive(_BOX, (0.68 * x, 0.8 * y, z)))
+    return (Primitive("box", (0.86 * x, y, 0.75 * z)), Primitive("box", (0.68 * x, 0.8 * y, z)))
 
 
 def _block(size: Size) -> tuple[Primitive, ...]:
     x, y, z = (length / 2 for length in size)
-    return (Primitive(_BOX, (x, y, z)),)
+    return (Primitive("box", (x, y, z)),)
 
 
 def _bowl(size: Size) -> tuple[Primitive, ...]:
     """A floor and a ring of leaning boxes whose inner faces follow the inside of the wall."""
     _, height, base, wall = size
     cavity = bowl_cavity(size)
-    floor = Primitive(_CYLINDER, (base / 2, BOWL_FLOOR / 2, 0), (0, 0, (BOWL_FLOOR - height) / 2))
+    floor = Primitive("cylinder", (base / 2, BOWL_FLOOR / 2, 0), (0, 0, (BOWL_FLOOR - height) / 2))
     run, rise = cavity.radius - cavity.floor_radius, cavity.rim - cavity.floor
     lean = float(np.arctan2(run, rise))
     out = (cavity.radius + cavity.floor_radius + wall * float(np.cos(lean))) / 2
@@ -192,7 +199,7 @@ def _bowl(size: Size) -> tuple[Primitive, ...]:
         d, t = float(np.cos(lean / 2)), float(np.sin(lean / 2))
         quat = (c * d, -s * t, c * t, s * d)  # leaning about y, then turned about z
         pos = (out * float(np.cos(yaw)), out * float(np.sin(yaw)), up)
-        boxes.append(Primitive(_BOX, half, pos, quat))
+        boxes.append(Primitive("box", half, pos, quat))
     return (floor, *boxes)
 
 

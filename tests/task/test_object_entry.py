@@ -4,9 +4,11 @@ import mujoco
 import pytest
 
 from rtbench.core.errors import ContentError
-from rtbench.env.object import STRUCTURAL, ObjectSpec, add_object, load_objects
+from rtbench.env.object import add_object
+from rtbench.task.library import BUNDLED, Library
+from rtbench.task.object_entry import STRUCTURAL, ObjectEntry
 
-OBJECTS = load_objects()
+OBJECTS = BUNDLED.things()
 
 
 def test_names_and_tags_are_sound():
@@ -53,6 +55,7 @@ PARTS = (
         (GOOD.replace("0.06", "0.09"), "too wide for the tag 'movable'"),
         (GOOD.replace("0.06", "66"), "sizes are metres"),
         (GOOD.replace("kind: can", "kind: cna"), "'kind' is \"cna\"; expected 'can', 'bottle'"),
+        (GOOD.replace("kind: can", "kind: cann"), "'parts'. Did you mean 'can'?"),
         (GOOD.replace("mass", "mas"), "unknown key 'mas'. Did you mean 'mass'?"),
         (GOOD.replace("mass: 0.3", "mass: 0.01"), "'mass' is 0.01; expected greater than or equal to 0.05"),
         (GOOD.replace("red", "redd"), "unknown colour 'redd'"),
@@ -76,7 +79,11 @@ PARTS = (
         (PARTS.replace("{box: [0.1, 0.03, 0.02], ", "{"), "parts.0: a part is exactly one of box, cylinder"),
         (PARTS.replace("0.03,", "0.02,"), "not graspable, so not 'movable'"),
         (PARTS.replace("[0.1, 0.03,", "[0.03, 0.1,"), "turn its parts so that its length is along x"),
-        (PARTS.replace("red", "redd"), "unknown colour 'redd'"),
+        (PARTS.replace("red", "redd"), "unknown colour 'redd', did you mean 'red'"),
+        (
+            PARTS.replace("}]", "}, {box: [0.1, 0.03, 0.02], at: [3.0, 0.0, 0.0], color: red}]"),
+            "longer than 0.5 m: its bounding box is [3.1, 0.03, 0.02] m",
+        ),
         (PARTS.replace("color", "axis: x, color"), "'axis' belongs to cylinders and capsules"),
         (BOWL.replace("[movable]", "[receptacle]"), "not a bowl"),
     ],
@@ -86,7 +93,7 @@ def test_a_bad_entry_names_file_entry_and_remedy(tmp_path, entry, complaint):
     file.parent.mkdir(parents=True)
     file.write_text(f"odd_can: {entry}\n")
     with pytest.raises(ContentError) as caught:
-        load_objects([tmp_path])
+        Library([tmp_path]).things()
     assert str(file) in str(caught.value)
     assert "odd_can" in str(caught.value)
     assert complaint in str(caught.value)
@@ -96,9 +103,9 @@ def test_a_user_adds_an_object(tmp_path):
     folder = tmp_path / "envs" / "objects"
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text(f"odd_can: {GOOD}\n")
-    objects = load_objects([tmp_path])
+    objects = Library([tmp_path]).things()
     tea = objects["odd_can"]
-    assert isinstance(tea, ObjectSpec)
+    assert isinstance(tea, ObjectEntry)
     assert (tea.name, tea.kind, tea.size, tea.mass) == ("odd_can", "can", (0.06, 0.1), 0.3)
     assert (tea.set, tea.value, tea.platform) == ("mine", None, False)
     assert (tea.names, tea.tags, tea.label.color) == (("odd can",), ("movable",), "red")

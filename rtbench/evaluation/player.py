@@ -1,0 +1,90 @@
+"""The policy of a run: made in the thread that calls it, with what makes it the policy that it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rtbench.core.errors import PolicyError
+from rtbench.core.hashing import names_hash
+from rtbench.policy.base import Policy
+from rtbench.policy.card import Card, build, check_shape
+from rtbench.policy.identity import check_identity, file_hashes, fingerprint, identity
+from rtbench.policy.sources import source_digests
+from rtbench.policy.thread import PolicyExitError, PolicyThread
+
+
+@dataclass(frozen=True)
+class Player:
+    """A policy that is ready to play."""
+
+    name: str
+    """Name of its card, or of its class."""
+    policy: Policy
+    """The policy."""
+    card: Card | None
+    """What it was made from; None for an object that the caller made."""
+    identity: Mapping[str, Any]
+    """What decides how it acts; see `rtbench.policy.identity.identity`."""
+    thread: PolicyThread
+    """Where all of its code runs."""
+
+    def renew(self) -> Policy | None:
+        """Make the policy anew from its card, in the thread that calls this; None without a card.
+
+        Raises:
+            PolicyError: it cannot be made any more, or its files have changed.
+        """
+        if self.card is None:
+            return None
+        policy = build(self.card)
+        check_identity(self.card, policy, self.identity)
+        return policy
+
+
+def player_of(policy: Card | Policy) -> Player:
+    """Make a card's policy, or take a policy as it is.
+
+    Raises:
+        PolicyError: it cannot be made, is no policy, is privileged without a card, or reads files that
+            changed while it read them.
+    """
+    thread = PolicyThread()
+    if not isinstance(policy, Card):
+        return _taken(policy, thread)
+    try:
+        return thread.call(lambda: _made(policy, thread))
+    except PolicyExitError as error:
+        raise PolicyError(f"policy {policy.name}: {error}.") from error
+
+
+def _made(card: Card, thread: PolicyThread) -> Player:
+    before = file_hashes(card)
+    policy = build(card)
+    found = identity(card, policy)
+    if file_hashes(card) != before:
+        raise PolicyError(
+            f"policy {card.name}: a file that it reads changed while it was read. If a training still "
+            "writes it, copy the file and name the copy."
+        )
+    return Player(card.name, policy, card, found, thread)
+
+
+def _taken(policy: Policy, thread: PolicyThread) -> Player:
+    kind = type(policy)
+    checked = check_shape(policy, kind.__name__)
+    if checked.needs.privileged:
+        reason = "it runs in the workers, which make it from its name: give 'package.module:Class'."
+        raise PolicyError(f"policy {kind.__name__} is privileged: {reason}")
+    thread.adopt()
+    # Two objects of a class may hold different weights; nothing but a fingerprint of theirs can tell.
+    mark = fingerprint(policy) or os.urandom(8).hex()
+    digests = source_digests(kind.__module__)
+    found = {
+        "factory": f"{kind.__module__}:{kind.__qualname__}",
+        "source": names_hash(digests) if digests else None,
+        "fingerprint": mark,
+    }
+    return Player(kind.__name__, checked, None, found, thread)
