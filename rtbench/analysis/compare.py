@@ -122,7 +122,7 @@ class Comparison:
         runs = [self.joined[0].first, *(joined.second for joined in self.joined)]
         return {
             "runs": [
-                {"label": label, "id": run.id, "path": str(run.path), "policy": run.meta["policy"]}
+                {"label": label, "id": run.id, "path": str(run.path), "policy": run.meta.policy.as_dict()}
                 for label, run in zip(self.labels, runs, strict=True)
             ],
             "rule": self.joined[0].rule,
@@ -305,8 +305,8 @@ def _means(names: Sequence[str], joined: Sequence[Joined], confidence: float) ->
 
 def _stopped(name: str, run: Scores) -> str:
     """What to know of a run that stopped as soon as its own comparison was decided; '' of any other."""
-    decision = run.meta.get("decision") or {}
-    if decision.get("verdict") not in ("pass", "regression"):
+    decision = run.meta.decision
+    if decision is None or decision.verdict not in ("pass", "regression"):
         return ""
     return f"{name} stopped when it was decided: numbers for a fixed number of episodes flatter the verdict."
 

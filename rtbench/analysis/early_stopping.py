@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rtbench.analysis.pairing import check
 from rtbench.core.errors import NotComparableError, RunError
+from rtbench.result.metadata import Decision, RunMetadata
 from rtbench.result.record import Record
 from rtbench.result.run import Run
 from rtbench.stats import Pairs, Sequential
@@ -72,20 +72,20 @@ class StoppingRule:
         self._left_out = 0
         self.notes: tuple[str, ...] = ()
 
-    def begin(self, meta: Mapping[str, Any]) -> None:
+    def begin(self, meta: RunMetadata) -> None:
         """Refuse a run that cannot be compared with the baseline.
 
         Raises:
             NotComparableError: versions, settings or tasks differ.
             RunError: it is the baseline itself.
         """
-        if meta["id"] == self._baseline.meta["id"]:
+        if meta.id == self._baseline.meta.id:
             raise RunError(
                 f"{self._baseline.path}: is the very run that this command makes, and cannot be compared "
                 "with itself; give another policy, or another baseline with --vs."
             )
         self.notes = tuple(check(self._baseline.meta, meta, allow_partial=self._allow_partial))
-        then, now = self._baseline.meta.get("tasks") or {}, meta.get("tasks") or {}
+        then, now = self._baseline.meta.tasks, meta.tasks
         self._changed = frozenset(task for task in then.keys() & now.keys() if then[task] != now[task])
 
     def add(self, record: Record) -> bool:
@@ -103,30 +103,25 @@ class StoppingRule:
             self._count(self._first[due.key], due)
         return self._enough
 
-    def decision(self) -> dict[str, Any] | None:
-        """What is decided, for run.json; None without a target.
-
-        'verdict' is pass, regression or inconclusive; 'n' the pairs it rests on, 'left_out' those that began
-        differently; 'margin' and 'alpha' as given; 'worse' and 'holds' the e-values; 'difference' candidate
-        less baseline (None of no pairs) with its anytime-valid 'interval'; 'baseline' the id of that run;
-        'budget_s' where there was one.
-        """
+    def decision(self) -> Decision | None:
+        """What is decided, for run.json; None without a target."""
         if self._target is None:
             return None
         test, budget = self._test, self._target.budget_s
-        return {
-            "verdict": test.verdict or INCONCLUSIVE,
-            "n": test.n,
-            "left_out": self._left_out,
-            "margin": test.margin,
-            "alpha": test.alpha,
-            "worse": _short(test.worse),
-            "holds": _short(test.holds),
-            "difference": None if test.difference is None else _short(test.difference),
-            "interval": [_short(bound) for bound in test.interval()],
-            "baseline": self._baseline.meta["id"],
-            **({} if budget is None else {"budget_s": budget}),
-        }
+        low, high = test.interval()
+        found = Decision(
+            verdict=test.verdict or INCONCLUSIVE,
+            n=test.n,
+            left_out=self._left_out,
+            margin=test.margin,
+            alpha=test.alpha,
+            worse=_short(test.worse),
+            holds=_short(test.holds),
+            difference=None if test.difference is None else _short(test.difference),
+            interval=(_short(low), _short(high)),
+            baseline=self._baseline.meta.id,
+        )
+        return found if budget is None else found.replace(budget_s=budget)
 
     @property
     def left_out(self) -> int:

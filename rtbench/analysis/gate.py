@@ -59,7 +59,7 @@ def gate(candidate: Scores, baseline: Scores, terms: Terms) -> Judgement:
     same = baseline.path.resolve() == candidate.path.resolve()
     joined = _at_worst(joined, excuse=not same)
     sides = _sides(joined)
-    stopped = not same and bool(candidate.meta.get("decision"))
+    stopped = not same and candidate.meta.decision is not None
     verdict, bounds = (PASS, (0.0, 0.0)) if same else _bounds(joined, terms, stopped=stopped)
     if any(side.errors > terms.max_errors * side.n for side in sides):
         verdict = ERRORS
@@ -186,8 +186,8 @@ def _flips(joined: Joined) -> tuple[Flip, ...]:
 def _unfinished(runs: tuple[Scores, Scores]) -> list[str]:
     found = []
     for who, run in zip(("baseline", "candidate"), runs, strict=True):
-        planned = int(run.meta["episodes"])
-        if len(run.frame) < planned and not run.meta.get("decision"):
+        planned = run.meta.episodes
+        if len(run.frame) < planned and run.meta.decision is None:
             found.append(
                 f"The {who}'s run is unfinished: {len(run.frame)} of {planned} episodes. If it was stopped "
                 "for what was seen, no bound holds; let it end."

@@ -16,7 +16,6 @@ from xml.etree import ElementTree as ET
 
 from rtbench.core.errors import RunError
 
-OUTCOMES = ("", "failure", "error", "skipped")
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 allows in no form, not even escaped (its production Char)."""
 
@@ -30,7 +29,7 @@ class Case:
     name: str
     """Its name within the group."""
     outcome: str = ""
-    """One of OUTCOMES; '' has passed."""
+    """failure, error or skipped; '' has passed."""
     message: str = ""
     """Why it has not passed, in a sentence."""
     text: str = ""

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from rtbench.result.record import Record
-from rtbench.result.summary import drop, interval
+from rtbench.result.summary import Drop, drop, interval
 from rtbench.stats import rate
 
 
-def ignorance(truth: Sequence[Record], control: Sequence[Record]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Ignorance:
+    """The language-ignorance score, with all that is needed to read it."""
+
+    score: float | None
+    """Share of the episodes solved with their own instruction that are solved in the control arm too; None
+    where nothing was solved."""
+    interval: tuple[float, float]
+    """Wilson's, of the score."""
+    solved: int
+    """Episodes solved with their own instruction."""
+    kept: int
+    """Of these, solved in the control arm too."""
+    unchanged: int
+    """Episodes whose instruction the arm could not change; they are not counted."""
+    drop: Drop
+    """How success differs, the episodes with their own instructions being the reference."""
+
+
+def ignorance(truth: Sequence[Record], control: Sequence[Record]) -> Ignorance:
     """How much success does not depend on the instruction.
 
     The language-ignorance score is the share of the episodes solved with their own instruction that the
@@ -27,23 +46,18 @@ def ignorance(truth: Sequence[Record], control: Sequence[Record]) -> dict[str, A
     Args:
         truth: Records of the episodes with their own instructions.
         control: Records of the control arm; twins of episodes that `truth` lacks are not counted.
-
-    Returns:
-        'score' (None where nothing was solved), 'score_interval', 'solved' (with the own instruction),
-        'kept' (of these, solved in the control arm too), 'unchanged', and all that
-        `rtbench.result.summary.drop` gives, twins being `truth`.
     """
     by_key = {record.key: record for record in truth}
     paired = [(by_key[r.episode.twin], r) for r in control if r.episode.twin in by_key]
     changed = [(a, b) for a, b in paired if a.episode.instruction != b.episode.instruction]
     both = drop(changed)
-    solved, kept = both["twin_successes"], both["successes"] - both["gained"]
+    solved, kept = both.twin_successes, both.successes - both.gained
     score = rate(kept, solved)
-    return {
-        "score": None if score is None else round(score, 6),
-        "score_interval": interval(kept, solved),
-        "solved": solved,
-        "kept": kept,
-        "unchanged": len(paired) - len(changed),
-        **both,
-    }
+    return Ignorance(
+        score=None if score is None else round(score, 6),
+        interval=interval(kept, solved),
+        solved=solved,
+        kept=kept,
+        unchanged=len(paired) - len(changed),
+        drop=both,
+    )

@@ -29,7 +29,7 @@ def measure(runs: Sequence[Run]) -> dict[str, Any]:
         RunError: the file cannot be written.
     """
     outcomes = [{r.key: r.outcome.end if r.outcome else None for r in run.records} for run in runs]
-    found = {**noise(outcomes), "runs": [run.meta["id"] for run in runs]}
+    found = {**noise(outcomes), "runs": [run.meta.id for run in runs]}
     write_json(runs[0].path / NOISE, found)
     return found
 

@@ -6,19 +6,21 @@ fingerprints; that success means the same, in the hashes of their tasks and in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rtbench.core.errors import NotComparableError, UnknownNameError
+from rtbench.result.columns import EPISODE_COLUMNS
 from rtbench.stats import Pairs
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from rtbench.result.metadata import RunMetadata
     from rtbench.result.scores import Scores
 
 RULES = ("success", "ever", "held")
@@ -27,19 +29,7 @@ GROUPS = ("split", "axis", "skill", "task")
 """What episodes are grouped by, from the coarsest to the finest."""
 SHARED = 0.5
 """Runs that share fewer of the smaller one's episodes are compared as independent samples."""
-_EPISODE = (
-    "key",
-    "suite",
-    "split",
-    "axis",
-    "skill",
-    "task",
-    "scene",
-    "instruction",
-    "language",
-    "twin",
-    "arm",
-)
+_EPISODE = ("key", *EPISODE_COLUMNS)
 _SIDES = ("valid", "error", "steps", "video", "order")
 
 
@@ -54,9 +44,9 @@ class Joined:
     rows: pd.DataFrame
     """One row an episode that both have; none where they are not paired.
 
-    Columns: key, suite, split, axis, skill, task, scene, instruction, language, twin, arm; first and second
-    (bool: success by the rule; False where there is no outcome); valid_, error_, steps_, video_ and order_
-    followed by first or second, as in `rtbench.result.scores.Scores.frame`.
+    Columns: key and `rtbench.result.columns.EPISODE_COLUMNS`; first and second (bool: success by the rule;
+    False where there is no outcome); valid_, error_, steps_, video_ and order_ followed by first or second,
+    as in `rtbench.result.scores.Scores.frame`.
     """
     paired: bool
     """Whether they share episodes. If not, both frames are independent samples."""
@@ -155,15 +145,16 @@ def join(first: Scores, second: Scores, *, rule: str = "success", allow_partial:
     return Joined(first, second, rows, paired=True, rule=rule, left_out=counted, notes=tuple(notes))
 
 
-def check(first: Mapping[str, Any], second: Mapping[str, Any], *, allow_partial: bool = False) -> list[str]:
+def check(first: RunMetadata, second: RunMetadata, *, allow_partial: bool = False) -> list[str]:
     """Look at two run.json before any episode; returns notes on what differs and is compared all the same.
 
     Raises:
         NotComparableError: control rates or environments differ; or versions, render profiles or contents do
             and `allow_partial` does not say to go by the fingerprints.
     """
-    for what, key in (("control rates [Hz]", "control_hz"), ("environments", "factory")):
-        a, b = first["settings"].get(key), second["settings"].get(key)
+    settings = first.settings, second.settings
+    for what, name in (("control rates [Hz]", "control_hz"), ("environments", "factory")):
+        a, b = (getattr(used, name) for used in settings)
         if a != b:
             raise NotComparableError(f"{what} differ: {a} and {b}; play one of the two again.")
     found = _differences(first, second)
@@ -171,29 +162,29 @@ def check(first: Mapping[str, Any], second: Mapping[str, Any], *, allow_partial:
         raise NotComparableError(
             f"{'; '.join(found)}. Play the baseline again, or compare what agrees with --allow-partial."
         )
-    a, b = first["settings"].get("latency_ms", []), second["settings"].get("latency_ms", [])
-    if a != b:
-        found.append(f"thinking time charged to the simulation differs: {_latency(a)} and {_latency(b)}")
-    a, b = first["simulator"].get("code"), second["simulator"].get("code")
+    if settings[0].latency_ms != settings[1].latency_ms:
+        told = " and ".join(_latency(used.latency_ms) for used in settings)
+        found.append(f"thinking time charged to the simulation differs: {told}")
+    a, b = first.simulator.code, second.simulator.code
     if a and b and a != b:
         found.append(f"the simulation's code differs ({a} and {b}) under one version")
     return [f"{sentence}." for sentence in found]
 
 
-def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+def _differences(first: RunMetadata, second: RunMetadata) -> list[str]:
     found = []
     for package in ("mujoco", "rtbench"):
-        a, b = first["simulator"].get(package), second["simulator"].get(package)
+        a, b = (getattr(one.simulator, package) for one in (first, second))
         if a != b:
             found.append(f"versions of {package} differ: {a or 'a checkout'} and {b or 'a checkout'}")
-    settings = first["settings"], second["settings"]
-    if all(used.get("cameras") for used in settings) and settings[0]["profile"] != settings[1]["profile"]:
-        found.append(f"render profiles differ: {settings[0]['profile']} and {settings[1]['profile']}")
-    mine, yours = first.get("tasks") or {}, second.get("tasks") or {}
+    a, b = first.settings.profile, second.settings.profile
+    if first.settings.cameras and second.settings.cameras and a != b:
+        found.append(f"render profiles differ: {a} and {b}")
+    mine, yours = first.tasks, second.tasks
     if changed := sorted(task for task in mine.keys() & yours.keys() if mine[task] != yours[task]):
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         found.append(f"{len(changed)} tasks are not what they were: {', '.join(changed[:3])}{more}")
-    elif not (mine and yours) and first.get("content_hash") != second.get("content_hash"):
+    elif not (mine and yours) and first.content_hash != second.content_hash:
         found.append("the content (envs/ or tasks/) differs")
     return found
 
@@ -222,7 +213,7 @@ def _agreeing(
         if differ.any():
             why[what] = int(differ.sum())
         agree &= ~differ
-    hashes = first.meta.get("tasks") or {}, second.meta.get("tasks") or {}
+    hashes = first.meta.tasks, second.meta.tasks
     changed = [task for task in hashes[0].keys() & hashes[1].keys() if hashes[0][task] != hashes[1][task]]
     differ = first.frame["task"].isin(changed).to_numpy()[mine] & agree
     if differ.any():
@@ -247,7 +238,7 @@ def _told(why: Mapping[str, int]) -> str:
     return ", ".join(f"{count} have {what}" for what, count in why.items())
 
 
-def _latency(milliseconds: list[float]) -> str:
+def _latency(milliseconds: Sequence[float]) -> str:
     if not milliseconds:
         return "none"
     return f"{milliseconds[0]:g} ms" if len(milliseconds) == 1 else f"a trace of {len(milliseconds)}"

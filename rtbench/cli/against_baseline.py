@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtbench.core.errors import Exit, RtbenchError, UnknownNameError
 
 if TYPE_CHECKING:
     from rtbench.analysis.early_stopping import StoppingRule, Target
     from rtbench.core.episode import Episode
+    from rtbench.result.metadata import Decision
     from rtbench.result.run import Run
 
 EXITS = {"pass": Exit.OK, "regression": Exit.REGRESSION, "inconclusive": Exit.INCONCLUSIVE}
@@ -118,7 +119,7 @@ def episodes_of(baseline: Run, chosen: EpisodeFilter) -> list[Episode]:
     """
     from rtbench.task.ordering import balanced
 
-    suite, path = str(baseline.meta["suite"]), baseline.path
+    suite, path = baseline.meta.suite, baseline.path
     if chosen.suite not in (None, suite):
         raise OptionConflictError(
             f"--suite {chosen.suite}: the baseline {path} played {suite}; leave --suite out, or give "
@@ -136,14 +137,14 @@ def episodes_of(baseline: Run, chosen: EpisodeFilter) -> list[Episode]:
         raise OptionConflictError(
             f"--vs {path}: no episode is of these skills and of these axes; ask for fewer."
         )
-    return balanced(found, "versus", baseline.meta["id"])[: chosen.limit]
+    return balanced(found, "versus", baseline.meta.id)[: chosen.limit]
 
 
 def report_comparison(baseline: Run, played: Run, rule: StoppingRule) -> None:
     """Print how the candidate compares with the baseline."""
     from rtbench.cli.console import console, print_fields
 
-    name, run_id = baseline.meta["policy"]["name"], baseline.meta["id"]
+    name, run_id = baseline.meta.policy.name, baseline.meta.id
     console().print(f"\nagainst {name}, run {run_id}", style="bold", markup=False)
     print_fields(_fields(played, rule))
     console().print(f"in full: rtbench compare {baseline.path} {played.path}", markup=False, soft_wrap=True)
@@ -152,13 +153,13 @@ def report_comparison(baseline: Run, played: Run, rule: StoppingRule) -> None:
 def _fields(played: Run, rule: StoppingRule) -> Iterator[tuple[str, object]]:
     from rtbench.stats import mcnemar, newcombe_paired
 
-    pairs, decision = rule.pairs, played.meta.get("decision")
+    pairs, decision = rule.pairs, played.meta.decision
     if pairs.n:
         yield "baseline", _share(pairs.first, pairs.n)
         yield "candidate", _share(pairs.second, pairs.n)
         yield "outcomes", f"{pairs.second_only} gained, {pairs.first_only} lost"
         if decision:
-            said, (low, high) = f"{1 - 2 * decision['alpha']:.0%}, at any stop", decision["interval"]
+            said, (low, high) = f"{1 - 2 * decision.alpha:.0%}, at any stop", decision.interval
         else:
             # Newcombe's is of the first less the second.
             high, low = (-bound for bound in newcombe_paired(pairs))
@@ -170,19 +171,19 @@ def _fields(played: Run, rule: StoppingRule) -> Iterator[tuple[str, object]]:
     for note in rule.notes:
         yield "note", note
     if decision:
-        yield "verdict", _verdict(decision, len(played.records), played.meta["episodes"])
+        yield "verdict", _verdict(decision, len(played.records), played.meta.episodes)
 
 
-def _verdict(decision: dict[str, Any], played: int, planned: int) -> list[str]:
+def _verdict(decision: Decision, played: int, planned: int) -> list[str]:
     """The decision, and how it came to an end."""
-    margin = f"{100 * decision['margin']:g} points"
+    margin = f"{100 * decision.margin:g} points"
     said = {
         "pass": f"pass: not worse by {margin} or more",
         "regression": f"regression: worse, by more than {margin} as measured",
         "inconclusive": f"inconclusive: neither shown to be worse nor within {margin}",
-    }[decision["verdict"]]
-    if decision["verdict"] != "inconclusive":
-        return [said, f"after {decision['n']} of {planned} episodes"]
+    }[decision.verdict]
+    if decision.verdict != "inconclusive":
+        return [said, f"after {decision.n} of {planned} episodes"]
     why = "all episodes are played" if played >= planned else "time is up; the same command plays on"
     return [said, why]
 

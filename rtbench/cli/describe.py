@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtbench.cli.console import console, print_fields
 
 if TYPE_CHECKING:
     from rtbench.policy.card import Card
     from rtbench.result.locate import Found
+    from rtbench.result.metadata import Machine, PolicyIdentity, Session
     from rtbench.result.record import Record
     from rtbench.result.run import Run
     from rtbench.task.referring_expression import Reference
@@ -108,23 +109,23 @@ def run(shown: Run) -> None:
     if original := original_of(shown):
         report_ablation(original, shown)
     meta = shown.meta
-    settings, last = meta["settings"], meta["sessions"][-1]
-    latency = settings["latency_ms"]
+    settings, last = meta.settings, meta.sessions[-1]
+    latency = settings.latency_ms
     print_fields([
         ("run", str(shown.path)),
         ("notes", shown.notes),
-        ("policy", _policy(meta)),
+        ("policy", _policy(meta.policy)),
         ("settings", ", ".join([
-            f"{settings['control_hz']} Hz", f"profile {settings['profile']}",
-            f"cameras {' '.join(settings['cameras']) or 'none'}", f"convention {settings['convention']}",
+            f"{settings.control_hz} Hz", f"profile {settings.profile}",
+            f"cameras {' '.join(settings.cameras) or 'none'}", f"convention {settings.convention}",
             f"latency {' '.join(f'{ms:g}' for ms in latency[:8])} ms" if latency else "no latency",
         ])),
-        ("content", [f"hash {meta['content_hash'][:12]}", *settings["content"]]),
-        ("command", last["command"]),
-        ("sessions", [_session(session) for session in meta["sessions"]]),
-        ("versions", ", ".join(f"{name} {number}" for name, number in last["packages"].items())),
-        ("machine", "{cpu}, {cores} cores, {memory_gib} GiB; Python {python}".format(**last["machine"])),
-        ("drawn by", last.get("environment", {}).get("gl_renderer")),
+        ("content", [f"hash {meta.content_hash[:12]}", *settings.content]),
+        ("command", last.command),
+        ("sessions", [_session(session) for session in meta.sessions]),
+        ("versions", ", ".join(f"{name} {number}" for name, number in last.packages.items())),
+        ("machine", _machine(last.machine)),
+        ("drawn by", last.environment.get("gl_renderer")),
         ("failures", _failures(shown)),
         ("episodes", f"rtbench ls episodes {shown.path}"),
     ])  # fmt: skip
@@ -142,7 +143,7 @@ def episode(found: Found) -> None:
         ("variant", played.variant),
         ("ablation", f"{played.arm} instruction" if played.arm else ""),
         ("twin", played.twin),
-        ("policy", found.run.meta["policy"]["name"]),
+        ("policy", found.run.meta.policy.name),
         ("new to it", _new(found)),
     ]
     if outcome:
@@ -164,22 +165,25 @@ def episode(found: Found) -> None:
 
 def _new(found: Found) -> str:
     """What the policy was not trained on, as far as its card says."""
-    novelties = found.run.meta.get("novelties")
+    novelties = found.run.meta.novelties
     if novelties is None:
         return ""
     return ", ".join(novelties.get(found.record.key, ())) or "nothing: it was trained on all of it"
 
 
-def _policy(meta: dict[str, Any]) -> str:
-    about = meta["policy"]
-    given = ", ".join(f"{name}={value!r}" for name, value in about.get("arguments", {}).items())
-    return f"{about['name']}: {about['factory']}({given})"
+def _policy(policy: PolicyIdentity) -> str:
+    given = ", ".join(f"{name}={value!r}" for name, value in policy.arguments.items())
+    return f"{policy.name}: {policy.factory}({given})"
 
 
-def _session(session: dict[str, Any]) -> str:
-    git = session["git"]
-    commit = f"commit {git['commit'][:12]}{' with changes' if git['dirty'] else ''}" if git else "no checkout"
-    return f"{session['started'][:19].replace('T', ' ')}, {commit}"
+def _machine(machine: Machine) -> str:
+    return f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB; Python {machine.python}"
+
+
+def _session(session: Session) -> str:
+    git = session.git
+    commit = f"commit {git.commit[:12]}{' with changes' if git.dirty else ''}" if git else "no checkout"
+    return f"{session.started[:19].replace('T', ' ')}, {commit}"
 
 
 def _failures(shown: Run, most: int = 5) -> list[str]:

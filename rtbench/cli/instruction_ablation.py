@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rtbench.analysis.language_ignorance import Ignorance
     from rtbench.core.episode import Episode
     from rtbench.result.run import Run
     from rtbench.task.library import Library
@@ -40,31 +41,29 @@ def report_ablation(original: Run, ablation: Run) -> None:
 
     found = ignorance(original.records, ablation.records)
     where = console()
-    where.print(f"\nlanguage ignorance, {ablation.meta['arm']} instruction", style="bold", markup=False)
-    for label, text in _lines(found, ablation.meta["arm"], chance_rates(original)):
+    where.print(f"\nlanguage ignorance, {ablation.meta.arm} instruction", style="bold", markup=False)
+    for label, text in _lines(found, ablation.meta.arm, chance_rates(original)):
         where.print(f"  {label:<{_LABEL}}{text}", markup=False, soft_wrap=True)
 
 
-def _lines(found: dict[str, Any], arm: str, by_chance: dict[str, tuple[int, int]]) -> list[tuple[str, str]]:
+def _lines(found: Ignorance, arm: str, by_chance: dict[str, tuple[int, int]]) -> list[tuple[str, str]]:
     """Labels and texts."""
     lines = [("score", "none: nothing was solved with the true instruction")]
-    if found["score"] is not None:
-        low, high = (100 * bound for bound in found["score_interval"])
-        kept = f"{found['kept']} of the {found['solved']} solved with the true one"
-        lines = [("score", f"{100 * found['score']:.1f} % ({low:.1f}-{high:.1f}): {kept}")]
-    n = found["pairs"]
-    if n:
-        low, high = (100 * bound for bound in found["interval"])
-        lines.append(("true", _share(found["twin_successes"], n)))
-        lines.append((arm, _share(found["successes"], n)))
-        lines.append(("drop", f"{100 * found['drop']:.1f} points ({low:.1f} to {high:.1f})"))
+    if found.score is not None:
+        low, high = (100 * bound for bound in found.interval)
+        kept = f"{found.kept} of the {found.solved} solved with the true one"
+        lines = [("score", f"{100 * found.score:.1f} % ({low:.1f}-{high:.1f}): {kept}")]
+    both = found.drop
+    if both.drop is not None:
+        low, high = (100 * bound for bound in both.interval)
+        lines.append(("true", _share(both.twin_successes, both.pairs)))
+        lines.append((arm, _share(both.successes, both.pairs)))
+        lines.append(("drop", f"{100 * both.drop:.1f} points ({low:.1f} to {high:.1f})"))
     told = ", ".join(f"{name} {_share(k, of)}" for name, (k, of) in by_chance.items())
     lines.append(("by chance", told or "not known; play the same episodes with --policy random"))
-    apart = [f"{found[kind]} {words}" for kind, words in _APART.items() if found[kind]]
-    return [*lines, *([("left out", ", ".join(apart))] if apart else [])]
-
-
-_APART = {"errors": "with an error", "unchanged": "whose instruction could not be changed"}
+    apart = {"with an error": both.errors, "whose instruction could not be changed": found.unchanged}
+    left_out = ", ".join(f"{count} {words}" for words, count in apart.items() if count)
+    return [*lines, *([("left out", left_out)] if left_out else [])]
 
 
 def _share(k: int, n: int) -> str:
@@ -73,7 +72,7 @@ def _share(k: int, n: int) -> str:
 
 def original_of(ablation: Run) -> Run | None:
     """The run of the same policy with the true instructions, in the same folder; None where there is none."""
-    if not ablation.meta.get("arm"):
+    if not ablation.meta.arm:
         return None
     return _run_with({record.episode.twin for record in ablation.records}, ablation.path.parent)
 

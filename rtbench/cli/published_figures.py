@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group
@@ -15,6 +15,7 @@ from rtbench.analysis.published import PublishedTable, beside, figures
 from rtbench.task.library import BUNDLED, Library
 
 if TYPE_CHECKING:
+    from rtbench.result import summary
     from rtbench.result.run import Run
 
 WIDTH = 80
@@ -31,8 +32,8 @@ def comparisons(run: Run, library: Library = BUNDLED) -> list[Group]:
         ContentError: results/published cannot be used.
     """
     split = {record.episode.axis: record.episode.split for record in run.records}
-    own = {f"{split[axis]}/{axis}": group for axis, group in run.summary["axes"].items()}
-    policy = run.meta["policy"]["name"]
+    own = {f"{split[axis]}/{axis}": group for axis, group in run.summary.axes.items()}
+    policy = run.meta.policy.name
     return [
         Group(_table(table, pairs, policy, own), Text(_caption(table, pairs)), "")
         for table, pairs in beside(list(own), library)
@@ -43,7 +44,7 @@ def _table(
     published: PublishedTable,
     pairs: Sequence[tuple[str, str]],
     policy: str,
-    own: dict[str, dict[str, Any]],
+    own: dict[str, summary.Group],
 ) -> Table:
     shown = Table(
         box=box.SIMPLE_HEAD,
@@ -56,11 +57,11 @@ def _table(
     for head in ("n", f"{policy} here", *published.compared):
         shown.add_column(Text("\n".join(textwrap.wrap(head, _HEAD))), justify="right", vertical="bottom")
     for axis, column in pairs:
-        rate = own[axis]["rate"]
+        rate = own[axis].rate
         ours = "-" if rate is None else f"{100 * rate:.1f}"
         found = {f.row: str(f).removesuffix(f" {f.unit}") for f in figures(published) if f.column == column}
         theirs = [found[row] for row in published.compared]
-        shown.add_row(axis.partition("/")[2], str(own[axis]["n"]), ours, *theirs)
+        shown.add_row(axis.partition("/")[2], str(own[axis].n), ours, *theirs)
     return shown
 
 

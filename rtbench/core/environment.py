@@ -40,7 +40,7 @@ class EpisodeEnv(Protocol):
         ...
 
     def events(self) -> dict[str, int]:
-        """Counts since `begin`: wrong_object, dropped, collision, out_of_reach, clipped, mode_switch."""
+        """Counts since `begin`, one of each of `rtbench.core.episode.EVENTS`."""
         ...
 
     def touched(self) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SORTED = msgspec.json.Encoder(order="sorted")
+EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
+"""What is counted in an episode besides the goal; `rtbench.env.event.EventCounter` says what each is."""
 IMAGE_HEIGHT, IMAGE_WIDTH = 256, 320
 """Pixels of RT-1's camera image."""
 
@@ -88,7 +90,7 @@ class Outcome:
     subgoals: dict[str, bool]
     """Each leaf of the goal, as text, and whether it ever held."""
     events: dict[str, int] = field(default_factory=dict)
-    """Counts: wrong_object, dropped, collision, out_of_reach, clipped, mode_switch."""
+    """Count of each of `EVENTS`."""
     touched: str = ""
     """First movable object that the robot touched; '' for none."""
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-UP = np.array([0.0, 0.0, 1.0])
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 """Quaternion of a gripper that points straight down, its x axis along the frame's x, its y along -y."""
 
@@ -73,11 +72,6 @@ def yaw_of(q: ArrayLike) -> float:
     """Angle [rad] of the turned x axis about z."""
     x, y, _ = rotate(q, [1.0, 0.0, 0.0])
     return math.atan2(y, x)
-
-
-def tilt_of(q: ArrayLike) -> float:
-    """Angle [rad] between the turned z axis and up, 0 to pi."""
-    return math.acos(float(np.clip(rotate(q, UP)[2], -1.0, 1.0)))
 
 
 def wrap(angle: float) -> float:

@@ -1,12 +1,11 @@
-"""Records demonstrations: the oracle acts, or a policy does and the oracle says what it should have done.
+"""Records demonstrations: the oracle acts, or a policy acts and the oracle labels its steps.
 
-The workers and the runner are those of an evaluation. Two things are different: the environment, whose
-observations carry the oracle's answer (`labelling`), and the policy, which is wrapped in a `recorder`.
+Workers and scheduler are those of an evaluation. Two things are different: the environment, whose
+observations carry the oracle's action (`expert_env`), and the policy, which is wrapped in a `recorder`.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,20 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import rtbench.policy.card as policies
-from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError
 from rtbench.data.demonstration import DemonstrationError, Header
 from rtbench.data.recorder import Acting, Recorder
 from rtbench.data.shards import Parts
-from rtbench.env import gl
-from rtbench.evaluation.batched_policy import BatchedPolicy
-from rtbench.evaluation.latency import NO_LATENCY, Pace
-from rtbench.evaluation.messages import Hello
+from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import player_of
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import Limits, Plan, Scheduler, TooManyErrorsError
+from rtbench.evaluation.scheduler import Limits, TooManyErrorsError
 from rtbench.policy.card import Card
 from rtbench.result.provenance import code_hash
 from rtbench.result.record import Record
@@ -36,9 +31,9 @@ from rtbench.task.library import BUNDLED, Library
 from rtbench.task.suite import SEEDS, TRAINING_SEED, episodes
 from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
 
-FACTORY, GLIMPSING = "rtbench.data.expert_env:make_env", "rtbench.data.segments:make_env"
+FACTORY, SEGMENT_FACTORY = "rtbench.data.expert_env:make_env", "rtbench.data.segments:make_env"
 DRAWS = 10_000
-"""Draws there are: more than anybody needs, and all seeds stay small."""
+"""Number of draws, each with its own seeds."""
 TRAINING = "seen"
 """The suite whose tasks, objects and scenes may be trained on."""
 ORACLE = "oracle"
@@ -47,44 +42,44 @@ CONTROL_HZ = 3
 
 @dataclass(frozen=True)
 class Recording:
-    """What is to be recorded. All of it decides the result, but `factory` and `content`, whose text does."""
+    """Settings of a recording. All of them decide the result, but of `content` only the text does."""
 
     suite: str = TRAINING
     """Suite that episodes are drawn from."""
     skills: tuple[str, ...] = ()
-    """Only these; all where empty."""
+    """Names of the skills to record; all if empty."""
     seed: int = 0
-    """Which draw of episodes: no two share a seed."""
+    """Number of the draw of episodes; no two draws share an episode's seed."""
     size: tuple[int, int] = (128, 160)
     """Height and width of the images [pixels]."""
     noise: float = 0.0
     """Share of the steps that are disturbed, 0 to 1."""
     policy: str | Card = ORACLE
-    """Who acts."""
+    """The policy that acts."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """Override arguments of the policy's card."""
+    """Arguments that override those of the policy's card."""
     beta: float = 0.0
     """Share of the steps in which the oracle acts in place of the policy."""
     keep_failures: bool | None = None
-    """Keep episodes that fail too; None: only where a policy acts, or where few see their end."""
+    """Keep failed episodes too; None: only with a policy or short segments, whose episodes rarely end."""
     content: tuple[Path, ...] = ()
     """The user's content roots."""
-    glimpses: bool = False
-    """Only a few steps of each episode, from somewhere on its way: see `rtbench.data.segments`."""
+    short_segments: bool = False
+    """Record only a few steps of each episode, from a random point of it: see `rtbench.data.segments`."""
     factory: str = ""
-    """What makes the environment; '': one that does so."""
+    """Factory of the environment; '': the kitchen's."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What has come of it."""
+    """Numbers of a finished recording."""
 
     kept: int
     """Demonstrations in the file."""
     failed: int
-    """Episodes that were played and not kept."""
+    """Episodes that failed and were not kept."""
     errors: int
-    """Episodes that broke; the next call plays them again."""
+    """Episodes that ended with an error; the next call plays them again."""
 
 
 def collect(
@@ -93,19 +88,19 @@ def collect(
 ) -> Recorded:  # fmt: skip
     """Play the first `count` episodes, and write a file of demonstrations when all have been played.
 
-    The same call goes on where one was stopped or killed; a greater `count` appends. What is in the file does
-    not depend on the number of workers.
+    The same call continues a recording that was stopped or killed; a greater `count` appends. The content of
+    the file does not depend on the number of workers.
 
     Args:
-        recording: What is to be recorded.
+        recording: The settings.
         count: Episodes to play; those that fail are not kept, see `Recording.keep_failures`.
         output: The file.
-        workers: Worker processes; as many as cores, at most 8, where None.
-        reporter: Told of the course.
-        limits: When to give up.
+        workers: Number of worker processes; None: as many as cores, at most 8.
+        reporter: Shows progress.
+        limits: Limits on errors and times.
 
     Raises:
-        RtbenchError: a mistake in the arguments, an episode that nothing may be trained on, a file of other
+        RtbenchError: a mistake in the arguments, an episode that is held out from training, a file of other
             settings, workers that cannot start, too many errors, an interruption.
     """
     reporter, limits = reporter or Silent(), limits or Limits()
@@ -129,11 +124,11 @@ def collect(
 
 
 def draw(recording: Recording, count: int) -> list[Episode]:
-    """The first `count` episodes, none of which holds anything that is held out.
+    """The first `count` episodes of a draw, none of which holds anything that is held out.
 
     Raises:
-        DemonstrationError: one that does: says what of it.
-        SuiteError, UnknownNameError: a number out of range, or a name that there is not.
+        DemonstrationError: an episode that does; names what is held out.
+        SuiteError, UnknownNameError: a number out of range, or an unknown name.
     """
     if not 0 <= recording.seed < DRAWS:
         raise DemonstrationError(f"seed is {recording.seed}; allowed 0 to {DRAWS - 1}.")
@@ -147,10 +142,10 @@ def draw(recording: Recording, count: int) -> list[Episode]:
 
 
 def check_seen(chosen: Iterable[Episode], library: Library = BUNDLED) -> None:
-    """Raise a DemonstrationError for the first episode that holds what is not in the seen suite.
+    """Raise a DemonstrationError for the first episode with anything that is not in the seen suite.
 
     That is a held-out pair of skill and object, an object, a scene, a background or other variant, a language
-    or a wording; and, among the distractors too, an object of another set.
+    or a wording; or an object of another set, among the distractors too.
     """
     seen = training(library)
     things = library.things()
@@ -168,7 +163,7 @@ def check_seen(chosen: Iterable[Episode], library: Library = BUNDLED) -> None:
 
 
 def training(library: Library = BUNDLED) -> TrainingCoverage:
-    """All that may be trained on: the tasks of the seen suite and what is in them."""
+    """The tasks, objects, scenes and so on of the seen suite: all that may be trained on."""
     tasks = library.suite(TRAINING).tasks()
     return load_coverage(
         TrainedOn(tasks=tuple(task.id for task in tasks), distractors=None),
@@ -179,7 +174,7 @@ def training(library: Library = BUNDLED) -> TrainingCoverage:
 
 @dataclass(frozen=True)
 class _Job:
-    """Where it goes, and how it is played."""
+    """File, workers and limits of a recording."""
 
     parts: Parts
     workers: int | None
@@ -188,7 +183,7 @@ class _Job:
 
 
 def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: _Job) -> list[str]:
-    """Play what is missing; gives the messages of the errors."""
+    """Play the episodes that are missing; returns the messages of the errors."""
     parts, reporter = job.parts, job.reporter
     missing = tuple(
         (number, episode)
@@ -198,9 +193,7 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
     reporter.begin(len(chosen), len(chosen) - len(missing))
     if not missing:
         return []
-    factory = recording.factory or (GLIMPSING if recording.glimpses else FACTORY)
-    if not recording.factory:
-        gl.prepare()
+    factory = recording.factory or (SEGMENT_FACTORY if recording.short_segments else FACTORY)
     recorder = Recorder(acting, recording.size)
     needs = recorder.needs
     settings = EnvSettings(
@@ -223,22 +216,23 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
         return False
 
     with tempfile.TemporaryDirectory() as videos:
-        hello = Hello(factory, settings, Pace(NO_LATENCY, CONTROL_HZ), card=None, videos=videos)
-        workers = max(1, min(job.workers or min(os.cpu_count() or 1, 8), len(missing)))
-        batched = BatchedPolicy(
-            recorder,
-            convention(needs.convention),
-            limit_s=job.limits.policy_s,
-            first_call_s=job.limits.first_call_s,
+        launch = Launch(
+            policy=recorder,
+            factory=factory,
+            env=settings,
+            videos=Path(videos),
+            reporter=reporter,
+            limits=job.limits,
+            draws=not recording.factory,
+            workers=job.workers,
             thread=acting.player.thread if acting.player else None,
         )
-        plan = Plan(missing, hello, workers, limits=job.limits)
-        Scheduler(plan, batched, sink=sink, reporter=reporter, on_ready=lambda _: None).run()
+        play(launch, missing, sink=sink)
     return errors
 
 
 def _acting(recording: Recording) -> Acting:
-    """Who acts.
+    """How actions are chosen.
 
     Raises:
         DemonstrationError: a share out of range.
@@ -268,12 +262,12 @@ def _card(recording: Recording) -> Card:
 
 def _keeps_failures(recording: Recording) -> bool:
     if recording.keep_failures is None:
-        return recording.policy != ORACLE or recording.glimpses
+        return recording.policy != ORACLE or recording.short_segments
     return recording.keep_failures
 
 
 def _header(recording: Recording, acting: Acting) -> Header:
-    """What decides the result, so that a file is not continued with something else."""
+    """All settings that decide the result, so that a file is not continued with others."""
     identity = acting.player.identity if acting.player else {}
     settings = {
         "suite": recording.suite,
@@ -281,7 +275,7 @@ def _header(recording: Recording, acting: Acting) -> Header:
         "seed": recording.seed,
         "noise": recording.noise,
         "beta": acting.beta,
-        "glimpses": recording.glimpses,
+        "short_segments": recording.short_segments,
         "keep_failures": _keeps_failures(recording),
         "policy": {"name": acting.name, **identity},
         "control_hz": CONTROL_HZ,

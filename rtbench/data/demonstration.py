@@ -1,19 +1,19 @@
-"""Demonstrations in an HDF5 file, laid out as robomimic's are, one group an episode; `writer` writes it.
+"""Demonstrations in an HDF5 file, laid out as robomimic's are, one group an episode; `hdf5_writer` writes it.
 
 The file's attributes: ``format``, ``schema``, ``convention`` (of the tokens), ``size`` (of the images) and
-``settings`` (JSON: all that decides what was recorded). ``/data`` has ``total`` (frames) and ``env_args``
+``settings`` (JSON: all settings of the recording). ``/data`` has ``total`` (frames) and ``env_args``
 (JSON). ``/data/demo_N`` has the attributes ``num_samples`` (T), ``key``, ``task``, ``skill``,
 ``instruction``, ``seed``, ``success``, ``split``, ``policy``, ``fingerprint`` and ``episode`` (JSON of its
 fields), and
 
-- ``actions`` float32[T, 11]: what was acted, in SI units and the order of `rtbench.core.action.DIMENSIONS`;
+- ``actions`` float32[T, 11]: the executed actions, in SI units and the order of `DIMENSIONS`;
 - ``tokens`` uint8[T, 11]: the same in the file's convention; ``modes`` uint8[T]: their `Mode`;
-- ``labels`` uint8[T, 11]: what the closed-loop oracle would have done in the same state;
-- ``points`` float32[T, 4, 2]: where in the picture the task's first object, second object, drawer and the
-  gripper are, x and y from 0 to 1; NaN where there is none. Files of earlier versions have no points;
-- ``grips`` float32[T, 4], in the base frame: where the first object is from the hand, x, y, z [m], and at
-  which heading of its x axis, modulo half a turn, the gripper grips it [rad]; NaN where there is none, or
-  any heading will do. Earlier files have none either;
+- ``labels`` uint8[T, 11]: the closed-loop oracle's tokens in the same state;
+- ``points`` float32[T, 4, 2]: the task's first object, second object, drawer and the gripper in the image, x
+  and y from 0 to 1; NaN where there is none. Files of earlier versions have no points;
+- ``grips`` float32[T, 4], in the base frame: offset of the first object from the hand, x, y, z [m], and the
+  heading of the gripper's x axis for a grip, modulo half a turn [rad]; NaN where there is none, or any
+  heading will do. Earlier files have none either;
 - ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
 - ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
 - ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
@@ -53,28 +53,28 @@ class DemonstrationError(RtbenchError):
 
 @dataclass(frozen=True)
 class Demonstration:
-    """One episode, as it was acted and as the oracle would have acted; T steps."""
+    """One episode of T steps, with the executed tokens and the oracle's."""
 
     episode: Episode
-    """What was played."""
+    """The episode that was played."""
     policy: str
-    """Name of who acted."""
+    """Name of the policy that acted."""
     success: bool
     """Goal true when the episode ended."""
     fingerprint: str
     """Hash of the settled state in which it began."""
     tokens: NDArray[np.uint8]
-    """uint8[T, 11]: what was acted, in the file's convention."""
+    """uint8[T, 11]: executed tokens, in the file's convention."""
     labels: NDArray[np.uint8]
-    """uint8[T, 11]: what the oracle would have done instead."""
+    """uint8[T, 11]: the oracle's tokens in the same states."""
     images: NDArray[np.uint8]
-    """uint8[T, h, w, 3], RGB: what was seen before each step."""
+    """uint8[T, h, w, 3], RGB: image before each step."""
     proprio: NDArray[np.float32]
-    """float32[T, 15], likewise; see `rtbench.core.episode.Observation`."""
+    """float32[T, 15]: proprioception before each step; see `rtbench.core.episode.Observation`."""
     hashes: NDArray[np.bytes_]
     """S8[T]: hash of the state after each step."""
     points: NDArray[np.float32] | None = None
-    """float32[T, 4, 2]: where in the picture the task's objects and the hand are."""
+    """float32[T, 4, 2]: the task's objects and the hand in the image, x and y from 0 to 1."""
     grips: NDArray[np.float32] | None = None
     """float32[T, 4], base frame: the task's first object from the hand [m]; heading of the hand at which it
     grips it, modulo half a turn [rad]."""
@@ -86,14 +86,14 @@ class Demonstration:
 
 @dataclass(frozen=True)
 class Header:
-    """What all demonstrations of a file have in common."""
+    """Properties that all demonstrations of a file share."""
 
     convention: str = "rtbench"
     """Action convention of tokens and labels."""
     size: tuple[int, int] = (128, 160)
     """Height and width of the images [pixels]."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Plain values: all that decides what was recorded. Empty where nobody will continue the file."""
+    """Plain values: all settings of the recording. Empty for a file that is not to be continued."""
 
 
 class Demonstrations:
@@ -131,10 +131,10 @@ class Demonstrations:
                 f"{self.path}: schema {found}, this rtbench reads {SCHEMA}; record it anew."
             )
         self.convention: Convention = convention(str(attributes["convention"]))
-        """Of tokens and labels."""
+        """Action convention of tokens and labels."""
         height, width = map(int, attributes["size"])
         self.header = Header(self.convention.name, (height, width), json.loads(attributes["settings"]))
-        """What all have in common."""
+        """Convention, image size and settings."""
         data = self._file["data"]
         self._groups = [data[f"demo_{number}"] for number in range(len(data))]
         self.lengths: NDArray[np.int64] = np.array(
@@ -144,7 +144,7 @@ class Demonstrations:
         if (total := int(data.attrs["total"])) != self.frames:
             raise ValueError(f"{self.frames} frames, its head says {total}")
         self.failed = frozenset(key.decode() for key in self._file["failed"][:])
-        """Keys of episodes that were played and not kept."""
+        """Keys of episodes that failed and were not kept."""
 
     @property
     def frames(self) -> int:
@@ -176,7 +176,7 @@ class Demonstrations:
         """A demonstration, read whole: 0.2 ms a frame.
 
         Raises:
-            DemonstrationError: it is damaged; says where.
+            DemonstrationError: it is damaged; names the place.
         """
         group, episode = self._groups[number], self.episode(number)
         try:
@@ -241,7 +241,7 @@ def _times(size: tuple[int, int]) -> str:
 
 
 def check(demo: Demonstration, header: Header, steps: int) -> None:
-    """Raise a ValueError unless a demonstration is what the header and its number of steps say."""
+    """Raise a ValueError unless a demonstration agrees with the header and its number of steps."""
     if not steps:
         raise ValueError("no steps")
     for name, shape, kind in (
@@ -272,7 +272,7 @@ def check(demo: Demonstration, header: Header, steps: int) -> None:
 
 
 def _unreadable(path: Path, error: OSError) -> str:
-    """Why a file cannot be opened, and what to do."""
+    """The reason why a file cannot be opened, and a remedy."""
     if not path.exists():
         return "no such file; `rtbench demos` makes one."
     if "signature" in str(error):

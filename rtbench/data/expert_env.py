@@ -1,12 +1,10 @@
-"""The environment of a worker that records: the oracle beside it says what it would do, whoever acts."""
+"""The environment of a worker that records: its observations carry the oracle's action."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import fields
-from pathlib import Path
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,10 +21,10 @@ from rtbench.policy.oracle.motion import View
 
 
 class LabellingKitchen(Kitchen):
-    """A kitchen whose observations carry the oracle's closed-loop answer, and where objects and hand are."""
+    """A kitchen whose observations carry the oracle's action, keypoints and the grip."""
 
     def observe(self) -> Labelled:
-        """What the policy sees now, and what the oracle would do."""
+        """The policy's observation, and the oracle's action."""
         seen = super().observe()
         over = np.zeros(SIZE, dtype=np.int64)
         label = over if self.terminated else self.convention.encode(oracle_action(self))
@@ -55,20 +53,12 @@ class LabellingKitchen(Kitchen):
         return np.array([*offset, math.nan if heading is None else heading], np.float32)
 
     def _drawers(self) -> list[str]:
-        """Drawers that the task is about, or in which its objects begin."""
+        """Drawers of the task's goal, or in which its objects begin."""
         named = [name for leaf in self.task.goal.leaves() for name in leaf.arguments]
         named += self.task.start.place.values()
         return [name for name in named if name in self.world.scene.spec.drawers]
 
 
-def make_env(settings: EnvSettings, kind: type[LabellingKitchen] = LabellingKitchen) -> LabellingKitchen:
+def make_env(settings: EnvSettings) -> LabellingKitchen:
     """The environment of a worker."""
-    # As in `make_worker_env`: no MUJOCO_LOG.TXT in the user's folder.
-    mujoco.set_mju_user_warning(lambda _: None)
-    return kind(
-        cameras=settings.cameras,
-        profile="lean",
-        convention_name=settings.convention,
-        control_hz=settings.control_hz,
-        content=tuple(Path(root) for root in settings.content),
-    )
+    return LabellingKitchen.for_worker(settings)

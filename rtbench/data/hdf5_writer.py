@@ -1,11 +1,11 @@
-"""Writes demonstrations; `rtbench.data.demonstration` says how the file is laid out."""
+"""Writes demonstrations; `rtbench.data.demonstration` has the layout of the file."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from rtbench.core.action import MODE, Convention, convention
+from rtbench.core.atomic_write import atomic_write
 from rtbench.data.demonstration import (
     FORMAT,
     KEY_TYPE,
@@ -28,8 +29,9 @@ from rtbench.data.demonstration import (
 )
 
 _STRIP = 4
-"""Rows of a chunk, which has them of all frames: where nothing moves they repeat within deflate's window of
-32 KB. 10.9 KB a frame of 61.4 KB against 21.6 KB for frames by themselves, read in two thirds of the time."""
+"""Rows of a chunk, which has these rows of all frames: where nothing moves they repeat within deflate's
+window of 32 KB. A frame of 61.4 KB takes 10.9 KB, against 21.6 KB in a chunk of its own, and is read in two
+thirds of the time."""
 _GZIP = 4
 """gzip 9 saves 6 % more, and takes twice the time."""
 _GYM = 2
@@ -47,11 +49,12 @@ class Writer:
         """
         self.path, self.header = Path(path), header
         self._convention = convention(header.convention)
-        self._beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         self._count = self._frames = 0
         self._failed: set[str] = set()
+        self._open = ExitStack()
         with self._writing():
-            self._file = h5py.File(self._beside, "w")
+            beside = self._open.enter_context(atomic_write(self.path))
+            self._file = self._open.enter_context(h5py.File(beside, "w"))
         settings = json.dumps(header.settings, sort_keys=True, allow_nan=False)
         head = {"format": FORMAT, "schema": SCHEMA, "convention": header.convention, "settings": settings}
         self._file.attrs.update({**head, "size": header.size})
@@ -85,7 +88,7 @@ class Writer:
             other.copy(number, self._data, name)
 
     def fail(self, key: str) -> None:
-        """Note an episode that was played and is not kept."""
+        """Record the key of an episode that failed and is not kept."""
         self._failed.add(key)
 
     def __enter__(self) -> Self:
@@ -94,19 +97,15 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                with self._writing():
-                    self._finish()
-        finally:
-            self._file.close()
-            self._beside.unlink(missing_ok=True)
+        if error is not None:
+            self._open.__exit__(kind, error, trace)
+            return
+        with self._writing(), self._open:
+            self._finish()
 
     def _finish(self) -> None:
         self._data.attrs["total"] = self._frames
         self._file.create_dataset("failed", data=np.array(sorted(self._failed), dtype=KEY_TYPE))
-        self._file.close()
-        self._beside.replace(self.path)
 
     def _next(self, steps: int) -> str:
         name = f"demo_{self._count}"

@@ -1,4 +1,4 @@
-"""Keypoints in the picture and numbers about the hand that demonstrations record beside actions."""
+"""Keypoints in the image and numbers about the hand, which demonstrations record beside actions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ POINTS = 4
 
 
 GRIP = 4
-"""Numbers about how an object is gripped; see `Demonstration.grips`."""
+"""Numbers about the grip of an object; see `Demonstration.grips`."""
 
 
 HAND = 13
@@ -18,15 +18,16 @@ HAND = 13
 
 
 FINE = 0.02
-"""Offsets of the hand are told the finer the smaller they are, from about here on [m]."""
+"""Length [m] below which an offset of the hand is scaled linearly, and above which logarithmically."""
 
 
 def hand_pose(proprio: NDArray[np.float32], grips: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What is to be known of the hand, float32[T, HAND].
+    """Targets of the keypoint loss about the hand, float32[T, HAND].
 
-    Its position in the base frame and its opening [m]; cosine and sine of its heading h; of twice the heading
-    g at which it grips, for half a turn makes no difference; of what it has to turn, twice g - h; and where
-    the object is from it, as asinh(offset / FINE): a centimetre counts when the fingers go down, not before.
+    They are its position in the base frame and its opening [m]; cosine and sine of its heading h; of twice
+    the heading g of a grip, since half a turn makes no difference; of the angle to turn, twice g - h; and the
+    offset of the object from the hand as asinh(offset / FINE), since a centimetre matters only near the
+    object.
 
     Args:
         proprio: float32[T, 15]; see `rtbench.core.episode.Observation`.

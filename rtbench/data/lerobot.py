@@ -1,9 +1,9 @@
 """Demonstrations as a dataset of LeRobot, version 3.0: Parquet, MP4 and their metadata in one folder.
 
-The layout is what `lerobot.datasets` writes under ``CODEBASE_VERSION = "v3.0"`` (huggingface/lerobot, commit
-000c716, `dataset_metadata.py`, `dataset_writer.py`): many episodes to a file, and where each one lies in
-``meta/episodes``. ``action`` is what the oracle would have done, which a policy should learn; ``acted`` is
-what was done, noise and all. Both are in SI units, in the order of `rtbench.core.action.DIMENSIONS`.
+The layout is that of `lerobot.datasets` under ``CODEBASE_VERSION = "v3.0"`` (huggingface/lerobot, commit
+000c716, `dataset_metadata.py`, `dataset_writer.py`): a file has many episodes, and ``meta/episodes`` their
+places. ``action`` is the oracle's action, which a policy should learn; ``acted`` is the executed action with
+its noise. Both are in SI units, in the order of `rtbench.core.action.DIMENSIONS`.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ _Stats = dict[str, NDArray[np.float64]]
 
 
 def export_lerobot(sources: Sequence[Path], output: Path) -> int:
-    """Write a dataset; gives the number of its episodes.
+    """Write a dataset, and return the number of its episodes.
 
     Args:
         sources: Files of demonstrations of one convention and image size.
-        output: The folder, which must not be there. It appears whole or not at all.
+        output: The folder, which must not exist. It appears whole or not at all.
 
     Raises:
         DemonstrationError: a file that cannot be read or does not go with the others, images whose height or
-            width is odd, or a folder that is there or cannot be written.
+            width is odd, or a folder that exists or cannot be written.
     """
     if output.exists():
         raise DemonstrationError(f"{output}: is there already; give a folder that is not.")
@@ -92,7 +92,7 @@ def export_lerobot(sources: Sequence[Path], output: Path) -> int:
 
 
 class _Dataset:
-    """A dataset in the making."""
+    """A dataset that is being written."""
 
     def __init__(self, root: Path, alike: Demonstrations) -> None:
         self.episodes: list[dict[str, Any]] = []
@@ -112,11 +112,11 @@ class _Dataset:
         self._table.write_table(pa.table(columns, schema=_schema()))
         for image in demo.images:
             self._film.append_data(image)
-        self._note(demo, columns)
+        self._add_metadata(demo, columns)
         self._frames += len(demo)
 
     def finish(self) -> None:
-        """Write what is known when all episodes are there."""
+        """Write the metadata of all episodes."""
         self.close()
         path = self._root / _EPISODES.format(chunk_index=0, file_index=0)
         path.parent.mkdir(parents=True)
@@ -172,8 +172,8 @@ class _Dataset:
             "task_index": pa.array(np.full(len(demo), task)),
         }
 
-    def _note(self, demo: Demonstration, columns: Mapping[str, pa.Array]) -> None:
-        """Note where an episode lies, and its statistics."""
+    def _add_metadata(self, demo: Demonstration, columns: Mapping[str, pa.Array]) -> None:
+        """Append an episode's place and its statistics."""
         episode, begin = demo.episode, (self._frames - self._begin) / FPS
         stats = {name: _stats(_matrix(column)) for name, column in columns.items()}
         stats[CAMERA] = _pixel_stats(demo.images)
@@ -268,7 +268,7 @@ def _matrix(column: pa.Array) -> NDArray[np.float64]:
 
 
 def _stats(rows: NDArray[Any]) -> _Stats:
-    """Of each column of float[n, width]; the standard deviation is the population's."""
+    """Statistics of each column of float[n, width]; the standard deviation is the population's."""
     return {
         "min": rows.min(0),
         "max": rows.max(0),
@@ -279,8 +279,8 @@ def _stats(rows: NDArray[Any]) -> _Stats:
 
 
 def _pixel_stats(images: NDArray[np.uint8]) -> _Stats:
-    """Of each channel of uint8[n, h, w, 3] as numbers from 0 to 1: float64[3, 1, 1]; counts images."""
-    # From the counts of the 256 values: twenty times as fast as from the pixels.
+    """Statistics of each channel of uint8[n, h, w, 3], scaled to 0 to 1: float64[3, 1, 1]; counts images."""
+    # From the counts of the 256 values, which is twenty times as fast as from the pixels.
     values = np.arange(256) / 255
     counts = np.stack([np.bincount(images[..., k].ravel(), minlength=256) for k in range(3)])
     shares = counts / counts.sum(1, keepdims=True)
@@ -295,7 +295,7 @@ def _pixel_stats(images: NDArray[np.uint8]) -> _Stats:
 
 
 def _pooled(parts: Sequence[_Stats]) -> _Stats:
-    """Statistics of everything, from those of its parts: variances within them and between."""
+    """Statistics of the whole from those of its parts, with the variances within and between them."""
     counts = np.array([part["count"][0] for part in parts], dtype=np.float64)
     weights = counts / counts.sum()
     mean = _weighted(weights, [part["mean"] for part in parts])

@@ -31,37 +31,38 @@ CAMERA = "head"
 
 @dataclass(frozen=True)
 class Labelled(Observation):
-    """An observation, and what the oracle would do."""
+    """An observation, and the oracle's action in that state."""
 
     label: NDArray[np.int64]
     """int64[11], in the convention of the environment; zeros once the episode is over."""
     points: NDArray[np.float32]
-    """float32[4, 2]: where the task's objects and the hand are in the head camera's picture."""
+    """float32[4, 2]: the task's objects and the hand in the head camera's image; see
+    `Demonstration.points`."""
     grip: NDArray[np.float32]
-    """float32[4]: where the first of them is from the hand, and how gripped; see `Demonstration.grips`."""
+    """float32[4]: the first object from the hand, and the heading of a grip; see `Demonstration.grips`."""
 
 
 @dataclass(frozen=True)
 class Acting:
-    """How an action is chosen."""
+    """How actions are chosen."""
 
     policy: Policy | None = None
-    """Who acts; None: the oracle."""
+    """The policy that acts; None: the oracle."""
     name: str = "oracle"
-    """Of the policy."""
+    """Name of the policy."""
     beta: float = 0.0
     """Share of the steps in which the oracle acts in place of the policy: DAgger's mixture."""
     noise: float = 0.0
     """Share of the steps that are disturbed; see `perturb`."""
     needs: Needs = field(default_factory=Needs)
-    """Of the policy."""
+    """Needs of the policy."""
     player: Player | None = None
-    """What made the policy; None: the oracle."""
+    """The player that made the policy; None: the oracle."""
 
 
 @dataclass
-class _Tape:
-    """What has been recorded of an episode."""
+class _Trajectory:
+    """The recorded steps of an episode."""
 
     random: np.random.Generator
     images: list[NDArray[np.uint8]] = field(default_factory=list)
@@ -73,7 +74,7 @@ class _Tape:
 
 
 class Recorder:
-    """A policy that lets another one or the oracle act, disturbs it now and then, and notes everything."""
+    """A policy that lets another one or the oracle act, adds noise to its actions, and records all steps."""
 
     def __init__(self, acting: Acting, size: tuple[int, int]) -> None:
         """Record images of that height and width."""
@@ -82,14 +83,14 @@ class Recorder:
         self._acting, self._size = acting, size
         self._spec: Convention = convention(self.needs.convention)
         self._terminate = self._spec.modes.index(Mode.TERMINATE)
-        # By the policy's seed, which is the episode's own: an episode that is played again begins a new tape.
-        self._tapes: dict[int, _Tape] = {}
+        # By the policy's seed, which is the episode's own: an episode that is played again is recorded anew.
+        self._trajectories: dict[int, _Trajectory] = {}
         self._playing: dict[int, int] = {}
 
     def reset(self, slot: int, instruction: str, seed: int) -> None:
-        """Begin a tape."""
+        """Begin the recording of an episode."""
         self._playing[slot] = seed
-        self._tapes[seed] = _Tape(generator("demonstration", seed))
+        self._trajectories[seed] = _Trajectory(generator("demonstration", seed))
         if self._acting.policy:
             self._acting.policy.reset(slot, instruction, seed)
 
@@ -102,44 +103,44 @@ class Recorder:
             answer = np.stack([observation.label for observation in seen])
         rows = check_tokens(answer, len(slots), self._spec)
         if isinstance(rows, Fault):
-            return answer  # the desk says what is wrong with it
+            return answer  # `BatchedPolicy` reports the fault
         for k, row in enumerate(rows):
             if not isinstance(row, Fault):
-                answer[k] = self._note(self._tapes[self._playing[slots[k]]], seen[k], row)
+                answer[k] = self._record(self._trajectories[self._playing[slots[k]]], seen[k], row)
         return answer
 
     def take(self, record: Record) -> Demonstration | None:
-        """The demonstration of an episode that has ended, None after an error; its tape is dropped."""
-        tape = self._tapes.pop(policy_seed(record.episode), None)
-        if record.outcome is None or tape is None:
+        """The demonstration of an episode that has ended, None after an error; its steps are dropped."""
+        steps = self._trajectories.pop(policy_seed(record.episode), None)
+        if record.outcome is None or steps is None:
             return None
         return Demonstration(
             episode=record.episode,
             policy=self._acting.name,
             success=record.outcome.end,
             fingerprint=record.fingerprint["state"],
-            tokens=np.array(tape.tokens, dtype=np.uint8),
-            labels=np.array(tape.labels, dtype=np.uint8),
-            images=np.stack(tape.images),
-            proprio=np.array(tape.proprio, dtype=np.float32),
+            tokens=np.array(steps.tokens, dtype=np.uint8),
+            labels=np.array(steps.labels, dtype=np.uint8),
+            images=np.stack(steps.images),
+            proprio=np.array(steps.proprio, dtype=np.float32),
             hashes=np.array(record.step_hashes, dtype=HASH_TYPE),
-            points=np.array(tape.points, dtype=np.float32),
-            grips=np.array(tape.grips, dtype=np.float32),
+            points=np.array(steps.points, dtype=np.float32),
+            grips=np.array(steps.grips, dtype=np.float32),
         )
 
-    def _note(self, tape: _Tape, seen: Labelled, row: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Note a step, and say what is acted."""
-        # Drawn whatever the settings: the same noise falls on the same steps.
-        helped = tape.random.random() < self._acting.beta
-        # Who ends too early would leave one frame of what it is to learn from; so the oracle goes on.
-        row = seen.label if helped or (self._ends(row) and not self._ends(seen.label)) else row
-        row = perturb(row, self._spec, self._acting.noise, tape.random)
-        tape.images.append(shrink(seen.images[CAMERA], self._size))
-        tape.proprio.append(seen.proprio)
-        tape.tokens.append(row)
-        tape.labels.append(seen.label)
-        tape.points.append(seen.points)
-        tape.grips.append(seen.grip)
+    def _record(self, steps: _Trajectory, seen: Labelled, row: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Record a step, and return the tokens to act."""
+        # Drawn with any settings, so that the same noise falls on the same steps.
+        mixed = steps.random.random() < self._acting.beta
+        # If the policy ends too early, the oracle goes on: one frame would be too little to learn from.
+        row = seen.label if mixed or (self._ends(row) and not self._ends(seen.label)) else row
+        row = perturb(row, self._spec, self._acting.noise, steps.random)
+        steps.images.append(shrink(seen.images[CAMERA], self._size))
+        steps.proprio.append(seen.proprio)
+        steps.tokens.append(row)
+        steps.labels.append(seen.label)
+        steps.points.append(seen.points)
+        steps.grips.append(seen.grip)
         return row
 
     def _ends(self, row: NDArray[np.int64]) -> bool:

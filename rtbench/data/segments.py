@@ -1,8 +1,8 @@
-"""Many scenes, a few steps of each.
+"""Short segments: a few recorded steps of each of many scenes.
 
-What a thing looks like, how it lies and what stands around it differ between scenes, hardly within one: sixty
-frames of a scene teach little more of it than four. So the oracle goes some way unseen, badly disturbed, and
-only then a few steps are recorded.
+Objects, their poses and the distractors differ between scenes, and hardly within one, so that a network
+learns little more from sixty frames of a scene than from four. The oracle first acts for a random number of
+steps with strong noise, which are not recorded. Then a few steps are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from rtbench.core.action import MODE, Mode
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode, Observation
 from rtbench.core.seeding import generator
-from rtbench.data import expert_env
 from rtbench.data.action_noise import perturb
 from rtbench.data.expert_env import LabellingKitchen
 from rtbench.data.recorder import Labelled
@@ -22,18 +21,20 @@ from rtbench.policy.oracle import oracle_action
 from rtbench.policy.seed import policy_seed
 
 STEPS = 4
-"""Steps that are recorded of an episode."""
-UNSEEN = 15
-"""Steps at most that come before them."""
-DISTURBED, WIDER = 0.5, 2.0
-"""Share of these that are disturbed, and how much more than recorded ones are: hands come to be 5 cm and a
-fifth of a turn from where the oracle would have them."""
+"""Recorded steps of an episode."""
+MAX_SKIPPED = 15
+"""Largest number of steps before them."""
+NOISE, NOISE_SCALE = 0.5, 2.0
+"""Share of the skipped steps that are disturbed, and the scale of their noise beside that of recorded steps:
+hands are then 5 cm and a fifth of a turn from the oracle's path."""
+STREAM = "glimpse"
+"""Name of the random stream. Another name would give other demonstrations than the published ones."""
 
 
-class GlimpsingKitchen(LabellingKitchen):
-    """A kitchen whose episodes begin somewhere on the way and end after `STEPS` steps."""
+class SegmentKitchen(LabellingKitchen):
+    """A kitchen whose episodes begin at a random point and end after `STEPS` steps."""
 
-    _unseen = False
+    _skipping = False
     _left = STEPS
 
     @property
@@ -42,18 +43,18 @@ class GlimpsingKitchen(LabellingKitchen):
         return super().terminated or not self._left
 
     def begin(self, episode: Episode) -> Observation:
-        """Reset to an episode, and let the oracle go some way; how far and how, the episode alone decides."""
-        self._unseen, self._left = True, STEPS
+        """Reset to an episode, and let the oracle act for some steps; the episode decides how many."""
+        self._skipping, self._left = True, STEPS
         super().begin(episode)
-        random = generator("glimpse", policy_seed(episode))
-        for _ in range(int(random.integers(UNSEEN + 1))):
+        random = generator(STREAM, policy_seed(episode))
+        for _ in range(int(random.integers(MAX_SKIPPED + 1))):
             action = oracle_action(self)
             if Mode(int(action[MODE])) is Mode.TERMINATE:
                 break
             tokens = self.convention.encode(action)
-            super().advance(perturb(tokens, self.convention, DISTURBED, random, wider=WIDER))
-        self._unseen = False
-        # What was not recorded cannot be played again: who tries is told so by the first hash.
+            super().advance(perturb(tokens, self.convention, NOISE, random, wider=NOISE_SCALE))
+        self._skipping = False
+        # The skipped steps cannot be replayed; the first state's hash shows that to a replay.
         self._first["state"] = self.state_hash()
         return self.observe()
 
@@ -63,16 +64,16 @@ class GlimpsingKitchen(LabellingKitchen):
         return super().advance(tokens)
 
     def observe(self) -> Labelled:
-        """What the policy sees now; nothing on the way to the first step."""
-        return _NOTHING if self._unseen else super().observe()
+        """The policy's observation; empty during the skipped steps."""
+        return _EMPTY if self._skipping else super().observe()
 
 
 def make_env(settings: EnvSettings) -> LabellingKitchen:
     """The environment of a worker."""
-    return expert_env.make_env(settings, GlimpsingKitchen)
+    return SegmentKitchen.for_worker(settings)
 
 
-_NOTHING = Labelled(
+_EMPTY = Labelled(
     images={},
     instruction="",
     proprio=np.zeros(0, np.float32),

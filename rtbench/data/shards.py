@@ -1,7 +1,7 @@
-"""A file of demonstrations in the making: a folder with one small file an episode.
+"""A file of demonstrations while it is recorded: a folder with one small file an episode.
 
-HDF5 itself does not survive a process that is killed while it writes. Here each part appears whole or not at
-all, and the file is put together when all are there.
+An HDF5 file is lost if its process is killed while it writes. Here each part appears whole or not at all, and
+the file is assembled when all parts are there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Parts:
     """Episodes of one file that have been played; one process at a time."""
 
     def __init__(self, output: Path, header: Header) -> None:
-        """Begin a file, or go on with it: the parts that a killed process left, or the file itself.
+        """Begin a file, or continue one, from the parts of a killed process or from the file itself.
 
         Raises:
             DemonstrationError: it was begun with other settings, is damaged, cannot be written, or another
@@ -56,12 +56,12 @@ class Parts:
             raise
 
     def _find(self) -> tuple[dict[str, Path], set[str]]:
-        """What there is: the file of each demonstration by its episode's key, and the keys that failed."""
+        """The file of each demonstration by its episode's key, and the keys that failed."""
         kept: dict[str, Path] = {}
         failed = {path.stem for path in self.folder.glob(f"*{_FAILED}")}
         for path in sorted(self.folder.iterdir()):
             if path.suffix not in {_KEPT, _FAILED} or path.name.startswith("."):
-                path.unlink()  # what a killed process had begun to write
+                path.unlink()  # a part that a killed process had begun to write
         for path in sorted(self.folder.glob(f"*{_KEPT}")):
             try:
                 demos = Demonstrations(path)
@@ -80,7 +80,7 @@ class Parts:
 
     @property
     def pending(self) -> bool:
-        """Whether there are parts that are not in the file."""
+        """Whether there are parts that are not yet in the file."""
         return any(path.suffix in {_KEPT, _FAILED} for path in self.folder.iterdir())
 
     def keep(self, demo: Demonstration) -> None:
@@ -92,17 +92,17 @@ class Parts:
         self.kept[key] = path
 
     def fail(self, key: str) -> None:
-        """Note an episode that is not kept."""
+        """Record an episode that is not kept."""
         (self.folder / f"{key}{_FAILED}").touch()
         self.failed.add(key)
 
     def assemble(self, order: Mapping[str, int]) -> None:
-        """Write the file, and take the parts away.
+        """Write the file, and delete the parts.
 
         Args:
-            order: Place of each episode by its key. With it the file is the same whoever ended first.
+            order: Position of each episode by its key, so that the file does not depend on the order of play.
         """
-        new = self.folder / ".whole"  # taken away by the next process, should this one be killed
+        new = self.folder / ".whole"  # deleted by the next process, should this one be killed
         keys = sorted(self.kept, key=lambda key: order.get(key, len(order)))
         before = Demonstrations(self.output) if self.output in self.kept.values() else None
         try:
@@ -123,7 +123,7 @@ class Parts:
         shutil.rmtree(self.folder)
 
     def close(self) -> None:
-        """Let others write; the folder goes where nothing is in it."""
+        """Release the lock; an empty folder is deleted."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

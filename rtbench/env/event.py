@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.action import MODE, Mode
+from rtbench.core.episode import EVENTS
 from rtbench.env.sim_world import SimWorld
 from rtbench.task.task import Task
 
-EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
 FELL = 0.10
 """An object that was held and is now this much lower without being held was dropped [m]."""
 

@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.cache import cache_folder
 from rtbench.core.errors import RenderError, nearest
 
@@ -206,9 +207,8 @@ def _write(file: Path, backend: Backend) -> None:
     # A read-only home costs a second at each start; it is no reason to fail.
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}.tmp")  # of the umask's permissions: a cache may be shared
-        part.write_text(json.dumps(asdict(backend)), encoding="utf-8")
-        part.replace(file)
+        with atomic_write(file) as beside:
+            beside.write_text(json.dumps(asdict(backend)), encoding="utf-8")
 
 
 def _try(name: str) -> Backend | str:

@@ -6,7 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import gymnasium
 import mujoco
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.action import BINS, MODE, Mode, clip_action, convention
+from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
 from rtbench.core.errors import RtbenchError, UnknownNameError
 from rtbench.env import gl
@@ -86,6 +87,25 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         self._first: dict[str, str] = {}
         self.action_space = gymnasium.spaces.MultiDiscrete(self.convention.tokens_per_dimension)
         self.observation_space = gymnasium.spaces.Dict(self._spaces())
+
+    @classmethod
+    def for_worker(cls, settings: EnvSettings) -> Self:
+        """The environment of a worker process.
+
+        The process is ours, so MuJoCo's warnings need not litter the user's folder with MUJOCO_LOG.TXT; those
+        that matter end the episode with an error.
+
+        Raises:
+            UnknownNameError: no such camera, profile or convention.
+        """
+        mujoco.set_mju_user_warning(lambda _: None)
+        return cls(
+            cameras=settings.cameras,
+            profile=cast("Profile", settings.profile),
+            convention_name=settings.convention,
+            control_hz=settings.control_hz,
+            content=tuple(Path(root) for root in settings.content),
+        )
 
     # Evaluation -------------------------------------------------------------------------------------
 
@@ -300,17 +320,6 @@ def _digest(*parts: bytes) -> str:
     return sha.hexdigest()[:16]
 
 
-def make_worker_env(settings: Any) -> Kitchen:
-    """The environment of a worker, from `rtbench.core.environment.EnvSettings`.
-
-    The process is ours, so MuJoCo's warnings need not litter the user's folder with MUJOCO_LOG.TXT; those
-    that matter end the episode with an error.
-    """
-    mujoco.set_mju_user_warning(lambda _: None)
-    return Kitchen(
-        cameras=tuple(settings.cameras),
-        profile=settings.profile,
-        convention_name=settings.convention,
-        control_hz=settings.control_hz,
-        content=tuple(Path(p) for p in settings.content),
-    )
+def make_worker_env(settings: EnvSettings) -> Kitchen:
+    """The environment of a worker of an evaluation; see `Kitchen.for_worker`."""
+    return Kitchen.for_worker(settings)

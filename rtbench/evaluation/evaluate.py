@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import rtbench.policy.card as policies
-from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError
-from rtbench.env import gl
-from rtbench.env.robot_cache import robot_path
-from rtbench.evaluation.batched_policy import BatchedPolicy
-from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
-from rtbench.evaluation.messages import Hello
+from rtbench.evaluation.latency import NO_LATENCY, Latency
+from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import Player, player_of
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
+from rtbench.evaluation.scheduler import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
 from rtbench.policy.identity import describe
-from rtbench.result.folder import RUN, SUMMARY, RunFolder, read_json, set_aside, write_json
+from rtbench.result.folder import RUN, RunFolder, read_metadata, set_aside, write_metadata
 from rtbench.result.identity import episodes_hash, run_id
 from rtbench.result.jsonl import SCHEMA
+from rtbench.result.metadata import (
+    Decision,
+    PolicyIdentity,
+    RecordedCard,
+    RunMetadata,
+    RunSettings,
+    Session,
+    Simulator,
+)
 from rtbench.result.provenance import code_hash, packages, session
 from rtbench.result.record import Record
 from rtbench.result.run import Run, load_run
+from rtbench.result.summary import write_summary
 from rtbench.task.library import Library
 from rtbench.task.training_coverage import TrainingCoverage
 
@@ -41,16 +46,16 @@ VIDEOS = ("none", "fail", "all")
 class StoppingRule(Protocol):
     """Looks at the records of a run, and may end it early; see `rtbench.analysis.early_stopping`."""
 
-    def begin(self, meta: Mapping[str, Any]) -> None:
-        """Refuse, by an error, a run that cannot be judged; `meta` is its run.json. Nothing is played yet."""
+    def begin(self, meta: RunMetadata) -> None:
+        """Refuse, by an error, a run that cannot be judged. Nothing is played yet."""
         ...
 
     def add(self, record: Record) -> bool:
         """Whether the records so far are enough. They come in any order, earlier sessions' first."""
         ...
 
-    def decision(self) -> dict[str, Any] | None:
-        """What is to stand in run.json of a run that has ended."""
+    def decision(self) -> Decision | None:
+        """Why the run has ended, for its run.json."""
         ...
 
 
@@ -124,11 +129,11 @@ def evaluate(
         content=tuple(str(Path(root).resolve()) for root in options.content),
         control_hz=options.control_hz,
     )
-    meta = _meta(player, chosen, settings, options)
-    meta |= {"arm": _arm(chosen), "novelties": _novelties(chosen, coverage), "tasks": _tasks(chosen, options)}
+    meta = _metadata(player, chosen, settings, options)
+    meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
     if options.stopping_rule:
         options.stopping_rule.begin(meta)
-    path = Path(out) / meta["policy"]["name"] / meta["suite"] / meta["id"]
+    path = Path(out) / meta.policy.name / meta.suite / meta.id
     if options.fresh:
         set_aside(path)
     folder = RunFolder(path)
@@ -147,71 +152,54 @@ class _Setting:
     workers: int | None
 
 
-def _prepare(*, drawn: bool) -> None:
-    """What workers share, ready before they start: the baked robot, and a back end that draws."""
-    robot_path()
-    if drawn:
-        gl.prepare()
-
-
 def _play(
-    folder: RunFolder, meta: dict[str, Any], player: Player, chosen: Sequence[Episode], setting: _Setting
+    folder: RunFolder, meta: RunMetadata, player: Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
     reporter, stopping_rule = options.reporter, options.stopping_rule
     missing = _missing(folder, chosen, options)
-    meta = _with_sessions(folder, meta, player.policy, playing=bool(missing))
-    write_json(folder.path / RUN, meta)
+    meta = meta.replace(sessions=_sessions(folder, player.policy, playing=bool(missing)))
+    write_metadata(folder.path, meta)
     if not missing:
-        reporter.say(f"nothing was played: shown from {_last_played(meta)}; --fresh plays it anew.")
-    needs = player.policy.needs
-    if missing and options.factory == FACTORY:
-        _prepare(drawn=bool(setting.env.cameras) or options.video != "none")
-    privileged = needs.privileged
-    hello = Hello(
+        last = meta.sessions[-1].started[:16].replace("T", " ")
+        reporter.say(f"nothing was played: shown from {last} UTC; --fresh plays it anew.")
+    launch = Launch(
+        policy=player.policy,
         factory=options.factory,
-        settings=setting.env,
-        pace=Pace(options.latency, options.control_hz),
-        card=player.card if privileged else None,
-        videos=str(folder.videos.resolve()),
-        identity=dict(player.identity) if privileged else None,
-    )
-    workers = setting.workers or min(os.cpu_count() or 1, 8)
-    workers = max(1, min(workers, len(missing)))
-    plan = Plan(
-        missing, hello, workers, options.video, options.limits, stopping_rule is not None, options.repeat
+        env=setting.env,
+        videos=folder.videos,
+        reporter=reporter,
+        limits=options.limits,
+        card=player.card,
+        identity=player.identity,
+        thread=player.thread,
+        renew=player.renew,
+        draws=options.factory == FACTORY and (bool(setting.env.cameras) or options.video != "none"),
+        workers=setting.workers,
+        latency=options.latency,
+        video=options.video,
+        in_order=stopping_rule is not None,
+        repeat=options.repeat,
     )
 
     def note_environment(info: dict[str, str]) -> None:
-        if meta["sessions"][-1].get("environment") != info:
-            meta["sessions"][-1]["environment"] = info
-            write_json(folder.path / RUN, meta)
-
-    batched = None
-    if not privileged:
-        spec = convention(setting.env.convention)
-        batched = BatchedPolicy(
-            player.policy,
-            spec,
-            limit_s=options.limits.policy_s,
-            thread=player.thread,
-            renew=player.renew,
-            first_call_s=options.limits.first_call_s,
-        )
+        nonlocal meta
+        *before, now = meta.sessions
+        if now.environment != info:
+            meta = meta.replace(sessions=(*before, now.replace(environment=info)))
+            write_metadata(folder.path, meta)
 
     def keep(record: Record) -> bool:
         folder.append(record)
         return stopping_rule is not None and stopping_rule.add(record)
 
-    runner = Scheduler(plan, batched, sink=keep, reporter=reporter, on_ready=note_environment)
     try:
-        if missing:
-            runner.run()
+        play(launch, missing, sink=keep, on_ready=note_environment)
         if stopping_rule and (decision := stopping_rule.decision()):
-            write_json(folder.path / RUN, {**meta, "decision": decision})
+            write_metadata(folder.path, meta.replace(decision=decision))
     finally:
         # Half a run is worth a summary too.
-        write_json(folder.path / SUMMARY, load_run(folder.path).summary)
+        write_summary(folder.path, load_run(folder.path).summary)
 
 
 def _missing(
@@ -232,21 +220,13 @@ def _missing(
     return missing
 
 
-def _last_played(meta: Mapping[str, Any]) -> str:
-    return f"{meta['sessions'][-1]['started'][:16].replace('T', ' ')} UTC"
-
-
-def _with_sessions(
-    folder: RunFolder, meta: dict[str, Any], policy: Policy, *, playing: bool
-) -> dict[str, Any]:
+def _sessions(folder: RunFolder, policy: Policy, *, playing: bool) -> tuple[Session, ...]:
     """The earlier sessions of a run that is continued and, where anything is played, this one."""
-    path = folder.path / RUN
-    before = read_json(path).get("sessions", []) if path.exists() else []
+    before = read_metadata(folder.path).sessions if (folder.path / RUN).exists() else ()
     if before and not playing:
-        return {**meta, "sessions": before}
-    threads = getattr(policy, "threads", None)
-    said = {"policy_threads": threads} if isinstance(threads, int) else {}
-    return {**meta, "sessions": [*before, {**session(), **said}]}
+        return before
+    now, threads = session(), getattr(policy, "threads", None)
+    return (*before, now.replace(policy_threads=threads) if isinstance(threads, int) else now)
 
 
 def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
@@ -266,38 +246,36 @@ def _player(policy: str | Card | Policy, options: Options) -> Player:
     return player_of(policy)
 
 
-def _meta(
+def _metadata(
     player: Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
-) -> dict[str, Any]:
+) -> RunMetadata:
     """What run.json says of the run, whoever runs it and how often."""
     suites = {episode.suite for episode in chosen}
     versions = packages()
-    meta: dict[str, Any] = {
-        "schema": SCHEMA,
-        "policy": {"name": player.name, **player.identity},
-        "suite": suites.pop() if len(suites) == 1 else "mixed",
-        "episodes_hash": episodes_hash(episode.key for episode in chosen),
-        "content_hash": Library(options.content).content_hash(),
-        "settings": {
-            **asdict(settings),
-            "latency_ms": list(options.latency.milliseconds),
-            "factory": options.factory,
-            "content": list(settings.content),
-        },
-        "simulator": {
-            **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions},
-            "code": code_hash(),
-        },
-    }
+    found = RunMetadata(
+        id="",  # a hash of the rest
+        schema=SCHEMA,
+        policy=PolicyIdentity(name=player.name, **player.identity),
+        suite=suites.pop() if len(suites) == 1 else "mixed",
+        episodes_hash=episodes_hash(episode.key for episode in chosen),
+        content_hash=Library(options.content).content_hash(),
+        settings=RunSettings(
+            **asdict(settings), latency_ms=options.latency.milliseconds, factory=options.factory
+        ),
+        simulator=Simulator(
+            **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions}, code=code_hash()
+        ),
+        episodes=len(chosen),
+        card=RecordedCard(**describe(player.card)) if player.card else None,
+        arm=_arm(chosen),
+    )
     if options.repeat:
-        meta["repeat"] = options.repeat
+        found = found.replace(repeat=options.repeat)
     try:
-        name = run_id(meta)
+        return found.replace(id=run_id(found))
     except (TypeError, ValueError) as error:
         reason = f"its arguments must be plain values: {error}"
         raise PolicyError(f"policy {player.name}: {reason}") from None
-    card = describe(player.card) if player.card else None
-    return {"id": name, **meta, "episodes": len(chosen), "card": card}
 
 
 def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
@@ -313,7 +291,9 @@ def _arm(chosen: Sequence[Episode]) -> str:
     return arms.pop() if len(arms) == 1 else "mixed"
 
 
-def _novelties(chosen: Sequence[Episode], coverage: TrainingCoverage | None) -> dict[str, list[str]] | None:
+def _novelties(
+    chosen: Sequence[Episode], coverage: TrainingCoverage | None
+) -> dict[str, tuple[str, ...]] | None:
     """What is new to the policy, by key, of the episodes in which anything is; None: its card does not say.
 
     This stands in run.json, beside the card that says so, and not in the records: a card that is corrected
@@ -321,7 +301,7 @@ def _novelties(chosen: Sequence[Episode], coverage: TrainingCoverage | None) -> 
     """
     if coverage is None:
         return None
-    found = {episode.key: list(coverage.novelties(episode)) for episode in chosen}
+    found = {episode.key: tuple(coverage.novelties(episode)) for episode in chosen}
     return {key: novelties for key, novelties in found.items() if novelties}
 
 

@@ -27,17 +27,17 @@ def settings(run: Run, library: Library | None = None) -> EnvSettings:
     from rtbench.core.environment import EnvSettings
     from rtbench.evaluation.evaluate import FACTORY
 
-    used = run.meta["settings"]
-    if used["factory"] != FACTORY:
+    used = run.meta.settings
+    if used.factory != FACTORY:
         raise RunError(
-            f"{run.path}: was played in {used['factory']}, which the command line does not load; "
+            f"{run.path}: was played in {used.factory}, which the command line does not load; "
             "use rtbench.evaluation.replay from Python."
         )
     return EnvSettings(
-        profile=used["profile"],
-        convention=used["convention"],
-        content=tuple(map(str, library.roots if library else ())) or tuple(used["content"]),
-        control_hz=used["control_hz"],
+        profile=used.profile,
+        convention=used.convention,
+        content=tuple(map(str, library.roots if library else ())) or used.content,
+        control_hz=used.control_hz,
     )
 
 
@@ -45,8 +45,8 @@ def pace(run: Run) -> Pace:
     """The run's control rate and thinking time."""
     from rtbench.evaluation.latency import Latency, Pace
 
-    used = run.meta["settings"]
-    return Pace(Latency(tuple(used["latency_ms"])), used["control_hz"])
+    used = run.meta.settings
+    return Pace(Latency(used.latency_ms), used.control_hz)
 
 
 def changes(run: Run, library: Library | None = None) -> list[str]:
@@ -54,9 +54,9 @@ def changes(run: Run, library: Library | None = None) -> list[str]:
     from rtbench.task.library import Library
 
     found = []
-    if Library(settings(run, library).content).content_hash() != run.meta["content_hash"]:
+    if Library(settings(run, library).content).content_hash() != run.meta.content_hash:
         found.append("the content (envs/ or tasks/) has changed since the run was played.")
-    then, now = run.meta["simulator"].get("rtbench"), _version("rtbench")
+    then, now = run.meta.simulator.rtbench, _version("rtbench")
     if then != now:
         found.append(f"played with rtbench {then or 'of a checkout'}, this is {now or 'a checkout'}.")
     return found
@@ -64,7 +64,7 @@ def changes(run: Run, library: Library | None = None) -> list[str]:
 
 def mujoco_differs(run: Run) -> str:
     """A sentence where the run was played with another MuJoCo; '' where it was this one."""
-    then, now = run.meta["simulator"]["mujoco"], _version("mujoco")
+    then, now = run.meta.simulator.mujoco, _version("mujoco")
     if then == now:
         return ""
     return f"played with MuJoCo {then}, this is {now}; pip install mujoco=={then} to compare."

@@ -181,6 +181,9 @@ def _check_arguments(card: Card, factory: Any, arguments: Mapping[str, Any]) -> 
     """A misspelt argument is the user's mistake; a TypeError from inside the class is not."""
     if not callable(factory):
         raise PolicyError(f"policy {card.name}: {card.factory} is no class or function.")
+    renamed = getattr(inspect.getmodule(factory), "RENAMED_ARGUMENTS", {})
+    if old := next((name for name in arguments if name in renamed), None):
+        raise PolicyError(f"policy {card.name}: argument {old!r} is now {renamed[old]!r}; give that one.")
     try:
         signature = inspect.signature(factory)
         signature.bind(**arguments)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtbench.core.text import three_figures
+from rtbench.result.control_rate import Spread
+from rtbench.result.metadata import Decision
 from rtbench.result.run import Run
+from rtbench.result.summary import Group, Summary
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,28 +17,28 @@ if TYPE_CHECKING:
 
 def tables(run: Run) -> list[Table]:
     """All tables of the summary, at most 80 columns wide: success, then drops where twins were played."""
-    return [table(run), *([drop_table(run)] if run.summary["drops"] else [])]
+    return [table(run), *([drop_table(run)] if run.summary.drops else [])]
 
 
 def table(run: Run) -> Table:
     """A rich table of success by skill, axis and split, at most 80 columns wide."""
     summary = run.summary
-    policy, suite, arm = run.meta["policy"]["name"], run.meta["suite"], run.meta.get("arm", "")
-    again = run.meta.get("repeat", 0)
+    policy, suite, arm = run.meta.policy.name, run.meta.suite, run.meta.arm
+    again = run.meta.repeat
     told = f"{f', {arm} instructions' if arm else ''}{f', repeat {again}' if again else ''}"
     shown = _table(f"{policy} on {suite}{told}", "skill")
     for head in ("n", "err", "success", "95 % CI", "held", "ever", "steps"):
         shown.add_column(head, justify="right", no_wrap=True)
-    _add_groups(shown, summary["skills"])
-    if len(summary["axes"]) > 1:
-        _add_groups(shown, dict(sorted(summary["axes"].items())), "axis")
-    if len(summary["splits"]) > 1 or summary["splits_by"] == "card":
-        _add_groups(shown, summary["splits"], f"split, by the {summary['splits_by']}")
+    _add_groups(shown, summary.skills)
+    if len(summary.axes) > 1:
+        _add_groups(shown, dict(sorted(summary.axes.items())), "axis")
+    if len(summary.splits) > 1 or summary.splits_by == "card":
+        _add_groups(shown, summary.splits, f"split, by the {summary.splits_by}")
     shown.add_section()
-    shown.add_row(*_cells("all episodes", summary["overall"]), style="bold")
-    means = summary["macro"]
-    shown.add_row("mean of skills", "", "", *map(_percent, (means["rate"],)), "",
-                  *map(_percent, (means["held_rate"], means["ever_rate"])), "")  # fmt: skip
+    shown.add_row(*_cells("all episodes", summary.overall), style="bold")
+    means = summary.macro
+    shown.add_row("mean of skills", "", "", *map(_percent, (means.rate,)), "",
+                  *map(_percent, (means.held_rate, means.ever_rate)), "")  # fmt: skip
     shown.caption = caption(summary)
     shown.caption_justify = "left"
     return shown
@@ -46,14 +49,14 @@ def drop_table(run: Run) -> Table:
     shown = _table("\nagainst the same episodes unperturbed", "axis")
     for head in ("pairs", "twin", "here", "drop", "95 % CI", "p"):
         shown.add_column(head, justify="right", no_wrap=True)
-    for axis, found in sorted(run.summary["drops"].items()):
-        low, high = (100 * bound for bound in found["interval"])
+    for axis, found in sorted(run.summary.drops.items()):
+        low, high = (100 * bound for bound in found.interval)
         shown.add_row(
             axis,
-            str(found["pairs"]),
-            *map(_percent, (found["twin_rate"], found["rate"], found["drop"])),
-            f"{low:.1f} to {high:.1f}" if found["pairs"] else "-",
-            "<0.001" if found["p"] < 0.001 else f"{found['p']:.3f}",
+            str(found.pairs),
+            *map(_percent, (found.twin_rate, found.rate, found.drop)),
+            f"{low:.1f} to {high:.1f}" if found.pairs else "-",
+            "<0.001" if found.p < 0.001 else f"{found.p:.3f}",
         )
     shown.caption = "drop in points, with Newcombe's interval of pairs;\np of McNemar's exact test"
     shown.caption_justify = "left"
@@ -69,7 +72,7 @@ def _table(title: str, first: str) -> Table:
     return shown
 
 
-def _add_groups(shown: Table, groups: Mapping[str, dict[str, Any]], head: str = "") -> None:
+def _add_groups(shown: Table, groups: Mapping[str, Group], head: str = "") -> None:
     """A row a group, in a section of its own with that head."""
     if head:
         shown.add_section()
@@ -78,61 +81,61 @@ def _add_groups(shown: Table, groups: Mapping[str, dict[str, Any]], head: str = 
         shown.add_row(*_cells(name, group))
 
 
-def caption(summary: dict[str, Any]) -> str:
+def caption(summary: Summary) -> str:
     """Control rates, terminations and errors of a summary, in lines short enough for any table."""
-    rates, overall = summary["hz"], summary["overall"]
+    rates, overall = summary.hz, summary.overall
     lines = []
-    if rates["decisions"]:
-        met = "met" if rates["met"] else "NOT met"
-        policy, env, loop = rates["policy"], rates["env"], rates["loop"]
-        lines.append(f"policy       {_ms(policy)} ms (p50/p95/p99); {rates['control_hz']} Hz {met}")
+    if rates.decisions:
+        met = "met" if rates.met else "NOT met"
+        policy, env, loop = rates.policy, rates.env, rates.loop
+        lines.append(f"policy       {_ms(policy)} ms (p50/p95/p99); {rates.control_hz} Hz {met}")
         lines.append(f"environment  {_ms(env)} ms")
-        lines.append(f"closed loop  {_ms(loop)} ms, {loop['hz']:.1f} Hz")
-    ends = ", ".join(f"{name} {count}" for name, count in overall["terminations"].items())
+        lines.append(f"closed loop  {_ms(loop)} ms, {loop.hz:.1f} Hz")
+    ends = ", ".join(f"{name} {count}" for name, count in overall.terminations.items())
     lines.append(f"termination: {ends}")
-    if errors := overall["errors"]:
-        low = _percent(overall["rate_errors_as_failures"])
+    if errors := overall.errors:
+        low = _percent(overall.rate_errors_as_failures)
         left = "1 error" if errors == 1 else f"{errors} errors"
         lines.append(f"{left} left out; counted as failures: {low} % success")
-    if trained := summary["left_out"]["n"]:
+    if trained := summary.left_out.n:
         what = (
             "1 episode that the card was trained on is"
             if trained == 1
             else (f"{trained} episodes that the card was trained on are")
         )
         lines.append(f"{what} left out of axes, splits and drops")
-    if decision := summary.get("decision"):
-        lines += _decided(decision, summary["planned"])
-    elif not summary["complete"]:
-        lines.append(f"unfinished: {overall['n']} of {summary['planned']} episodes")
+    if decision := summary.decision:
+        lines += _decided(decision, summary.planned)
+    elif not summary.complete:
+        lines.append(f"unfinished: {overall.n} of {summary.planned} episodes")
     return "\n".join(lines)
 
 
-def _decided(decision: Mapping[str, Any], planned: int) -> list[str]:
+def _decided(decision: Decision, planned: int) -> list[str]:
     """Why and where a run against a baseline has ended."""
-    after = decision["n"] + decision.get("left_out", 0)
+    after = decision.n + decision.left_out
     where = f"stopped after {after} of" if after < planned else "ended after all"
-    lines = [f"{where} {planned} episodes: {decision['verdict']}"]
-    if decision["difference"] is not None:
-        difference, margin = 100 * decision["difference"], 100 * decision["margin"]
-        low, high = (100 * bound for bound in decision["interval"])
+    lines = [f"{where} {planned} episodes: {decision.verdict}"]
+    if decision.difference is not None:
+        difference, margin = 100 * decision.difference, 100 * decision.margin
+        low, high = (100 * bound for bound in decision.interval)
         lines.append(
             f"difference {difference:+.1f} points ({low:+.1f} to {high:+.1f} at any stop), margin {margin:g}"
         )
     return lines
 
 
-def _cells(name: str, group: dict[str, Any]) -> list[str]:
-    low, high = group["interval"]
-    steps = group["steps"]
+def _cells(name: str, group: Group) -> list[str]:
+    low, high = group.interval
+    steps = group.steps
     return [
         name,
-        str(group["n"]),
-        str(group["errors"] or ""),
-        _percent(group["rate"]),
-        f"{100 * low:.1f}-{100 * high:.1f}" if group["rate"] is not None else "-",
-        _percent(group["held_rate"]),
-        _percent(group["ever_rate"]),
+        str(group.n),
+        str(group.errors or ""),
+        _percent(group.rate),
+        f"{100 * low:.1f}-{100 * high:.1f}" if group.rate is not None else "-",
+        _percent(group.held_rate),
+        _percent(group.ever_rate),
         "-" if steps is None else f"{steps:.0f}",
     ]
 
@@ -141,5 +144,5 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"
 
 
-def _ms(spread: dict[str, float]) -> str:
-    return "/".join(three_figures(spread[name]) for name in ("p50", "p95", "p99"))
+def _ms(spread: Spread) -> str:
+    return "/".join("-" if ms is None else three_figures(ms) for ms in (spread.p50, spread.p95, spread.p99))

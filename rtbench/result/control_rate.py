@@ -3,40 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from rtbench.result.record import Record
+from rtbench.result.stored import Stored
 from rtbench.stats import percentile
 
 KEEPS_UP = 0.99
 """A rate is met when this share of the steps took no longer than the period."""
 
 
-def hz(records: Iterable[Record], control_hz: int) -> dict[str, Any]:
-    """Times and rates of the episodes that ended without an error.
+class Spread(Stored):
+    """How times are spread; all None where nothing was measured."""
 
-    Gives for each of 'policy', 'env' and 'loop': p50, p95, p99 [ms] and the rate [Hz], which is that of the
-    mean; and 'met', whether the policy kept up with the control rate. It is the policy that has to: on a real
-    robot the environment takes no time. All are None where nothing was measured.
-    """
+    p50: float | None
+    """Median [ms]."""
+    p95: float | None
+    """95th percentile [ms]."""
+    p99: float | None
+    """99th percentile [ms]."""
+    hz: float | None
+    """Rate of the mean [Hz]."""
+
+
+class ControlRates(Stored):
+    """What policy, environment and closed loop took, of the episodes that ended without an error."""
+
+    control_hz: int
+    """Control rate of the run [Hz]."""
+    decisions: int
+    """Decisions of the policy."""
+    policy: Spread
+    """Of the decisions."""
+    env: Spread
+    """Of the steps of the environment."""
+    loop: Spread
+    """Of the turns of the closed loop."""
+    reset: Spread
+    """Of the resets."""
+    in_time: float | None
+    """Share of the decisions within a control period; None where there were none."""
+    met: bool | None
+    """Whether the policy kept up with the control rate. It is the policy that has to: on a real robot the
+    environment takes no time."""
+
+
+def control_rates(records: Iterable[Record], control_hz: int) -> ControlRates:
+    """Times and rates of episodes, of which those with an error are left out."""
     times = [record.times for record in records if record.outcome]
     period = 1000 / control_hz
     policy = [t for episode in times for t in episode.policy]
     in_time = sum(t <= period for t in policy) / len(policy) if policy else None
-    return {
-        "control_hz": control_hz,
-        "decisions": len(policy),
-        "policy": _spread(policy),
-        "env": _spread([t for episode in times for t in episode.env]),
-        "loop": _spread([t for episode in times for t in episode.loop]),
-        "reset": _spread([episode.reset for episode in times]),
-        "in_time": in_time,
-        "met": None if in_time is None else in_time >= KEEPS_UP,
-    }
+    return ControlRates(
+        control_hz=control_hz,
+        decisions=len(policy),
+        policy=_spread(policy),
+        env=_spread([t for episode in times for t in episode.env]),
+        loop=_spread([t for episode in times for t in episode.loop]),
+        reset=_spread([episode.reset for episode in times]),
+        in_time=in_time,
+        met=None if in_time is None else in_time >= KEEPS_UP,
+    )
 
 
-def _spread(ms: list[float]) -> dict[str, float | None]:
+def _spread(ms: list[float]) -> Spread:
     total = sum(ms)
-    shares = {f"p{round(100 * s)}": percentile(ms, s) for s in (0.5, 0.95, 0.99)}
-    rounded = {name: None if value is None else round(value, 3) for name, value in shares.items()}
-    return {**rounded, "hz": round(1000 * len(ms) / total, 3) if total > 0 else None}
+    p50, p95, p99 = (_rounded(percentile(ms, share)) for share in (0.5, 0.95, 0.99))
+    return Spread(p50=p50, p95=p95, p99=p99, hz=_rounded(1000 * len(ms) / total) if total > 0 else None)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

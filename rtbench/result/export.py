@@ -6,16 +6,18 @@ Both have `COLUMNS`; Parquet also has what a policy did and what came of it step
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtbench.core.action import SIZE
+from rtbench.core.atomic_write import atomic_write
+from rtbench.core.episode import EVENTS
 from rtbench.core.errors import RtbenchError
+from rtbench.result.columns import EPISODE_COLUMNS, EPISODE_NUMBERS, OUTCOME_FLAGS
 from rtbench.result.record import Record
-from rtbench.result.run import EPISODE_COLUMNS, EVENTS, Run
+from rtbench.result.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     **dict.fromkeys(("run", "policy", "key", *EPISODE_COLUMNS, "objects"), "string"),
-    "seed": "int64",
-    "horizon": "int64",
-    **dict.fromkeys(("success", "ever", "end", "held"), "bool"),
+    **dict.fromkeys(EPISODE_NUMBERS, "int64"),
+    **dict.fromkeys(("success", *OUTCOME_FLAGS), "bool"),
     "steps": "int64",
     "termination": "string",
     "progress": "double",
@@ -97,7 +98,9 @@ def export_parquet(runs: Sequence[Run], output: Path) -> int:
         import pyarrow.parquet as pq
     except ImportError:
         raise ExportError("Parquet needs pyarrow: pip install 'rtbench[parquet]'. CSV does not.") from None
-    schema = _schema().with_metadata({"rtbench": json.dumps({run.meta["id"]: run.meta for run in runs})})
+    schema = _schema().with_metadata(
+        {"rtbench": json.dumps({run.meta.id: run.meta.as_dict() for run in runs})}
+    )
 
     def write(path: Path) -> None:
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -110,7 +113,7 @@ def export_parquet(runs: Sequence[Run], output: Path) -> int:
 
 def frame(run: Run) -> pd.DataFrame:
     """One row an episode with `COLUMNS`, in order of the keys."""
-    rows = run.frame.assign(run=run.meta["id"], policy=run.meta["policy"]["name"])
+    rows = run.frame.assign(run=run.meta.id, policy=run.meta.policy.name)
     return rows.reindex(columns=list(COLUMNS))
 
 
@@ -156,14 +159,11 @@ def _array(name: str, values: list[Any], schema: pa.Schema) -> pa.Array:
 
 def _whole(output: Path, write: Callable[[Path], None]) -> None:
     """Write a file whole or not at all."""
-    beside = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        write(beside)
-        beside.replace(output)
+        with atomic_write(output) as beside:
+            write(beside)
     except OSError as error:
         raise ExportError(f"{output}: cannot be written: {error.strerror}. Choose another file.") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _harmless(value: Any) -> Any:

@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RunError
 from rtbench.result.jsonl import SCHEMA, Reading, check_schema
+from rtbench.result.metadata import RunMetadata
 from rtbench.result.record import Record, repair
 
-_META = ("id", "policy", "suite", "settings", "simulator", "episodes")
-"""What no run.json is without."""
 RUN, EPISODES, SUMMARY, VIDEOS = "run.json", "episodes.jsonl", "summary.json", "videos"
 
 
@@ -24,15 +24,10 @@ def write_json(path: Path, data: Any) -> None:
         RunError: the disk is full, or the folder cannot be written.
     """
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with atomic_write(path) as beside:
+            beside.write_text(text, encoding="utf-8")
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot be written: {error.strerror}. {_remedy(error)}") from None
 
 
@@ -46,7 +41,7 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path}: not valid JSON: {error}.") from None
 
 
-def read_meta(folder: Path) -> dict[str, Any]:
+def read_metadata(folder: Path) -> RunMetadata:
     """What run.json says.
 
     Raises:
@@ -55,11 +50,19 @@ def read_meta(folder: Path) -> dict[str, Any]:
     """
     path = folder / RUN
     meta = read_json(path)
-    missing = [key for key in _META if not isinstance(meta, dict) or key not in meta]
-    if missing:
-        raise RunError(f"{path}: not what a run writes: {', '.join(missing)} missing; play the run again.")
-    check_schema(str(path), meta.get("schema", SCHEMA))
-    return dict(meta)
+    if isinstance(meta, dict):
+        # First: another form may lack what this one has.
+        check_schema(str(path), meta.get("schema", SCHEMA))
+    return RunMetadata.of_json(meta, path)
+
+
+def write_metadata(folder: Path, meta: RunMetadata) -> None:
+    """Write run.json.
+
+    Raises:
+        RunError: the disk is full, or the folder cannot be written.
+    """
+    write_json(folder / RUN, meta.as_dict())
 
 
 def set_aside(path: Path) -> None:

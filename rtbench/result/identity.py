@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
+
+from rtbench.result.metadata import RunMetadata
 
 DECIDING = ("schema", "policy", "suite", "episodes_hash", "content_hash", "settings", "simulator", "repeat")
 """Fields of run.json that are in its id; `repeat` is missing where it is 0."""
@@ -17,18 +19,19 @@ def episodes_hash(keys: Iterable[str]) -> str:
     return hashlib.sha256(" ".join(sorted(keys)).encode()).hexdigest()
 
 
-def deciding(meta: Mapping[str, Any]) -> dict[str, Any]:
+def deciding(meta: RunMetadata) -> dict[str, Any]:
     """The fields of run.json that decide results, without the places where the user's content lies.
 
     What that content says is in the content hash.
     """
-    found = {name: meta[name] for name in DECIDING if name in meta}
+    told = meta.as_dict()
+    found = {name: told[name] for name in DECIDING if name in told}
     return found | {
-        "settings": {name: value for name, value in meta["settings"].items() if name != "content"}
+        "settings": {name: value for name, value in told["settings"].items() if name != "content"}
     }
 
 
-def run_id(meta: Mapping[str, Any]) -> str:
+def run_id(meta: RunMetadata) -> str:
     """12 hex digits: the beginning of SHA-256 of what decides, as JSON with sorted keys.
 
     Raises:

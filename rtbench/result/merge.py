@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rtbench.core.errors import NotComparableError, RunError
-from rtbench.result.folder import EPISODES, RUN, SUMMARY, VIDEOS, write_json
+from rtbench.result.folder import EPISODES, RUN, VIDEOS, read_json, write_metadata
 from rtbench.result.identity import deciding, episodes_hash, run_id
+from rtbench.result.metadata import Merge, MergedPart, RunMetadata
 from rtbench.result.record import Record
 from rtbench.result.run import Run, load_run
+from rtbench.result.summary import write_summary
 
 Keep = Literal["first", "last"]
 _OF_PART = ("suite", "episodes_hash")
@@ -74,9 +76,9 @@ def merge(paths: Sequence[Path], out: Path, *, keep: Keep | None = None) -> Merg
     choice = _choose(parts, keep)
     if not choice.records:
         raise RunError("the parts have no episodes: there is nothing to merge.")
-    meta = _meta(parts, choice, keep)
+    meta = _metadata(parts, choice, keep)
     notes = [note for part in parts for note in part.notes]
-    if any("decision" in part.meta for part in parts):
+    if any(part.meta.decision for part in parts):
         notes.append("a part ended by a decision of its own, which does not hold for the whole; left out.")
     beside = out.parent / f".{out.name}.{os.getpid()}"
     try:
@@ -104,7 +106,8 @@ def _check(parts: Sequence[Run]) -> None:
 
 def _differences(first: Run, second: Run) -> list[str]:
     """Sentences about what decides, and differs."""
-    sides = [_flat(deciding(part.meta)) | {"card": part.meta.get("card")} for part in (first, second)]
+    metas = first.meta, second.meta
+    sides = [_flat(deciding(meta)) | {"card": meta.as_dict().get("card")} for meta in metas]
     names = [name for name in {**sides[0], **sides[1]} if name.partition(".")[0] not in _OF_PART]
     changed = [(name, *(side.get(name) for side in sides)) for name in names]
     return [
@@ -182,60 +185,61 @@ def _told(record: Record) -> str:
     return f"{'success' if record.outcome.end else 'failure'} in {record.outcome.steps} steps"
 
 
-def _meta(parts: Sequence[Run], choice: _Choice, keep: Keep | None) -> dict[str, Any]:
+def _metadata(parts: Sequence[Run], choice: _Choice, keep: Keep | None) -> RunMetadata:
     """run.json of the whole: what parts have in common, and what is made anew."""
     metas = [part.meta for part in parts]
-    shared = {name: value for name, value in metas[0].items() if all(m.get(name) == value for m in metas)}
+    told = [meta.as_dict() for meta in metas]
+    shared = {name: value for name, value in told[0].items() if all(m.get(name) == value for m in told)}
+    shared.pop("decision", None)
     sets = _sets(parts)
-    missing = sum(max(0, one["episodes"] - one["records"]) for one in sets)
-    hashes = {one["episodes_hash"] for one in sets}
+    missing = sum(max(0, one.episodes - one.records) for one in sets)
+    hashes = {one.episodes_hash for one in sets}
     suites = {record.episode.suite for _, record in choice.records.values()}
     arms = {record.episode.arm for _, record in choice.records.values()}
-    novelties = [meta.get("novelties") for meta in metas]
-    sessions = {json.dumps(one, sort_keys=True): one for meta in metas for one in meta.get("sessions", [])}
-    before = [meta["merged"] for meta in metas if "merged" in meta]
-    meta = shared | {
+    novelties = [meta.novelties for meta in metas]
+    sessions = {json.dumps(one.as_dict(), sort_keys=True): one for meta in metas for one in meta.sessions}
+    decided = [meta.merged.decided for meta in metas if meta.merged]
+    made = shared | {
+        "id": "",
         "suite": suites.pop() if len(suites) == 1 else "mixed",
         "episodes_hash": hashes.pop() if len(hashes) == 1 else episodes_hash(choice.records),
         # Whether a part misses what another part has, no file says: what is missing there counts as missing.
         "episodes": len(choice.records) + missing,
         "arm": arms.pop() if len(arms) == 1 else "mixed",
         "novelties": None if None in novelties else _union(novelties),
-        "tasks": _union([meta.get("tasks") or {} for meta in metas]),
-        "settings": min((meta["settings"] for meta in metas), key=json.dumps),
-        "sessions": sorted(sessions.values(), key=lambda one: (one.get("started", ""), json.dumps(one))),
-        "merged": {
-            "parts": sets,
-            "decided": _union([one["decided"] for one in before] + [dict.fromkeys(choice.decided, keep)]),
-        },
+        "tasks": _union([meta.tasks for meta in metas]),
+        "settings": min((meta["settings"] for meta in told), key=json.dumps),
+        "sessions": sorted(sessions.values(), key=lambda one: (one.started, json.dumps(one.as_dict()))),
+        "merged": Merge(parts=tuple(sets), decided=_union([*decided, dict.fromkeys(choice.decided, keep)])),
     }
-    meta.pop("decision", None)
-    return {"id": run_id(meta), **{name: value for name, value in meta.items() if name != "id"}}
+    meta = RunMetadata(**made)
+    return meta.replace(id=run_id(meta))
 
 
 def _union(mappings: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
     return dict(sorted({name: value for one in mappings for name, value in (one or {}).items()}.items()))
 
 
-def _sets(parts: Sequence[Run]) -> list[dict[str, Any]]:
+def _sets(parts: Sequence[Run]) -> list[MergedPart]:
     """The lists of episodes that the parts were to play, and how many records there are of each.
 
     A part that was itself merged says what it is of.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, MergedPart] = {}
     keys: dict[str, set[str]] = {}
     for part in parts:
         meta = part.meta
-        mark = meta.get("episodes_hash") or episodes_hash(record.key for record in part.records)
-        own = {"id": meta["id"], "episodes_hash": mark, "episodes": meta["episodes"], "records": 0}
+        mark = meta.episodes_hash or episodes_hash(record.key for record in part.records)
+        own = MergedPart(id=meta.id, episodes_hash=mark, episodes=meta.episodes, records=0)
         keys.setdefault(mark, set()).update(record.key for record in part.records)
-        for one in meta["merged"]["parts"] if "merged" in meta else [own]:
-            there = found.setdefault(one["episodes_hash"], dict(one))
-            there["records"] = max(there["records"], one["records"], len(keys.get(one["episodes_hash"], ())))
+        for one in meta.merged.parts if meta.merged else (own,):
+            there = found.get(one.episodes_hash, one)
+            records = max(there.records, one.records, len(keys.get(one.episodes_hash, ())))
+            found[one.episodes_hash] = there.replace(records=records)
     return [found[mark] for mark in sorted(found)]
 
 
-def _write(folder: Path, meta: dict[str, Any], choice: _Choice) -> list[str]:
+def _write(folder: Path, meta: RunMetadata, choice: _Choice) -> list[str]:
     """Write everything; run.json, which makes a folder a run, last. Returns notes."""
     folder.mkdir()
     with (folder / EPISODES).open("wb") as file:
@@ -245,8 +249,8 @@ def _write(folder: Path, meta: dict[str, Any], choice: _Choice) -> list[str]:
         os.fsync(file.fileno())
     lost = [record.key for part, record in choice.records.values() if not _film(part, record, folder)]
     records = tuple(record for _, record in choice.records.values())
-    write_json(folder / SUMMARY, Run(folder, meta, records).summary)
-    write_json(folder / RUN, meta)
+    write_summary(folder, Run(folder, meta, records).summary)
+    write_metadata(folder, meta)
     return [f"videos missing in the parts: {len(lost)}, first that of episode {lost[0]}."] if lost else []
 
 
@@ -268,10 +272,10 @@ def _film(part: Run, record: Record, folder: Path) -> bool:
 
 def _same(new: Path, old: Path) -> bool:
     """Whether a run folder holds what was written into another."""
-    names = (RUN, EPISODES)
-    return all(
-        (old / name).is_file() and (old / name).read_bytes() == (new / name).read_bytes() for name in names
-    )
+    if not all((old / name).is_file() for name in (RUN, EPISODES)):
+        return False
+    alike = (old / EPISODES).read_bytes() == (new / EPISODES).read_bytes()
+    return alike and read_json(old / RUN) == read_json(new / RUN)
 
 
 def _put(new: Path, out: Path) -> None:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from rtbench.core.hashing import source_hash
+from rtbench.result.metadata import Commit, Machine, Session
 
 PACKAGES = (
     "rtbench", "mujoco", "numpy", "scipy", "gymnasium", "fast-simplification", "pydantic", "imageio", "torch",
@@ -30,15 +30,15 @@ NOT_SIMULATING = ("diagnostics.py", "registration.py")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def session() -> dict[str, Any]:
-    """What is true of this process: one entry of run.json's list of sessions."""
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv else "",
-        "git": git(_ROOT),
-        "packages": packages(),
-        "machine": machine(),
-    }
+def session() -> Session:
+    """What is true of this process."""
+    return Session(
+        started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv else "",
+        git=git(_ROOT),
+        packages=packages(),
+        machine=machine(),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -65,7 +65,7 @@ def packages() -> dict[str, str]:
     return found
 
 
-def git(root: Path) -> dict[str, Any] | None:
+def git(root: Path) -> Commit | None:
     """Commit of the checkout at `root` and whether it has changes; None where it is no checkout."""
     if not (root / ".git").exists():
         return None
@@ -73,19 +73,19 @@ def git(root: Path) -> dict[str, Any] | None:
     status = _git(root, "status", "--porcelain", "--untracked-files=no")
     if commit is None or status is None:
         return None
-    return {"commit": commit, "dirty": bool(status)}
+    return Commit(commit=commit, dirty=bool(status))
 
 
-def machine() -> dict[str, Any]:
+def machine() -> Machine:
     """Platform, Python, processor and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "platform": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
-        "python": platform.python_version(),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory / 2**30, 1),
-    }
+    return Machine(
+        platform=f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
+        python=platform.python_version(),
+        cpu=_cpu(),
+        cores=os.cpu_count(),
+        memory_gib=round(memory / 2**30, 1),
+    )
 
 
 def _git(root: Path, *arguments: str) -> str | None:

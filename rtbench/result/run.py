@@ -9,20 +9,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from rtbench.core.episode import EVENTS
 from rtbench.core.split import splits_of
-from rtbench.result.folder import EPISODES, read_meta
+from rtbench.result.columns import EPISODE_COLUMNS, OUTCOME_COLUMNS, OUTCOME_FLAGS
+from rtbench.result.folder import EPISODES, read_metadata
+from rtbench.result.metadata import RunMetadata
 from rtbench.result.record import Record, read_records
-from rtbench.result.summary import summarise
+from rtbench.result.summary import Summary, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
-
-EPISODE_COLUMNS = (
-    "suite", "split", "axis", "skill", "task", "scene", "instruction", "language", "seed", "variant",
-    "horizon", "twin", "arm",
-)  # fmt: skip
-OUTCOME_COLUMNS = ("ever", "end", "held", "steps", "termination", "progress")
-EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch")
 
 
 @dataclass(frozen=True)
@@ -31,22 +27,18 @@ class Run:
 
     path: Path
     """The folder."""
-    meta: dict[str, Any]
-    """run.json: command, versions, machine, policy, settings; see `rtbench.result.provenance`."""
+    meta: RunMetadata
+    """run.json: policy, settings, versions, commands, machines."""
     records: tuple[Record, ...]
     """One record an episode, in the order in which they ended."""
     notes: tuple[str, ...] = ()
     """What was odd about the file."""
 
     @cached_property
-    def summary(self) -> dict[str, Any]:
-        """Counts, rates, intervals and control rates, overall and by skill; see `rtbench.result.summary`.
-
-        'decision' is why a run against a baseline has ended; see `rtbench.analysis.early_stopping`.
-        """
-        planned, control_hz = int(self.meta["episodes"]), int(self.meta["settings"]["control_hz"])
-        found = summarise(self.records, planned, control_hz, self.meta.get("novelties"))
-        return {**found, "decision": self.meta.get("decision")}
+    def summary(self) -> Summary:
+        """Counts, rates, intervals and control rates, overall and by skill."""
+        meta = self.meta
+        return summarise(self.records, meta.episodes, meta.settings.control_hz, meta.novelties, meta.decision)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -59,10 +51,10 @@ class Run:
         """
         import pandas as pd
 
-        splits = splits_of({r.key: r.episode for r in self.records}, self.meta.get("novelties"))
+        splits = splits_of({r.key: r.episode for r in self.records}, self.meta.novelties)
         ordered = sorted(self.records, key=lambda record: record.key)
         rows = pd.DataFrame([{**_row(record), "counts_as": splits[record.key]} for record in ordered])
-        types = dict.fromkeys(("success", "ever", "end", "held"), "boolean")
+        types = dict.fromkeys(("success", *OUTCOME_FLAGS), "boolean")
         types |= dict.fromkeys(("steps", *EVENTS), "Int64")
         if rows.empty:
             return rows
@@ -76,7 +68,7 @@ def load_run(path: str | Path) -> Run:
         RunError: no run there, or a damaged one.
     """
     folder = Path(path)
-    meta = read_meta(folder)
+    meta = read_metadata(folder)
     reading = read_records(folder / EPISODES)
     return Run(folder, meta, reading.records, reading.notes)
 

@@ -19,18 +19,15 @@ from numpy.typing import NDArray
 
 from rtbench.core.episode import Episode
 from rtbench.core.split import Novelties, splits_of
-from rtbench.result.folder import EPISODES, read_meta
+from rtbench.result.columns import EPISODE_COLUMNS, EPISODE_NUMBERS
+from rtbench.result.folder import EPISODES, read_metadata
 from rtbench.result.jsonl import check, read_lines
+from rtbench.result.metadata import RunMetadata
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_OF_EPISODE = (
-    "suite", "split", "axis", "skill", "task", "scene", "instruction", "language", "seed", "variant",
-    "horizon", "twin", "arm",
-)  # fmt: skip
-_NUMBERS = ("seed", "horizon")
-_EPISODE = attrgetter(*(f"episode.{name}" for name in _OF_EPISODE))
+_EPISODE = attrgetter(*(f"episode.{name}" for name in EPISODE_COLUMNS))
 
 
 # An Episode that the garbage collector need not look at: of 100,000 it makes one second half a second.
@@ -84,7 +81,7 @@ class Scores:
 
     path: Path
     """The run's folder."""
-    meta: dict[str, Any]
+    meta: RunMetadata
     """run.json."""
     frame: pd.DataFrame
     """One row an episode, sorted by key, keys unique, numbered from 0.
@@ -101,17 +98,17 @@ class Scores:
     @property
     def name(self) -> str:
         """The policy's name."""
-        return str(self.meta["policy"]["name"])
+        return self.meta.policy.name
 
     @property
     def id(self) -> str:
         """The run's id."""
-        return str(self.meta.get("id", self.path.name))
+        return self.meta.id
 
     @cached_property
     def identity(self) -> str:
         """Equal for runs of the same policy: its name, code, arguments and weights."""
-        return msgspec.json.encode(self.meta["policy"], order="sorted").decode()
+        return msgspec.json.encode(self.meta.policy.as_dict(), order="sorted").decode()
 
 
 def load_scores(path: str | Path) -> Scores:
@@ -122,9 +119,9 @@ def load_scores(path: str | Path) -> Scores:
         SchemaError: a run in a form that this rtbench does not read.
     """
     folder = Path(path)
-    meta = read_meta(folder)
+    meta = read_metadata(folder)
     reading = read_lines(folder / EPISODES, _parse)
-    return Scores(folder, meta, _frame(reading.records, meta.get("novelties")), reading.notes)
+    return Scores(folder, meta, _frame(reading.records, meta.novelties), reading.notes)
 
 
 def labels(runs: Sequence[Scores]) -> list[str]:
@@ -150,9 +147,9 @@ def _frame(rows: Sequence[_Line], novelties: Novelties | None) -> pd.DataFrame:
 
     columns: dict[str, Any] = {"key": texts(row.key for row in rows)}
     # All fields of an episode in one sweep: one sweep a field takes three times as long.
-    of_episode = zip(*map(_EPISODE, rows), strict=True) if rows else [()] * len(_OF_EPISODE)
-    for name, values in zip(_OF_EPISODE, of_episode, strict=True):
-        columns[name] = np.array(values, np.int64) if name in _NUMBERS else texts(values)
+    of_episode = zip(*map(_EPISODE, rows), strict=True) if rows else [()] * len(EPISODE_COLUMNS)
+    for name, values in zip(EPISODE_COLUMNS, of_episode, strict=True):
+        columns[name] = np.array(values, np.int64) if name in EPISODE_NUMBERS else texts(values)
     splits = splits_of({row.key: row.episode for row in rows}, novelties)
     outcomes = [row.outcome or _NOTHING for row in rows]
     columns |= {

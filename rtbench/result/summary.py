@@ -8,22 +8,161 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from pathlib import Path
+
+from pydantic import Field
 
 from rtbench.core.episode import Outcome
 from rtbench.core.split import LEFT_OUT, Novelties, splits_of
-from rtbench.result.control_rate import hz
+from rtbench.result.control_rate import ControlRates, control_rates
+from rtbench.result.folder import SUMMARY, read_json, write_json
 from rtbench.result.jsonl import SCHEMA
+from rtbench.result.metadata import Decision
 from rtbench.result.record import Record
+from rtbench.result.stored import Stored
 from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson
 
 TERMINATIONS = ("on_time", "early", "late", "missing")
 CONFIDENCE = 0.95
 
 
+class Group(Stored):
+    """What some episodes say together; rates are None where no episode has an outcome."""
+
+    n: int
+    """Episodes."""
+    errors: int
+    """Those without an outcome."""
+    successes: int
+    """Those whose goal was true at the end."""
+    rate: float | None
+    """Successes among the episodes with an outcome."""
+    interval: tuple[float, float]
+    """Of that rate: Wilson's, at 95 %."""
+    rate_errors_as_failures: float | None
+    """Successes among all episodes."""
+    interval_errors_as_failures: tuple[float, float]
+    """Of that rate."""
+    ever: int
+    """Episodes whose goal was true after any step."""
+    ever_rate: float | None
+    """Their share of those with an outcome."""
+    held: int
+    """Episodes whose goal stayed true for one more second."""
+    held_rate: float | None
+    """Their share of those with an outcome."""
+    progress: float | None
+    """Mean share of the goal's leaves true at the end."""
+    steps: float | None
+    """Median of control steps."""
+    true_at_reset: int
+    """Episodes whose goal was true before anything was done."""
+    terminations: dict[str, int]
+    """How many ended in each of `TERMINATIONS`."""
+    events: dict[str, int]
+    """Sums of events, those that occurred."""
+    faults: dict[str, int]
+    """Errors by kind."""
+
+
+class Macro(Stored):
+    """Means over skills, each of which counts once; None where no skill has a value."""
+
+    rate: float | None
+    rate_errors_as_failures: float | None
+    ever_rate: float | None
+    held_rate: float | None
+    progress: float | None
+
+
+class Drop(Stored):
+    """How success differs between pairs of episodes, the reference first; rates are None of no pair."""
+
+    pairs: int
+    """Pairs of which both have an outcome."""
+    errors: int
+    """Pairs with an error, which tell nothing."""
+    twin_successes: int
+    """Successes of the reference."""
+    successes: int
+    """Successes of the others."""
+    lost: int
+    """Pairs in which the reference alone succeeded."""
+    gained: int
+    """Pairs in which the other alone did."""
+    twin_rate: float | None
+    """Rate of the reference."""
+    rate: float | None
+    """Rate of the others."""
+    drop: float | None
+    """The reference's rate less the others'."""
+    interval: tuple[float, float]
+    """Of the drop: Newcombe's paired interval at 95 %."""
+    p: float
+    """Exact both-sided p of McNemar's test."""
+
+
+class Summary(Stored):
+    """summary.json. The order of the fields is that of the file.
+
+    `skills` and `overall` have all episodes. `axes`, `splits` and `drops` leave out those that a card's
+    training makes no test of what they are to test; `left_out` has these.
+    """
+
+    schema_version: int = Field(SCHEMA, alias="schema")
+    """Form of the file, 'schema' in it."""
+    planned: int
+    """Episodes asked for."""
+    complete: bool
+    """Whether all of them have a record."""
+    overall: Group
+    """All episodes."""
+    macro: Macro
+    """Means over skills."""
+    skills: dict[str, Group]
+    """By skill."""
+    axes: dict[str, Group]
+    """By axis."""
+    splits: dict[str, Group]
+    """By split, as `splits_by` says."""
+    splits_by: str
+    """suite, or card: what says which split an episode is of."""
+    left_out: Group
+    """Episodes that were to be novel, and of which the policy was trained on everything."""
+    drops: dict[str, Drop]
+    """By axis: against unperturbed twins, where the run has both."""
+    hz: ControlRates
+    """Whether policy, environment and closed loop kept up."""
+    decision: Decision | None = None
+    """Why a run against a baseline has ended."""
+
+
+def read_summary(folder: Path) -> Summary | None:
+    """What summary.json of a run says; None where there is none.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    path = folder / SUMMARY
+    return Summary.of_json(read_json(path), path) if path.exists() else None
+
+
+def write_summary(folder: Path, summary: Summary) -> None:
+    """Write summary.json.
+
+    Raises:
+        RunError: the disk is full, or the folder cannot be written.
+    """
+    write_json(folder / SUMMARY, summary.as_dict())
+
+
 def summarise(
-    records: Sequence[Record], planned: int, control_hz: int, novelties: Novelties | None = None
-) -> dict[str, Any]:
+    records: Sequence[Record],
+    planned: int,
+    control_hz: int,
+    novelties: Novelties | None = None,
+    decision: Decision | None = None,
+) -> Summary:
     """The summary of a run of which `planned` episodes were asked for.
 
     Args:
@@ -32,33 +171,32 @@ def summarise(
         control_hz: Control rate [Hz].
         novelties: Of `rtbench.task.training_coverage.TrainingCoverage`; None where the policy's card says
             nothing of its training.
-
-    'skills' and 'overall' have all episodes. 'axes', 'splits' and 'drops' leave out those that a card's
-    training makes no test of what they are to test; 'left_out' has these.
+        decision: Why the run has ended, if it was against a baseline.
     """
     by_skill = _by(records, lambda record: record.episode.skill)
     splits = splits_of({record.key: record.episode for record in records}, novelties)
     left_out = [record for record in records if splits[record.key] == LEFT_OUT]
     counted = [record for record in records if splits[record.key] != LEFT_OUT]
     skills = {skill: group(found) for skill, found in by_skill.items()}
-    macros = ("rate", "rate_errors_as_failures", "ever_rate", "held_rate", "progress")
-    return {
-        "schema": SCHEMA,
-        "planned": planned,
-        "complete": len(records) == planned,
-        "overall": group(records),
-        "macro": {name: _rounded(macro(g[name] for g in skills.values())) for name in macros},
-        "skills": skills,
-        "axes": {axis: group(found) for axis, found in _by(counted, lambda r: r.episode.axis).items()},
-        "splits": {split: group(found) for split, found in _by(counted, lambda r: splits[r.key]).items()},
-        "splits_by": "suite" if novelties is None else "card",
-        "left_out": group(left_out),
-        "drops": drops(records, counted),
-        "hz": hz(records, control_hz),
-    }
+    means = {name: macro(getattr(one, name) for one in skills.values()) for name in Macro.model_fields}
+    return Summary(
+        schema=SCHEMA,
+        planned=planned,
+        complete=len(records) == planned,
+        overall=group(records),
+        macro=Macro(**{name: _rounded(mean) for name, mean in means.items()}),
+        skills=skills,
+        axes={axis: group(found) for axis, found in _by(counted, lambda r: r.episode.axis).items()},
+        splits={split: group(found) for split, found in _by(counted, lambda r: splits[r.key]).items()},
+        splits_by="suite" if novelties is None else "card",
+        left_out=group(left_out),
+        drops=drops(records, counted),
+        hz=control_rates(records, control_hz),
+        decision=decision,
+    )
 
 
-def drops(records: Iterable[Record], perturbed: Iterable[Record]) -> dict[str, dict[str, Any]]:
+def drops(records: Iterable[Record], perturbed: Iterable[Record]) -> dict[str, Drop]:
     """By axis: how success differs from that of the unperturbed twins, where the run has both.
 
     Args:
@@ -75,33 +213,30 @@ def drops(records: Iterable[Record], perturbed: Iterable[Record]) -> dict[str, d
     return {axis: drop([pair for pair in paired if pair[1].episode.axis == axis]) for axis in axes}
 
 
-def drop(paired: Iterable[tuple[Record, Record]]) -> dict[str, Any]:
-    """What pairs of records say, the reference first; pairs with an error tell nothing and are counted apart.
-
-    Gives counts and rates of both, the drop (reference less the other) with Newcombe's paired interval, and
-    the exact both-sided p of McNemar's test. Rates are None where there is no pair.
-    """
+def drop(paired: Iterable[tuple[Record, Record]]) -> Drop:
+    """What pairs of records say, the reference first."""
     found = list(paired)
     outcomes = [(a.outcome.end, b.outcome.end) for a, b in found if a.outcome and b.outcome]
     pairs = Pairs.count(outcomes)
     n = pairs.n
-    return {
-        "pairs": n,
-        "errors": len(found) - n,
-        "twin_successes": pairs.first,
-        "successes": pairs.second,
-        "lost": pairs.first_only,
-        "gained": pairs.second_only,
-        "twin_rate": _rounded(rate(pairs.first, n)),
-        "rate": _rounded(rate(pairs.second, n)),
-        "drop": _rounded(rate(pairs.first - pairs.second, n)),
-        "interval": [round(bound, 6) for bound in newcombe_paired(pairs, CONFIDENCE)],
-        "p": round(mcnemar(pairs), 6),
-    }
+    low, high = newcombe_paired(pairs, CONFIDENCE)
+    return Drop(
+        pairs=n,
+        errors=len(found) - n,
+        twin_successes=pairs.first,
+        successes=pairs.second,
+        lost=pairs.first_only,
+        gained=pairs.second_only,
+        twin_rate=_rounded(rate(pairs.first, n)),
+        rate=_rounded(rate(pairs.second, n)),
+        drop=_rounded(rate(pairs.first - pairs.second, n)),
+        interval=(round(low, 6), round(high, 6)),
+        p=round(mcnemar(pairs), 6),
+    )
 
 
-def group(records: Iterable[Record]) -> dict[str, Any]:
-    """Counts, rates, intervals and median steps of some records; None where nothing was measured."""
+def group(records: Iterable[Record]) -> Group:
+    """Counts, rates, intervals and median steps of some records."""
     found = list(records)
     outcomes = [record.outcome for record in found if record.outcome]
     n, valid = len(found), len(outcomes)
@@ -111,30 +246,31 @@ def group(records: Iterable[Record]) -> dict[str, Any]:
 
     successes, ever, held = count(lambda o: o.end), count(lambda o: o.ever), count(lambda o: o.held)
     progress = sum(o.progress for o in outcomes) / valid if valid else None
-    return {
-        "n": n,
-        "errors": n - valid,
-        "successes": successes,
-        "rate": _rounded(rate(successes, valid)),
-        "interval": interval(successes, valid),
-        "rate_errors_as_failures": _rounded(rate(successes, n)),
-        "interval_errors_as_failures": interval(successes, n),
-        "ever": ever,
-        "ever_rate": _rounded(rate(ever, valid)),
-        "held": held,
-        "held_rate": _rounded(rate(held, valid)),
-        "progress": _rounded(progress),
-        "steps": _rounded(percentile([o.steps for o in outcomes], 0.5)),
-        "true_at_reset": sum(record.true_at_reset for record in found),
-        "terminations": {name: count(lambda o, name=name: o.termination == name) for name in TERMINATIONS},  # type: ignore[misc]
-        "events": dict(sum((Counter(o.events) for o in outcomes), Counter())),
-        "faults": dict(Counter(record.error.kind for record in found if record.error)),
-    }
+    return Group(
+        n=n,
+        errors=n - valid,
+        successes=successes,
+        rate=_rounded(rate(successes, valid)),
+        interval=interval(successes, valid),
+        rate_errors_as_failures=_rounded(rate(successes, n)),
+        interval_errors_as_failures=interval(successes, n),
+        ever=ever,
+        ever_rate=_rounded(rate(ever, valid)),
+        held=held,
+        held_rate=_rounded(rate(held, valid)),
+        progress=_rounded(progress),
+        steps=_rounded(percentile([o.steps for o in outcomes], 0.5)),
+        true_at_reset=sum(record.true_at_reset for record in found),
+        terminations={name: count(lambda o, name=name: o.termination == name) for name in TERMINATIONS},  # type: ignore[misc]
+        events=dict(sum((Counter(o.events) for o in outcomes), Counter())),
+        faults=dict(Counter(record.error.kind for record in found if record.error)),
+    )
 
 
-def interval(k: int, n: int) -> list[float]:
+def interval(k: int, n: int) -> tuple[float, float]:
     """Wilson's interval of a rate, low and high, rounded for a file."""
-    return [round(bound, 6) for bound in wilson(k, n, CONFIDENCE)]
+    low, high = wilson(k, n, CONFIDENCE)
+    return round(low, 6), round(high, 6)
 
 
 def _by(records: Iterable[Record], name: Callable[[Record], str]) -> dict[str, list[Record]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.episode import Episode, EpisodeResult, Outcome
 
 CAPTION_HEIGHT = 48
@@ -35,19 +36,17 @@ def write_video(folder: Path, episode: Episode, result: EpisodeResult) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{episode.key}.mp4"
-    beside = folder / f".{episode.key}.part.mp4"
     frames = result.trace.frames
     last = len(frames) - 1
-    try:
-        writer: Any
-        with imageio.get_writer(beside, fps=FPS, codec="libx264", macro_block_size=16, quality=7) as writer:
-            for step, frame in enumerate(frames):
-                picture = captioned(frame, episode, step, result.outcome)
-                for _ in range(LINGER if step == last else 1):
-                    writer.append_data(picture)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    writer: Any
+    with (
+        atomic_write(path) as beside,
+        imageio.get_writer(beside, fps=FPS, codec="libx264", macro_block_size=16, quality=7) as writer,
+    ):
+        for step, frame in enumerate(frames):
+            picture = captioned(frame, episode, step, result.outcome)
+            for _ in range(LINGER if step == last else 1):
+                writer.append_data(picture)
     return path
 
 

@@ -1,7 +1,7 @@
 """All demonstrations of a training, as pixels and labels ready to be batched.
 
-Pixels stay uint8: in memory where they fit, otherwise in a file that is mapped into it. What is held back for
-validation follows from the episodes' keys, so that more data moves nothing from there to training.
+Pixels stay uint8: in memory if they fit, otherwise in a file that is mapped into it. Demonstrations for
+validation are chosen by their episodes' keys, so that more data moves none of them into training.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from rtbench.data.demonstration import Demonstrations, Header, check_alike
 from rtbench.data.keypoints import GRIP, POINTS, hand_pose
 from rtbench.train.window_sampler import Windows
 
-_NOWHERE = np.full((1, POINTS, 2), np.nan, np.float32)
-_UNKNOWN = np.full((1, GRIP), np.nan, np.float32)
+_NO_POINTS = np.full((1, POINTS, 2), np.nan, np.float32)
+_NO_GRIPS = np.full((1, GRIP), np.nan, np.float32)
 MEMORY = 0.6
-"""Share of the free memory that pixels may take; beyond it they are mapped from a file."""
+"""Share of the free memory that pixels may take; above it they are mapped from a file."""
 
 
 class DatasetError(RtbenchError):
@@ -46,7 +46,7 @@ class Batch:
     points: Tensor
     """float32[B, T, 4, 2]: see `Demonstration.points`; NaN where there is none."""
     hand: Tensor
-    """float32[B, T, 13]: see `hand_pose`; NaN where there is nothing to be known."""
+    """float32[B, T, 13]: see `hand_pose`; NaN for numbers that do not exist."""
     valid: Tensor
     """bool[B, T]: False for frames that only fill up a window longer than its demonstration."""
     texts: NDArray[np.int64]
@@ -58,9 +58,9 @@ class Dataset:
     """Demonstrations one after the other; N frames of n demonstrations."""
 
     episodes: tuple[Episode, ...]
-    """Of each demonstration."""
+    """Episode of each demonstration."""
     policies: tuple[str, ...]
-    """Who acted in each."""
+    """Name of the policy that acted in each."""
     lengths: NDArray[np.int64]
     """int64[n]: frames of each."""
     frames: Tensor
@@ -70,11 +70,11 @@ class Dataset:
     points: Tensor
     """float32[N, 4, 2]; NaN where there is none."""
     hand: Tensor
-    """float32[N, 13]: see `hand_pose`; NaN where there is nothing to be known."""
+    """float32[N, 13]: see `hand_pose`; NaN for numbers that do not exist."""
     convention: str
     """Action convention of the labels."""
     skipped: tuple[str, ...] = ()
-    """Why files were left out."""
+    """Reasons for which files were left out."""
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -93,17 +93,17 @@ class Dataset:
         _, numbers = np.unique([episode.skill for episode in self.episodes], return_inverse=True)
         return numbers.astype(np.int64)
 
-    def held_back(self, share: float) -> NDArray[np.bool_]:
+    def validation(self, fraction: float) -> NDArray[np.bool_]:
         """bool[n]: which demonstrations are for validation; at least one of two or more, or none for 0.
 
         All demonstrations of an episode go together.
         """
-        # A key is a hash: its digits are as good as random.
+        # A key is a hash, whose digits are as good as random.
         place = np.array([int(episode.key, 16) / 16**16 for episode in self.episodes])
-        held = place < share
-        if share > 0 and not held.any():
-            held = place == place.min()
-        return held & ~held.all()
+        chosen = place < fraction
+        if fraction > 0 and not chosen.any():
+            chosen = place == place.min()
+        return chosen & ~chosen.all()
 
     def to(self, device: torch.device) -> Dataset:
         """The same with pixels and labels on a device."""
@@ -144,9 +144,9 @@ def load(paths: Sequence[Path], spill: Path, *, skip: bool = False, sharers: int
 
     Args:
         paths: Files that `rtbench demos` wrote; one that is given twice counts once.
-        spill: Folder for a file of pixels, where they do not fit into memory. It is gone when the process is.
+        spill: Folder for a file of pixels that do not fit into memory. The file ends with the process.
         skip: Leave out files that cannot be used, instead of refusing.
-        sharers: Processes of one launcher that load the same; they share the file of pixels.
+        sharers: Processes of one launcher that load the same data; they share the file of pixels.
 
     Raises:
         DatasetError: a file that is damaged (says where), or of another action convention or image size than
@@ -212,9 +212,9 @@ class _Store:
                 episodes.append(demo.episode)
                 policies.append(demo.policy)
                 labels.append(demo.labels)
-                grips = _UNKNOWN.repeat(len(demo), 0) if demo.grips is None else demo.grips
+                grips = _NO_GRIPS.repeat(len(demo), 0) if demo.grips is None else demo.grips
                 hand.append(hand_pose(demo.proprio, grips))
-                points.append(_NOWHERE.repeat(len(demo), 0) if demo.points is None else demo.points)
+                points.append(_NO_POINTS.repeat(len(demo), 0) if demo.points is None else demo.points)
         self._filled = position
         self._episodes += episodes
         self._policies += policies
@@ -244,7 +244,8 @@ def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> Iterator[NDArray
         yield np.empty(shape, np.uint8)
         return
     _sweep(spill)
-    # Sharers have one parent, and fill one file with the same bytes: two copies of 10 GB were too many.
+    # Processes of a launcher have one parent. They fill one file with the same bytes: two copies of 10 GB
+    # were too many.
     path = spill / f"frames.{os.getppid() if sharers > 1 else os.getpid()}.u8"
     try:
         with path.open("ab"):

@@ -1,4 +1,4 @@
-"""Closed-loop evaluation while training: a few seen episodes, none of which a result is made of."""
+"""Closed-loop evaluation while training, on a few seen episodes that are in no result."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ from rtbench.task.library import BUNDLED
 from rtbench.train.publish import FACTORY
 
 SUITE, SEED = "seen", 7
-"""Suite and its seed. Results are of seed 0, training data of seeds from 10 on: nothing that is chosen by
-these episodes was chosen by those."""
+"""Suite and its seed. Results are of seed 0 and training data of seeds from 10 on, so that a choice by these
+episodes is no choice by those."""
 PLACE = "played"
+"""Folder of the runs, inside the training's."""
 
 
 @dataclass(frozen=True)
-class Player:
-    """Plays the same episodes with the network of any step."""
+class EvalCallback:
+    """Evaluates the network on the same episodes after any step."""
 
     folder: Path
-    """Of the training; runs go into a folder inside it."""
+    """Folder of the training; runs go into a folder inside it."""
     episodes: tuple[Episode, ...]
-    """What is played; see `choose`."""
+    """Episodes to play; see `choose_episodes`."""
     origin: Origin
-    """Goes into the weights."""
+    """Origin that is written into the weights."""
     say: Callable[[str], None]
     """Shows a line to the user."""
     arguments: Mapping[str, Any]
-    """Of the policy."""
+    """Arguments of the policy."""
     workers: int | None = None
-    """Worker processes; as many as cores where None."""
+    """Number of worker processes; None: as many as cores."""
 
     def __call__(self, network: RT1, step: int) -> tuple[int, int]:
-        """Successes and episodes without an error; 0 of 0 where none can be played: that ends no training."""
+        """Successes and episodes without an error; 0 of 0 if the run fails, which ends no training."""
         place = self.folder / PLACE
         place.mkdir(exist_ok=True)
         weights = place / f"step-{step}.safetensors"
@@ -56,18 +57,18 @@ class Player:
         try:
             run = evaluate(card, self.episodes, out=place, workers=self.workers)
         except RtbenchError as error:
-            self.say(f"  not played: {error}")
+            self.say(f"  no closed-loop evaluation: {error}")
             return 0, 0
         finally:
-            # The policy of a small network takes one thread, for the whole process.
+            # Building the policy sets the number of threads of the whole process.
             torch.set_num_threads(threads)
             weights.unlink()
-        overall = run.summary["overall"]
-        return int(overall["successes"]), int(overall["n"] - overall["errors"])
+        overall = run.summary.overall
+        return overall.successes, overall.n - overall.errors
 
 
-def choose(skills: Collection[str], count: int) -> tuple[Episode, ...]:
-    """Seen episodes of those skills that the suite has; skills take turns."""
+def choose_episodes(skills: Collection[str], count: int) -> tuple[Episode, ...]:
+    """Seen episodes of those of the skills that the suite has, one skill after the other."""
     seen = BUNDLED.suite(SUITE)
     known = [skill for skill in seen.skills if skill in skills]
     return tuple(suite.episodes(seen, limit=count, skills=known, seed=SEED)) if known else ()

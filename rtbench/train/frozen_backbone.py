@@ -1,8 +1,9 @@
-"""Training what decides alone: image tokens are computed once, and stand in place of pixels.
+"""Training with a frozen backbone: image tokens are computed once, and take the place of pixels.
 
-Nine tenths of a step are the image's, and after some rounds of demonstrations what is left to learn is not in
-seeing: with every place told exactly, decisions were no better than from the tokens. Tokens of 158,877 frames
-took 4 minutes, and what follows them learns from 2,500 frames a second instead of 160.
+The backbone takes nine tenths of a step's time. After some rounds of demonstrations it limits success no
+more: with the true position of every object as an input, actions were no better than from the image tokens.
+Computing the tokens of 158,877 frames took 4 minutes, and the layers after them train on 2,500 frames a
+second instead of 160.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ from torch import Tensor, nn
 
 from rtbench.policy.rt1.inference_network import folded
 from rtbench.policy.rt1.network import RT1
-from rtbench.train.augment import plain
+from rtbench.train.augment import to_float
 from rtbench.train.dataset import Dataset
 
 FRAMES = 32
 """Frames whose tokens are computed at once."""
+PROGRESS = 1000
+"""Demonstrations between two messages."""
 
 
-class Decider(nn.Module):
-    """A network of which only what follows the image tokens is trained."""
+class FrozenBackbone(nn.Module):
+    """A network of which only the layers after the image tokens are trained."""
 
     def __init__(self, network: RT1) -> None:
-        """The network itself, not a copy; all but its mixers and its transformer is frozen."""
+        """The network itself, not a copy; all but its mixers and its transformer are frozen."""
         super().__init__()
         self.network = network.requires_grad_(requires_grad=False)
         for part in (network.mixers, network.transformer):
@@ -40,28 +43,30 @@ class Decider(nn.Module):
 
 
 @torch.inference_mode()
-def seen(data: Dataset, network: RT1, texts: NDArray[np.float32], say: Callable[[str], None]) -> Dataset:
+def to_image_tokens(
+    data: Dataset, network: RT1, texts: NDArray[np.float32], say: Callable[[str], None]
+) -> Dataset:
     """The data with image tokens float16[N, tokens, features] in place of pixels.
 
     Args:
         data: With pixels of the network's size.
-        network: What sees.
+        network: The network that makes the tokens.
         texts: float32[n, D]: the vector of each of the data's instructions.
         say: Shows a line to the user.
 
     Raises:
         ValueError: pixels of another size.
     """
-    eye, size = folded(network), network.size
+    lean, size = folded(network), network.size
     vectors = dict(zip(data.instructions, torch.from_numpy(texts), strict=True))
     tokens = torch.empty(len(data.frames), size.tokens, size.features, dtype=torch.float16)
     begin = 0
-    for number, (episode, length) in enumerate(zip(data.episodes, data.lengths.tolist(), strict=True)):
-        condition = eye.condition(vectors[episode.instruction][None])
+    for number, (episode, length) in enumerate(zip(data.episodes, data.lengths.tolist(), strict=True), 1):
+        condition = lean.condition(vectors[episode.instruction][None])
         for start in range(begin, begin + length, FRAMES):
-            frames = plain(data.frames[start : min(start + FRAMES, begin + length)])
-            tokens[start : start + len(frames)] = eye.image_tokens(frames, condition.expand(len(frames), -1))
+            frames = to_float(data.frames[start : min(start + FRAMES, begin + length)])
+            tokens[start : start + len(frames)] = lean.image_tokens(frames, condition.expand(len(frames), -1))
         begin += length
-        if number % 1000 == 999:
-            say(f"  seen: {begin} of {len(tokens)} frames")
+        if number % PROGRESS == 0:
+            say(f"  image tokens of {begin} of {len(tokens)} frames")
     return replace(data, frames=tokens)

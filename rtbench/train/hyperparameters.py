@@ -1,4 +1,4 @@
-"""What decides the weights that a training ends with, besides data and code."""
+"""Hyperparameters: all that decides the weights of a training, besides its data and the code."""
 
 from __future__ import annotations
 
@@ -10,41 +10,46 @@ from rtbench.train.lr_schedule import Schedule
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """All that is chosen."""
+class Hyperparameters:
+    """The hyperparameters of a training."""
 
     schedule: Schedule = field(default_factory=Schedule)
-    """Optimizer, learning rates and steps."""
+    """Optimizer, learning rate and number of steps."""
     augmentation: Augmentation = field(default_factory=Augmentation)
-    """How images are altered."""
+    """Random changes of the images."""
     batch: int = 16
-    """Windows of a step, over all processes."""
+    """Windows of a batch, over all processes."""
     balance: bool = False
-    """Whether all skills come equally often."""
-    spread: float = 8.0
-    """Standard deviation [bins] of the Gaussian that the loss takes for its target; 0 for the token alone.
-    Half a centimetre: where the network is less sure than that, many bins share what it expects, and the
-    likeliest single one would be a bound or zero, which stand for many cases each."""
-    distance: float = 0.03
+    """Whether all skills are drawn equally often."""
+    label_smoothing_bins: float = 8.0
+    """Standard deviation [bins] of the Gaussian that is the loss's target; 0 for the token alone. Eight bins
+    are half a centimetre. With the token alone, an uncertain network spreads its probability over many bins,
+    and its likeliest single bin is a bound or zero, which stand for many cases each."""
+    rps_weight: float = 0.03
     """Weight [1 / bin] of the ranked probability score, beside cross-entropy: half a nat for a bin that is a
     centimetre beside the right one."""
-    pointing: float = 1.0
-    """Weight of the loss of pointing at the task's objects and the hand, beside the actions'; 0 for none."""
-    frozen: bool = False
-    """Whether only what follows the image tokens is trained (`rtbench.train.frozen_backbone`); images are not
-    altered then, and the keypoint loss is off."""
-    average: float = 0.999
-    """Decay of the exponential moving average of the weights, which is what is kept; 0 for the last ones."""
+    keypoint_loss_weight: float = 1.0
+    """Weight of the keypoint loss, beside the actions' loss; 0 for none. See
+    `rtbench.train.keypoint_loss`."""
+    freeze_backbone: bool = False
+    """Whether only the layers after the image tokens are trained (`rtbench.train.frozen_backbone`). Images
+    are not augmented then, and the keypoint loss is off."""
+    ema_decay: float = 0.999
+    """Decay of the exponential moving average of the weights, which is what is published; 0 for the last
+    weights."""
+    published_loss_scale: bool = False
+    """Whether the loss is divided by `published_divisor`, as the published code does. Adam's epsilon is not
+    small beside such gradients, so that its steps become smaller."""
     bf16: bool = False
-    """Whether a CPU computes in bfloat16 too, as a GPU does: two thirds of the time where it has instructions
-    for it (AVX512-BF16), and no gain elsewhere."""
-    held_back: float = 0.05
-    """Share of demonstrations that are for validation only."""
+    """Whether a CPU computes in bfloat16 too, as a GPU does. It takes two thirds of the time on a CPU with
+    AVX512-BF16, and saves nothing on others."""
+    val_fraction: float = 0.05
+    """Share of the demonstrations that are for validation only."""
     seed: int = 0
-    """Of the first weights, the order of windows, augmentation and dropout."""
+    """Seed of the first weights, the order of windows, augmentation and dropout."""
 
     def settings(self) -> dict[str, Any]:
-        """The same as plain values by names such as 'schedule rate'."""
+        """The same as plain values by names such as 'schedule lr'."""
         found: dict[str, Any] = {}
         for name, value in asdict(self).items():
             found |= (
@@ -53,15 +58,18 @@ class Recipe:
         return found
 
 
-OWN = Recipe()
-"""What has worked on few demonstrations."""
-REFERENCE = Recipe(
-    schedule=Schedule(kind="adam", rate=1e-4),
-    augmentation=Augmentation(REFERENCE_SHIFT, brightness=0, contrast=0, saturation=0),
-    spread=0,
-    distance=0,
-    pointing=0,
-    average=0,
+OWN = Hyperparameters()
+"""Values that worked on few demonstrations."""
+REFERENCE = Hyperparameters(
+    schedule=Schedule(optimizer="adam", lr=1e-4),
+    augmentation=Augmentation(REFERENCE_SHIFT, brightness=0, contrast=0, saturation=0, shift_per_batch=True),
+    label_smoothing_bins=0,
+    rps_weight=0,
+    keypoint_loss_weight=0,
+    ema_decay=0,
+    published_loss_scale=True,
 )
-"""As the published code trains (`sequence_agent.py`, `preprocessors.py`). Its batch size is not published."""
+"""Values of the published code (`sequence_agent.py`, `transformer_network.py`, `preprocessors.py`). Its batch
+size is not published."""
 RECIPES = {"own": OWN, "reference": REFERENCE}
+"""Named sets of hyperparameters."""

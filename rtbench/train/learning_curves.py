@@ -1,4 +1,4 @@
-"""A picture of how a training went."""
+"""Learning curves: a picture of the metrics of a training."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rtbench.core.action import DIMENSIONS
-from rtbench.train.metrics_log import JournalError, read
+from rtbench.train.metrics_log import MetricsLogError, read
 
 _COLORS = {"training": "#8ab6e8", "validation": "#0b4f9e", "majority": "#8a8a8a", "play": "#c4501b"}
-_NAMES = {"training": "batches", "validation": "held back", "majority": "likeliest token"}
+_NAMES = {"training": "batches", "validation": "validation", "majority": "most frequent token"}
 _MARKED = 30
 """Points up to which each is marked."""
 Rows = Sequence[Mapping[str, str]]
@@ -27,7 +27,7 @@ def draw(metrics: Path, picture: Path) -> None:
         picture: PNG to write.
 
     Raises:
-        JournalError: it cannot be read, or the picture not be written.
+        MetricsLogError: it cannot be read, or the picture not be written.
     """
     rows = read(metrics)
     figure = Figure(figsize=(9, 6), dpi=110, layout="constrained")
@@ -42,12 +42,12 @@ def draw(metrics: Path, picture: Path) -> None:
     try:
         figure.savefig(picture)
     except OSError as error:
-        raise JournalError(f"{picture}: cannot be written: {error.strerror}.") from None
+        raise MetricsLogError(f"{picture}: cannot be written: {error.strerror}.") from None
 
 
 def _loss(axes: Axes, rows: Rows) -> None:
     _lines(axes, rows, "loss", 1)
-    axes.set_title("loss [nats a token]", loc="left", fontsize=10)
+    axes.set_title("loss [nats per token]", loc="left", fontsize=10)
     axes.set_xlabel("step")
     _legend(axes)
 
@@ -73,7 +73,7 @@ def _dimensions(axes: Axes, rows: Rows) -> None:
         axes.plot(
             range(len(DIMENSIONS)), levels, "_", color="#111111", ms=16, mew=2, label=_NAMES["majority"]
         )
-    which = "held back" if _of(rows, "validation") else "batches"
+    which = "validation" if _of(rows, "validation") else "batches"
     axes.set_xticks(range(len(DIMENSIONS)), DIMENSIONS, rotation=45, ha="right", fontsize=8)
     axes.set_ylim(0, 119)  # room for the legend
     axes.set_yticks(range(0, 101, 20))

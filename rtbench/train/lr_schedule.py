@@ -1,4 +1,4 @@
-"""Optimizers and their learning rates."""
+"""Optimizers and their learning rate schedules."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
-Kind = Literal["adamw", "adam"]
+OptimizerName = Literal["adamw", "adam"]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How weights are changed."""
+    """Optimizer, learning rate and number of steps."""
 
-    kind: Kind = "adamw"
+    optimizer: OptimizerName = "adamw"
     """adamw: warm-up, then cosine decay to zero. adam: RT-1's, at a constant rate (`sequence_agent.py`)."""
-    rate: float = 1e-3
-    """Learning rate, the largest where it changes; RT-1's is 1e-4."""
+    lr: float = 1e-3
+    """Peak learning rate; RT-1's is 1e-4."""
     steps: int = 10_000
     """Steps in all."""
-    warmup: int = 200
-    """Steps in which the rate grows from zero; a tenth of all at most."""
-    decay: float = 0.01
+    warmup_steps: int = 200
+    """Steps in which the learning rate grows from zero; a tenth of all at most."""
+    weight_decay: float = 0.01
     """Weight decay of matrices and kernels; biases and norms have none."""
-    clip: float = 0.0
-    """Largest norm of a gradient; 0 for any."""
+    grad_clip: float = 0.0
+    """Largest norm of the gradient; 0 for no limit."""
 
-    def rate_at(self, step: int) -> float:
+    def lr_at(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
-        if self.kind == "adam":
-            return self.rate
-        warmup = min(self.warmup, self.steps // 10)
+        if self.optimizer == "adam":
+            return self.lr
+        warmup = min(self.warmup_steps, self.steps // 10)
         if step < warmup:
-            return self.rate * (step + 1) / warmup
+            return self.lr * (step + 1) / warmup
         share = (step - warmup) / max(1, self.steps - warmup)
-        return self.rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
+        return self.lr * (1 + math.cos(math.pi * min(1.0, share))) / 2
 
 
 def make_optimizer(schedule: Schedule, model: nn.Module) -> Optimizer:
     """The optimizer of a model's trainable weights."""
     weights = [p for p in model.parameters() if p.requires_grad]
-    if schedule.kind == "adam":
+    if schedule.optimizer == "adam":
         # The epsilon is that of Keras, with which RT-1-X was trained.
-        return torch.optim.Adam(weights, lr=schedule.rate, eps=1e-7)
+        return torch.optim.Adam(weights, lr=schedule.lr, eps=1e-7)
     groups = [
-        {"params": [p for p in weights if p.ndim > 1], "weight_decay": schedule.decay},
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": schedule.weight_decay},
         {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=schedule.rate)
+    return torch.optim.AdamW(groups, lr=schedule.lr)
 
 
-def set_rate(optimizer: Optimizer, rate: float) -> None:
+def set_lr(optimizer: Optimizer, lr: float) -> None:
     """Set the learning rate of all weights."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = lr
 
 
 def clean_gradients(weights: Iterable[Tensor]) -> None:

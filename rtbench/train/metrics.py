@@ -1,4 +1,4 @@
-"""How good predicted tokens are, and how good the likeliest token alone would be."""
+"""Loss and accuracy of predicted tokens, and of the most frequent token as a baseline."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Score:
     """Means over frames."""
 
     loss: float | None
-    """Cross-entropy [nats a token]; None for a guess that has no chances."""
+    """Cross-entropy [nats per token]; None for a constant token, which has no probabilities."""
     accuracy: tuple[float, ...]
-    """Share of right tokens, 11 of them, by token position."""
+    """Share of right tokens at each of the 11 token positions."""
 
     @property
     def mean(self) -> float:
@@ -28,7 +28,7 @@ class Score:
 
 
 class Meter:
-    """Adds batches up on their device, so that training waits for no number."""
+    """Adds batches up on their device, so that a training step never waits for the GPU."""
 
     def __init__(self, device: torch.device) -> None:
         self._sums = torch.zeros(2 + SIZE, dtype=torch.float64, device=device)
@@ -48,7 +48,7 @@ class Meter:
 
     @property
     def sums(self) -> Tensor:
-        """float64[13]: loss, frames and right tokens; all that is to be kept of a meter."""
+        """float64[13]: sums of loss, frames and right tokens; the whole state of a meter."""
         return self._sums
 
     def score(self, sums: Tensor | None = None) -> Score | None:
@@ -66,6 +66,6 @@ def majority(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.array([np.bincount(column, minlength=BINS).argmax() for column in labels.T])
 
 
-def guess(tokens: NDArray[np.int64], labels: NDArray[np.uint8]) -> Score:
-    """What always answering `tokens` int64[11] scores on labels uint8[N, 11], N at least 1."""
+def constant_score(tokens: NDArray[np.int64], labels: NDArray[np.uint8]) -> Score:
+    """Score of the constant prediction `tokens` int64[11] on labels uint8[N, 11], N at least 1."""
     return Score(None, tuple((labels == tokens).mean(axis=0).tolist()))

@@ -1,4 +1,4 @@
-"""The course of a training: one line a measurement in a CSV file, and the same for TensorBoard."""
+"""Metrics of a training: one line per measurement in a CSV file, and the same for TensorBoard."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 FILE, BOARD = "metrics.csv", "tensorboard"
 PARTS = ("majority", "training", "validation", "play")
-"""What is measured: the likeliest token alone on the validation's labels, the batches as they are trained,
-the demonstrations held back (averaged weights), and episodes that the policy plays."""
+"""Measured are: the most frequent token on the validation's labels, the training batches, the validation
+demonstrations (averaged weights), and episodes that the policy plays."""
 COLUMNS = (
     "step", "part", "images", "minutes", "loss", "accuracy", *DIMENSIONS,
     "learning_rate", "images_per_s", "success", "episodes",
 )  # fmt: skip
 
 
-class JournalError(RtbenchError):
-    """A record of metrics that cannot be read or written."""
+class MetricsLogError(RtbenchError):
+    """A file of metrics that cannot be read or written."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Measurement:
     """Episodes played without an error."""
 
 
-class Journal:
-    """Writes measurements; continues one that is there."""
+class MetricsLog:
+    """Writes measurements, after those of earlier sessions."""
 
     def __init__(self, folder: Path, convention_name: str, *, step: int) -> None:
-        """Open it, and forget what came after `step`: it is measured again.
+        """Open the file, and drop lines after `step`, which are measured again.
 
         Raises:
-            JournalError: a file there that is no journal, or that cannot be written.
+            MetricsLogError: an existing file of another kind, or one that cannot be written.
         """
         from torch.utils.tensorboard import SummaryWriter
 
@@ -72,7 +72,7 @@ class Journal:
                 writer.writeheader()
                 writer.writerows(rows if step else [])
         except OSError as error:
-            raise JournalError(f"{self._path}: cannot be written: {error.strerror}.") from None
+            raise MetricsLogError(f"{self._path}: cannot be written: {error.strerror}.") from None
         self._board: SummaryWriter = SummaryWriter(str(folder / BOARD), purge_step=step + 1)
 
     def write(self, found: Measurement) -> None:
@@ -103,16 +103,16 @@ class Journal:
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The lines of a journal, all values as text; a last line that was cut off is left out.
+    """The lines of a metrics file, all values as text; a last line that was cut off is left out.
 
     Raises:
-        JournalError: no such file, or another one.
+        MetricsLogError: no such file, or another one.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise JournalError(f"{path}: cannot be read: {error}; is this the folder of a training?") from None
+        raise MetricsLogError(f"{path}: cannot be read: {error}; is this the folder of a training?") from None
     if rows and tuple(rows[0]) != COLUMNS:
-        raise JournalError(f"{path}: not what a training writes; give the folder of one.")
+        raise MetricsLogError(f"{path}: not what a training writes; give the folder of one.")
     return [row for row in rows if row["episodes"] is not None and row["step"].isdigit()]

@@ -1,4 +1,4 @@
-"""What a training leaves: weights with a policy card beside them, in a folder that `--content` takes."""
+"""Weights and policy card of a finished training, in a folder that `--content` takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rtbench.task.library import BUNDLED
 from rtbench.task.training_coverage import TrainedOn, coverage_of
 
 FACTORY = "rtbench.policy.rt1:from_weights"
-"""What plays the weights."""
+"""Factory of the policy that uses the weights."""
 
 
 class CardError(RtbenchError):
@@ -27,13 +27,13 @@ class CardError(RtbenchError):
 
 
 def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
-    """What a policy that learnt from these episodes was trained on, exactly.
+    """Exact description of the tasks, objects, languages and so on of training episodes.
 
-    Skills and objects are named where that means the same; otherwise each task.
+    It names skills and objects if that means the same tasks; otherwise it names each task.
 
     Args:
         episodes: All of them; not empty.
-        about: The same in words.
+        about: The description in words.
     """
     known = BUNDLED.tasks()
     tasks = {episode.task for episode in episodes}
@@ -58,8 +58,8 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
     return TrainedOn(tasks=tuple(sorted(tasks)), **common)
 
 
-def together(first: TrainedOn, before: TrainedOn) -> TrainedOn:
-    """Both, for weights that were trained on one after the other; told in the words of the first."""
+def merge_trained_on(first: TrainedOn, before: TrainedOn) -> TrainedOn:
+    """The union of two descriptions, for weights that were trained twice; `about` is that of the first."""
     lists = ("tasks", "skills", "groups", "objects", "object_sets", "scenes", "variants", "languages")
     most = [count for count in (first.distractors, before.distractors) if count is not None]
     return TrainedOn(
@@ -71,25 +71,25 @@ def together(first: TrainedOn, before: TrainedOn) -> TrainedOn:
 
 
 @dataclass(frozen=True)
-class Label:
-    """What a card says besides the weights."""
+class CardText:
+    """Name, summary and arguments of a card."""
 
     name: str
-    """Of the policy, and of both files."""
+    """Name of the policy and of both files."""
     summary: str
     """One line for `rtbench ls policies`."""
     arguments: Mapping[str, Any]
-    """Of the policy."""
+    """Arguments of the policy."""
 
 
-def publish(folder: Path, label: Label, network: RT1, origin: Origin) -> Path:
-    """Write weights and card into `folder`/policies, and give the card's path.
+def publish(folder: Path, text: CardText, network: RT1, origin: Origin) -> Path:
+    """Write weights and card into `folder`/policies, and return the card's path.
 
     Args:
-        folder: A content root; made where it is missing.
-        label: What to write on it.
+        folder: A content root; made if it is missing.
+        text: Name, summary and arguments for the card.
         network: The weights.
-        origin: Goes into the weights; what it was trained on also into the card.
+        origin: Written into the weights; its `trained_on` also into the card.
 
     Raises:
         CheckpointError: weights that are not finite, or cannot be written.
@@ -97,20 +97,20 @@ def publish(folder: Path, label: Label, network: RT1, origin: Origin) -> Path:
     """
     place = folder / FOLDER
     place.mkdir(parents=True, exist_ok=True)
-    weights = place / f"{label.name}.safetensors"
+    weights = place / f"{text.name}.safetensors"
     save(weights, network, origin, half=True)
     entry = {
         "factory": FACTORY,
-        "summary": label.summary,
-        **({"arguments": dict(label.arguments)} if label.arguments else {}),
+        "summary": text.summary,
+        **({"arguments": dict(text.arguments)} if text.arguments else {}),
         "weights": weights.name,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "trained_on": dict(origin.trained_on),
     }
-    card = place / f"{label.name}.yaml"
+    card = place / f"{text.name}.yaml"
     try:
         card.write_text(
-            yaml.safe_dump({label.name: entry}, sort_keys=False, allow_unicode=True, width=110), "utf-8"
+            yaml.safe_dump({text.name: entry}, sort_keys=False, allow_unicode=True, width=110), "utf-8"
         )
     except OSError as error:
         raise CardError(f"{card}: cannot be written: {error.strerror}.") from None

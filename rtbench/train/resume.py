@@ -1,13 +1,12 @@
-"""Where a training stands: all that is needed to go on as if it had never stopped.
+"""State of a training, from which it goes on as if it had never stopped.
 
-One safetensors file that is replaced whole, so that a kill at any moment leaves the one before. Random
-numbers need no place in it: they follow from the seed and the step.
+It is one safetensors file that is replaced as a whole, so that a kill at any moment leaves the one before. It
+holds no state of random generators, since random numbers follow from the seed and the step.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RtbenchError
 
 FILE = "state.safetensors"
-_FORMAT = "rtbench-training"
+_FORMAT, _SCHEMA = "rtbench-training", "2"
 
 
 class StateError(RtbenchError):
@@ -31,14 +31,14 @@ class StateError(RtbenchError):
 
 @dataclass(frozen=True)
 class State:
-    """What is read back."""
+    """A state that was read."""
 
     step: int
     """Steps done."""
     seconds: float
     """Seconds of training so far."""
     tensors: Mapping[str, Tensor]
-    """By part and name: 'model.x', 'average.x', 'optimizer.3.exp_avg', 'meter'."""
+    """By part and name: 'model.x', 'ema.x', 'optimizer.3.exp_avg', 'meter'."""
 
     def part(self, name: str) -> dict[str, Tensor]:
         """The tensors of a part, by the names that it gave them."""
@@ -48,10 +48,10 @@ class State:
 
 @dataclass(frozen=True)
 class Parts:
-    """What changes in training, besides the step."""
+    """The objects that training changes, besides the step."""
 
     model: nn.Module
-    average: nn.Module
+    ema: nn.Module
     optimizer: Optimizer
     meter: Tensor
     """Sums since the last measurement."""
@@ -64,31 +64,32 @@ def write(folder: Path, parts: Parts, settings: Mapping[str, Any], *, step: int,
         StateError: the disk is full, or the folder cannot be written; the state before is intact.
     """
     tensors = {f"model.{name}": value for name, value in parts.model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in parts.average.state_dict().items()}
+    tensors |= {f"ema.{name}": value for name, value in parts.ema.state_dict().items()}
     for index, moments in parts.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
     tensors["meter"] = parts.meter
     about = {"step": step, "seconds": seconds, "settings": dict(settings)}
-    metadata = {"format": _FORMAT, "about": json.dumps(about, sort_keys=True, allow_nan=False)}
+    metadata = {
+        "format": _FORMAT,
+        "schema": _SCHEMA,
+        "about": json.dumps(about, sort_keys=True, allow_nan=False),
+    }
     path = folder / FILE
-    beside = path.with_name(f".{FILE}.{os.getpid()}")
     try:
         # Cloned: safetensors refuses tensors that share memory.
         plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        safetensors.torch.save_file(plain, beside, metadata)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with atomic_write(path) as beside:
+            safetensors.torch.save_file(plain, beside, metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        beside.unlink(missing_ok=True)
         raise StateError(f"{path}: cannot be written: {error}. Free some space and run it again.") from None
 
 
 def read(folder: Path, settings: Mapping[str, Any]) -> State | None:
-    """The state of a training that was begun in a folder; None where none was.
+    """The state of the training in a folder; None where there is none.
 
     Raises:
-        StateError: it is damaged, or of a training with other settings; names the first that differs.
+        StateError: it is damaged, of an earlier version, or of a training with other settings; names the
+            first setting that differs.
     """
     path = folder / FILE
     if not path.exists():
@@ -98,6 +99,11 @@ def read(folder: Path, settings: Mapping[str, Any]) -> State | None:
             metadata = file.metadata() or {}
             if metadata.get("format") != _FORMAT:
                 raise StateError(f"{path}: not written by `rtbench train`; choose another --output.")
+            if metadata.get("schema") != _SCHEMA:
+                raise StateError(
+                    f"{path.parent}: begun with another version of rtbench, whose settings have other names. "
+                    "Finish it with that version, or choose another --output; --init takes its weights."
+                )
             about = json.loads(metadata["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             found = State(int(about["step"]), float(about["seconds"]), tensors)
@@ -108,7 +114,7 @@ def read(folder: Path, settings: Mapping[str, Any]) -> State | None:
 
 
 def restore(state: State, parts: Parts) -> None:
-    """Put a state into what `write` took it from.
+    """Put a state back into the objects that `write` took it from.
 
     Raises:
         StateError: its tensors are not those of this network.
@@ -120,7 +126,7 @@ def restore(state: State, parts: Parts) -> None:
     groups = parts.optimizer.state_dict()["param_groups"]
     try:
         parts.model.load_state_dict(state.part("model"))
-        parts.average.load_state_dict(state.part("average"))
+        parts.ema.load_state_dict(state.part("ema"))
         parts.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         parts.meter.copy_(state.tensors["meter"])
         for weight, loaded in parts.optimizer.state.items():

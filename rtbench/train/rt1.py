@@ -1,4 +1,4 @@
-"""From files of demonstrations to weights with a card: what `rtbench train rt1` does."""
+"""Training of RT-1, from files of demonstrations to weights with a card: the work of `rtbench train rt1`."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from rtbench.policy.text_encoder.encoder import BUILT_IN, ORDERED, SentenceEncod
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import learning_curves, metrics_log
 from rtbench.train.dataset import Dataset, load
-from rtbench.train.frozen_backbone import seen
-from rtbench.train.hyperparameters import OWN, Recipe
-from rtbench.train.publish import Label, publish, together, trained_on
-from rtbench.train.trainer import Ending, Lessons, Trainer, Watch
+from rtbench.train.frozen_backbone import to_image_tokens
+from rtbench.train.hyperparameters import OWN, Hyperparameters
+from rtbench.train.publish import CardText, merge_trained_on, publish, trained_on
+from rtbench.train.trainer import Ending, Monitoring, Trainer, TrainingData
 
 if TYPE_CHECKING:
-    from rtbench.train.eval_callback import Player
+    from rtbench.train.eval_callback import EvalCallback
 
 CURVES = "curves.png"
-PLAYS = 5
-"""Closed-loop evaluations in all the steps."""
+EVALUATIONS = 5
+"""Closed-loop evaluations of a whole training."""
 
 
 class SessionError(RtbenchError):
@@ -44,58 +44,64 @@ class SessionError(RtbenchError):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to train."""
+class TrainingPlan:
+    """All settings of a training but its files and its folder."""
 
     size: str = "small"
-    """Of the network, by name."""
-    recipe: Recipe = OWN
-    """What decides the weights."""
+    """Name of the network's size."""
+    hyperparameters: Hyperparameters = OWN
+    """Settings that decide the weights."""
     encoder: str = ORDERED
     """Language encoder: see `SentenceEncoder`."""
     init: Path | None = None
-    """Weights to begin with."""
+    """File of weights to begin with."""
     imagenet: Path | None = None
-    """Weights of torchvision or timm to begin the backbone with."""
+    """File of weights of torchvision or timm to begin the backbone with."""
     skip_bad: bool = False
     """Leave out files that cannot be used."""
     minutes: float = float("inf")
-    """When to stop, counted from the beginning of this session."""
+    """Time limit of this session [min]."""
     episodes: int = 0
     """Episodes of a closed-loop evaluation; 0 for none."""
     workers: int | None = None
-    """Worker processes that play them."""
+    """Number of worker processes of the evaluation."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a session left."""
+    """Result of a session."""
 
     ending: Ending
-    """How it ended."""
+    """Steps done, and the reason of the end."""
     card: Path
     """Policy card, with the weights beside it."""
     metrics: Path
-    """CSV."""
+    """CSV file of the metrics."""
     curves: Path
-    """PNG."""
+    """PNG file of the learning curves."""
 
 
-def train(files: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str], None]) -> Result:
-    """Train in a folder, or go on with what was begun there; weights are averaged ones.
+def train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callable[[str], None]) -> Result:
+    """Train in a folder, or go on with the training there, and publish the averaged weights.
+
+    Args:
+        files: Files of demonstrations.
+        folder: Folder of the training; made if it is missing.
+        plan: The settings.
+        say: Shows a line to the user.
 
     Raises:
-        RtbenchError: files, weights or a folder that cannot be used; the subclass and its text say which.
+        RtbenchError: files, weights or a folder that cannot be used; the subclass and its text name it.
     """
     flush_denormals()
     try:
         return _train(files, folder, plan, say)
     finally:
-        # The process may go on with what needs every number as it is: a simulator repeats itself to the bit.
+        # The caller may run a simulator next, which repeats itself to the bit only with denormal numbers.
         torch.set_flush_denormal(False)
 
 
-def _train(files: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str], None]) -> Result:
+def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callable[[str], None]) -> Result:
     began = time.monotonic()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,108 +117,123 @@ def _train(files: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str],
         "init": plan.init and content_hash(plan.init),
         "imagenet": plan.imagenet and content_hash(plan.imagenet),
     }
-    shown = seen(data, network, texts, say) if plan.recipe.frozen else data
-    trainer = Trainer(folder, Lessons(shown, texts), network, plan.recipe, about)
+    hp = plan.hyperparameters
+    inputs = to_image_tokens(data, network, texts, say) if hp.freeze_backbone else data
+    trainer = Trainer(folder, TrainingData(inputs, texts), network, hp, about)
     main = trainer.accelerator.is_main_process
-    tell: Callable[[str], None] = say if main else (lambda _: None)
+    say = say if main else (lambda _: None)
     for reason in data.skipped:
-        tell(f"left out: {reason}")
-    tell(_told(data, network, trainer))
-    learnt = list(compress(data.episodes, ~data.held_back(plan.recipe.held_back)))
+        say(f"left out: {reason}")
+    say(_summary(data, network, trainer))
+    trained = list(compress(data.episodes, ~data.validation(hp.val_fraction)))
 
     def origin() -> Origin:
-        images = trainer.step * plan.recipe.batch * network.size.frames
-        said = f"{_about(data, len(learnt))}; {trainer.step} steps, {images} images"
-        names = trained_on(learnt, said)
+        images = trainer.step * hp.batch * network.size.frames
+        text = f"{_about(data, len(trained))}; {trainer.step} steps, {images} images"
+        coverage = trained_on(trained, text)
         if before is not None:
-            said += f"; before that: {before.about or 'not known'}"
-            names = names.model_copy(update={"about": said})
+            text += f"; before that: {before.about or 'not known'}"
+            coverage = coverage.model_copy(update={"about": text})
             if before.trained_on:
-                names = together(names, TrainedOn(**before.trained_on))
-        plain = names.model_dump(mode="json", exclude_defaults=True)
-        return Origin(encoder.id, encoder.sha256, plain, said)
+                coverage = merge_trained_on(coverage, TrainedOn(**before.trained_on))
+        return Origin(
+            encoder.id, encoder.sha256, coverage.model_dump(mode="json", exclude_defaults=True), text
+        )
 
     ending = trainer.run(
-        Watch(
+        Monitoring(
             minutes=plan.minutes - (time.monotonic() - began) / 60,
-            play=max(1, plan.recipe.schedule.steps // PLAYS),
-            player=_player(plan, data, folder, origin(), tell) if plan.episodes else None,
-            say=tell,
+            evaluate=max(1, hp.schedule.steps // EVALUATIONS),
+            evaluator=_evaluator(plan, data, folder, origin(), say) if plan.episodes else None,
+            say=say,
         )
     )
     card = folder / FOLDER / f"{policy_name(folder)}.yaml"
     if main:
-        summary = f"RT-1, size {network.size.name}, of {len(learnt)} demonstrations"
-        label = Label(policy_name(folder), summary, _arguments(plan))
-        card = publish(folder, label, trainer.smoothed, origin())
+        summary = f"RT-1, size {network.size.name}, of {len(trained)} demonstrations"
+        text = CardText(policy_name(folder), summary, _arguments(plan))
+        card = publish(folder, text, trainer.ema_network, origin())
         learning_curves.draw(folder / metrics_log.FILE, folder / CURVES)
     trainer.accelerator.wait_for_everyone()
     return Result(ending, card, folder / metrics_log.FILE, folder / CURVES)
 
 
 def flush_denormals() -> None:
-    """Let numbers that are too small to matter be zero; on a CPU they take many times as long as others."""
-    # NumPy measures its types when first asked, and would warn of what it finds afterwards.
+    """Let denormal numbers be zero; on a CPU they take many times as long as others."""
+    # NumPy measures its types at first use, and would warn if that came after the switch.
     np.finfo(np.float32), np.finfo(np.float64)
     torch.set_flush_denormal(True)
 
 
 def policy_name(folder: Path) -> str:
-    """Name of the policy that is trained in a folder: the folder's, in letters that names may have."""
+    """Name of the policy that is trained in a folder: the folder's, in characters that names may have."""
     letters = re.sub(r"[^a-z0-9_-]", "-", folder.resolve().name.lower())
     return letters.strip("-_") or "rt1"
 
 
-def _network(plan: Plan, data: Dataset, text: int) -> tuple[RT1, Origin | None]:
-    """The network to begin with, and where its weights come from; None for fresh ones."""
+def _network(plan: TrainingPlan, data: Dataset, text: int) -> tuple[RT1, Origin | None]:
+    """The network to begin with, and the origin of its weights; None for fresh ones."""
     named = size(plan.size, text=text)
-    if plan.recipe.frozen:
+    _check_image_size(data, named)
+    if plan.hyperparameters.freeze_backbone:
         _check_frozen(plan, data, named)
     if plan.init is not None:
         if plan.imagenet is not None:
             raise SessionError(f"{plan.init} has a backbone already; give --init or --imagenet, not both.")
         found = checkpoint.load(plan.init, convention=data.convention, size=named)
         return found.network, found.origin
-    network = RT1(named, convention=data.convention, seed=plan.recipe.seed)
+    network = RT1(named, convention=data.convention, seed=plan.hyperparameters.seed)
     if plan.imagenet is not None:
         load_imagenet(network, plan.imagenet)
     return network, None
 
 
-def _check_frozen(plan: Plan, data: Dataset, size: Size) -> None:
+def _check_image_size(data: Dataset, size: Size) -> None:
+    """Refuse images smaller than those of an episode: the network would be trained on enlarged ones."""
+    found, needed = (int(data.frames.shape[1]), int(data.frames.shape[2])), size.camera_image
+    if found[0] < needed[0] or found[1] < needed[1]:
+        raise SessionError(
+            f"the demonstrations have images of {found[0]}x{found[1]} pixels; size {size.name!r} sees "
+            f"{needed[0]}x{needed[1]} in an episode. Record them with `rtbench demos --size {size.name}`, or "
+            "train a smaller --size."
+        )
+
+
+def _check_frozen(plan: TrainingPlan, data: Dataset, size: Size) -> None:
     if plan.init is None:
-        raise SessionError("--frozen trains what follows the image tokens of a network; give its --init.")
+        raise SessionError("--freeze-backbone trains the layers after a trained backbone; give its --init.")
     height, width = data.frames.shape[1:3]
     if (height, width) != size.image:
         raise SessionError(
-            f"--frozen needs images of the network's size, {size.image[0]} x {size.image[1]}; "
+            f"--freeze-backbone needs images of the network's size, {size.image[0]} x {size.image[1]}; "
             f"the demonstrations have {height} x {width}. Train without it."
         )
 
 
-def _player(
-    plan: Plan, data: Dataset, folder: Path, origin: Origin, say: Callable[[str], None]
-) -> Player | None:
-    from rtbench.train.eval_callback import Player, choose
+def _evaluator(
+    plan: TrainingPlan, data: Dataset, folder: Path, origin: Origin, say: Callable[[str], None]
+) -> EvalCallback | None:
+    from rtbench.train.eval_callback import EvalCallback, choose_episodes
 
-    episodes = choose({episode.skill for episode in data.episodes}, plan.episodes)
-    return Player(folder, episodes, origin, say, _arguments(plan), plan.workers) if episodes else None
+    episodes = choose_episodes({episode.skill for episode in data.episodes}, plan.episodes)
+    return EvalCallback(folder, episodes, origin, say, _arguments(plan), plan.workers) if episodes else None
 
 
-def _arguments(plan: Plan) -> dict[str, str]:
-    """Of the policy: weights name their encoder, but not the folder of one that is the user's own."""
+def _arguments(plan: TrainingPlan) -> dict[str, str]:
+    """Arguments of the policy: weights name their encoder, but not the folder of a user's own encoder."""
     return {} if plan.encoder in BUILT_IN else {"encoder": str(Path(plan.encoder).resolve())}
 
 
-def _told(data: Dataset, network: RT1, trainer: Trainer) -> str:
+def _summary(data: Dataset, network: RT1, trainer: Trainer) -> str:
     weights = sum(p.numel() for p in network.parameters()) / 1e6
-    again = f"; going on from step {trainer.step}" if trainer.step else ""
-    return f"{len(data.episodes)} demonstrations, {len(data.frames)} frames; {weights:.1f} M weights{again}"
+    resumed = f"; going on from step {trainer.step}" if trainer.step else ""
+    return f"{len(data.episodes)} demonstrations, {len(data.frames)} frames; {weights:.1f} M weights{resumed}"
 
 
-def _about(data: Dataset, learnt: int) -> str:
+def _about(data: Dataset, trained: int) -> str:
     counts = {name: data.policies.count(name) for name in sorted(set(data.policies))}
     acted = ", ".join(f"{count} by {name}" for name, count in counts.items())
     seeds = [episode.seed for episode in data.episodes]
-    aside = f", {held} of them held back" if (held := len(data.episodes) - learnt) else ""
-    return f"{len(data.episodes)} demonstrations ({acted}{aside}), seeds {min(seeds)} to {max(seeds)}"
+    kept = len(data.episodes) - trained
+    validation = f", {kept} of them for validation" if kept else ""
+    return f"{len(data.episodes)} demonstrations ({acted}{validation}), seeds {min(seeds)} to {max(seeds)}"

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a training after the step that is being done, not in the middle of it."""
+"""Ctrl-C and SIGTERM end a training after the current step, not in the middle of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Notes that somebody asked to stop; a second time it is done at once. Use it in a `with` statement."""
+    """Records a first signal to stop; a second one stops at once. Use it in a `with` statement."""
 
     def __init__(self) -> None:
-        self.asked = False
-        """Whether to stop."""
+        self.requested = False
+        """Whether a signal came."""
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -30,7 +30,7 @@ class Interruption:
         self._restore()
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked = True
+        self.requested = True
         self._restore()
 
     def _restore(self) -> None:

@@ -1,9 +1,9 @@
 """Windows of consecutive frames, and the order in which they are trained.
 
-A window is given by a demonstration and its first frame. In an epoch each frame is in a window, and few are
-in two: an image passes the network once and all its steps are trained. Windows are cut anew in each epoch,
-from a place drawn for each demonstration; its first and last window always begin and end where it does. So
-the first frames stand in the first slots, as they do when a policy acts.
+A window is given by a demonstration and its first frame. In an epoch each frame is in a window, and few
+frames are in two, so that an image passes the network once and all its steps are trained. Windows are cut
+anew in each epoch, from a random frame of each demonstration. Its first and last window always begin and end
+with it, so that the first frames are in the first slots, as in an episode.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ Windows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Order:
-    """How windows are put into batches; the same order gives the same batches on any machine."""
+    """Settings of the batches; the same settings give the same batches on any machine."""
 
     length: int
     """Frames of a window."""
     batch: int
     """Windows of a batch."""
     seed: int = 0
-    """Another one is another order."""
+    """Seed of the order."""
     balance: bool = False
-    """Whether all skills come equally often, however many demonstrations each has."""
+    """Whether all skills are drawn equally often, whatever the number of their demonstrations."""
 
 
 def cut(
@@ -63,7 +63,7 @@ def batches(
         demos: int64[n], numbers of the demonstrations to train on; not empty.
         lengths: int64[n], their frames.
         skills: int64[n], a number for the skill of each.
-        order: How they follow one another.
+        order: Window length, batch size, seed and balance.
     """
     rest = np.empty((0, 2), dtype=np.int64)
     skill_of = dict(zip(demos.tolist(), skills.tolist(), strict=True))
@@ -82,6 +82,6 @@ def batches(
 
 
 def _equal(skills: list[int]) -> NDArray[np.float64]:
-    """float64[n]: a chance for each window, so that each skill is equally likely."""
+    """float64[n]: probability of each window with which all skills are equally likely."""
     _, which, counts = np.unique(skills, return_inverse=True, return_counts=True)
     return 1 / counts[which] / len(counts)

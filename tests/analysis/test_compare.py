@@ -14,7 +14,7 @@ from rtbench.result.jsonl import SCHEMA
 from rtbench.result.scores import load_scores
 from rtbench.stats import Pairs, boschloo, holm, mcnemar, newcombe, newcombe_paired
 from tests.helpers.commands import rtbench, width
-from tests.helpers.synthetic_runs import episode, episodes, rated, record, write
+from tests.helpers.synthetic_runs import decision, episode, episodes, rated, record, write
 
 CHOSEN = episodes(60)
 
@@ -209,6 +209,6 @@ def test_an_unknown_rule_is_named(tmp_path):
 
 def test_a_run_that_stopped_when_it_was_decided_is_told(tmp_path):
     first = scored(tmp_path, rated(CHOSEN, 0.9, 1), "base")
-    second = scored(tmp_path, rated(CHOSEN[:30], 0.2, 2), "cand", decision={"verdict": "regression", "n": 30})
+    second = scored(tmp_path, rated(CHOSEN[:30], 0.2, 2), "cand", decision=decision("regression"))
     assert any("cand stopped when it was decided" in note for note in compare([first, second]).notes)
     assert compare([first, first]).notes == ()

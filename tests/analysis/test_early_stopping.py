@@ -40,7 +40,7 @@ def made_up(outcomes, policy="base", **changes):
     """A run of such outcomes, without a folder."""
     chosen = synthetic.episodes(len(outcomes))
     records = tuple(synthetic.record(e, won) for e, won in zip(chosen, outcomes, strict=True))
-    return Run("made/up", synthetic.meta(policy, "seen", len(outcomes), **changes), records)
+    return Run("made/up", synthetic.metadata(policy, "seen", len(outcomes), **changes), records)
 
 
 outcome = st.sampled_from([True, True, False, None])
@@ -61,10 +61,10 @@ def test_the_order_in_which_records_come_does_not_matter(outcomes, random):
         decisions.append(rule.decision())
     assert decisions[0] == decisions[1]
     test = Sequential(0.1, 0.4)
-    for a, b in outcomes[: decisions[0]["n"]]:
+    for a, b in outcomes[: decisions[0].n]:
         test.add(a is not False, b is True)
-    assert decisions[0]["verdict"] == (test.verdict or "inconclusive")
-    assert decisions[0]["worse"] == pytest.approx(test.worse, rel=1e-5)
+    assert decisions[0].verdict == (test.verdict or "inconclusive")
+    assert decisions[0].worse == pytest.approx(test.worse, rel=1e-5)
 
 
 def test_errors_count_at_their_worst():
@@ -87,7 +87,7 @@ def test_an_episode_that_began_differently_is_refused_or_left_out():
     partial_ = StoppingRule(first, keys, Target(0.1), allow_partial=True)
     for record in again:
         partial_.add(record)
-    assert (partial_.decision()["n"], partial_.left_out, partial_.pairs.both) == (2, 1, 2)
+    assert (partial_.decision().n, partial_.left_out, partial_.pairs.both) == (2, 1, 2)
     unseen = StoppingRule(first, keys, Target(0.1))
     unseen.add(synthetic.record(first.records[0].episode, success=True, image="drawn"))  # drawn by one only
     assert unseen.pairs.n == 1
@@ -96,10 +96,10 @@ def test_an_episode_that_began_differently_is_refused_or_left_out():
 def test_nothing_is_decided_of_nothing():
     first = made_up([True])
     decision = StoppingRule(first, [first.records[0].key], Target(0.05, budget_s=9.0)).decision()
-    assert (decision["verdict"], decision["n"], decision["difference"]) == ("inconclusive", 0, None)
-    assert decision["interval"] == [-1.0, 1.0]
-    assert decision["budget_s"] == 9.0
-    json.dumps(decision, allow_nan=False)
+    assert (decision.verdict, decision.n, decision.difference) == ("inconclusive", 0, None)
+    assert decision.interval == (-1.0, 1.0)
+    assert decision.budget_s == 9.0
+    json.dumps(decision.as_dict(), allow_nan=False)
 
 
 def test_a_run_is_not_compared_with_itself():
@@ -182,20 +182,20 @@ def test_the_number_of_workers_does_not_change_the_verdict_or_the_file(tmp_path,
         rule = rule_of(baseline, Target(0.15))
         played.append(run(tmp_path / str(workers), order, rate, workers, rule, name=name))
     one, three = played
-    assert one.meta["decision"] == three.meta["decision"]
-    assert one.meta["decision"]["verdict"] == verdict
-    n = one.meta["decision"]["n"]
+    assert one.meta.decision == three.meta.decision
+    assert one.meta.decision.verdict == verdict
+    n = one.meta.decision.n
     assert n < len(order)
     assert [r.key for r in one.records] == [e.key for e in order[:n]]
     assert essence(one) == essence(three)
     assert one.path.name == three.path.name
-    assert not one.summary["complete"]
+    assert not one.summary.complete
 
 
 def test_a_run_killed_half_way_is_decided_at_the_same_episode(tmp_path, baseline):
     order = ordered(baseline)
     whole = run(tmp_path / "whole", order, 0.5, 2, rule_of(baseline, Target(0.1)), name="other")
-    n = whole.meta["decision"]["n"]
+    n = whole.meta.decision.n
     assert n > 6
     path = tmp_path / "again.py"
     path.write_text(
@@ -220,11 +220,11 @@ def test_a_run_killed_half_way_is_decided_at_the_same_episode(tmp_path, baseline
     assert_die(workers)
     half = load_run(file.parent)
     assert [r.key for r in half.records] == [e.key for e in order[: len(half.records)]], "not a beginning"
-    assert "decision" not in half.meta
+    assert half.meta.decision is None
     again = run(tmp_path / "out", order, 0.5, 3, rule_of(baseline, Target(0.1)), name="other")
     assert again.path == file.parent
     assert essence(again) == essence(whole)
-    assert again.meta["decision"] == whole.meta["decision"]
+    assert again.meta.decision == whole.meta.decision
 
 
 def test_without_a_target_a_stopped_run_is_played_to_the_end(tmp_path, baseline):
@@ -235,10 +235,10 @@ def test_without_a_target_a_stopped_run_is_played_to_the_end(tmp_path, baseline)
     assert ended.path == stopped.path
     assert [r.key for r in ended.records] == [e.key for e in order]
     assert essence(ended)[: len(stopped.records)] == essence(stopped)
-    assert ended.meta.get("decision") is None
+    assert ended.meta.decision is None
     # Asked again, the verdict is that of the first run, though all records are there.
     asked = run(tmp_path, order, 0.0, 1, rule_of(baseline, Target(0.1)))
-    assert asked.meta["decision"] == stopped.meta["decision"]
+    assert asked.meta.decision == stopped.meta.decision
 
 
 def test_records_of_an_ordinary_run_are_used_in_the_order_of_the_list(tmp_path, baseline):
@@ -246,7 +246,7 @@ def test_records_of_an_ordinary_run_are_used_in_the_order_of_the_list(tmp_path, 
     fresh = run(tmp_path / "fresh", order, 0.4, 1, rule_of(baseline, Target(0.1)))
     run(tmp_path / "both", order[::-1], 0.4, 1)
     judged = run(tmp_path / "both", order, 0.4, 1, rule_of(baseline, Target(0.1)))
-    assert judged.meta["decision"] == fresh.meta["decision"]
+    assert judged.meta.decision == fresh.meta.decision
     assert judged.path.name == fresh.path.name
 
 
@@ -272,7 +272,7 @@ class Patient:
         return False
 
     def decision(self):
-        return {}
+        return None
 
 
 def test_time_that_is_up_ends_the_run_with_what_was_begun(tmp_path):

@@ -18,7 +18,7 @@ from rtbench.stats import Pairs, Sequential, inferiority
 from tests.analysis.test_junit import check_schema
 from tests.helpers.commands import rtbench, width
 from tests.helpers.paths import ROOT
-from tests.helpers.synthetic_runs import episodes, rated, record, write
+from tests.helpers.synthetic_runs import decision, episodes, rated, record, write
 
 TERMS = Terms(0.05)
 
@@ -142,10 +142,9 @@ def test_a_run_that_was_stopped_is_judged_in_its_order(tmp_path):
     played = episodes(60)
     base = write(tmp_path, [record(one, success=True) for one in played], "base")
     outcomes = [number % 3 == 0 for number in range(60)]
-    decision = {"verdict": "regression", "n": 60, "margin": 0.05, "alpha": 0.05}
     cand = write(
         tmp_path, [record(one, won) for one, won in zip(played, outcomes, strict=True)], "cand",
-        extra={"decision": decision, "episodes": 200},
+        extra={"decision": decision("regression", 60), "episodes": 200},
     )  # fmt: skip
     found = gate(load_scores(cand), load_scores(base), TERMS)
     test = Sequential(0.05, 0.05)
@@ -166,15 +165,15 @@ def test_the_order_of_play_decides_a_stopped_run(tmp_path):
     outcomes = [False] * 40 + [True] * 60
     base = write(tmp_path, [record(one, not won) for one, won in zip(played, outcomes, strict=True)], "base")
     records = [record(one, won) for one, won in zip(played, outcomes, strict=True)]
-    first = write(tmp_path, records, "cand", extra={"decision": {"verdict": "regression"}})
-    last = write(tmp_path, records[::-1], "late", extra={"decision": {"verdict": "pass"}})
+    first = write(tmp_path, records, "cand", extra={"decision": decision("regression")})
+    last = write(tmp_path, records[::-1], "late", extra={"decision": decision("pass")})
     assert gate(load_scores(first), load_scores(base), TERMS).verdict == REGRESSION
     assert gate(load_scores(last), load_scores(base), TERMS).verdict == PASS
 
 
 def test_a_stopped_run_needs_a_baseline_of_the_same_episodes(tmp_path):
     base = write(tmp_path, rated(episodes(50, variant="other"), 0.9), "base")
-    cand = write(tmp_path, rated(episodes(50), 0.9), "cand", extra={"decision": {"verdict": "pass"}})
+    cand = write(tmp_path, rated(episodes(50), 0.9), "cand", extra={"decision": decision("pass")})
     with pytest.raises(NotComparableError, match="only a run of the same episodes can judge it"):
         gate(load_scores(cand), load_scores(base), TERMS)
 

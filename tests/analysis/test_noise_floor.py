@@ -116,9 +116,9 @@ def test_a_run_is_repeated_and_its_noise_kept_beside_the_first(repeat, tmp_path)
     assert "Chancy on fake, repeat 2" in said.out
     found = json.loads((first / NOISE).read_text())
     runs = {path.name: load_run(path) for path in tmp_path.glob("*/*/*")}
-    assert list(found["runs"]) == sorted(runs, key=lambda name: runs[name].meta.get("repeat", 0))
+    assert list(found["runs"]) == sorted(runs, key=lambda name: runs[name].meta.repeat)
     assert found["runs"][0] == first.name
-    assert [runs[name].summary["overall"]["rate"] for name in found["runs"]] == pytest.approx(found["spread"])
+    assert [runs[name].summary.overall.rate for name in found["runs"]] == pytest.approx(found["spread"])
     assert (found["repeats"], found["pairs"]) == (3, 36)
     assert found["flips"] > 0
     line = re.search(r"noise floor: ([0-9.]+) % of outcomes flip between two runs of this policy", said.out)

@@ -30,6 +30,7 @@ from rtbench.result.record import Record, Times
 from rtbench.result.run import Run
 from rtbench.task.library import BUNDLED
 from rtbench.task.yaml_loader import read_file
+from tests.helpers import synthetic_runs as synthetic
 from tests.helpers.commands import rtbench, width
 from tests.helpers.runs import episode, play
 
@@ -183,8 +184,7 @@ def run(axes: dict[tuple[str, str], list[bool]], policy: str = "a_policy_with_a_
             drawn = Episode("s", split, axis, "pick", "t", "k", (), "pick coke can", "en", seed, "", 9)
             outcome = Outcome(end, end, end, 3, "on_time", float(end), {})
             records.append(Record(drawn, "rtbench", outcome, times=Times(1.0, (1.0,), (1.0,), (1.0,))))
-    meta = {"episodes": len(records), "settings": {"control_hz": 3}, "policy": {"name": policy}, "suite": "s"}
-    return Run(Path("nowhere"), meta, tuple(records))
+    return Run(Path("nowhere"), synthetic.metadata(policy, "s", len(records)), tuple(records))
 
 
 def printed(tables) -> list[str]:

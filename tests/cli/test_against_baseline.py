@@ -10,6 +10,7 @@ import pytest
 
 from rtbench.evaluation.evaluate import Options
 from rtbench.result.run import load_run
+from rtbench.result.summary import read_summary
 from tests.helpers import synthetic_runs as synthetic
 from tests.helpers.commands import rtbench as command
 from tests.helpers.commands import width
@@ -53,15 +54,15 @@ def test_verdicts_and_exit_codes(tmp_path, baseline, rate, arguments, code, said
     found = challenge(baseline, tmp_path, rate, *arguments)
     assert (found.code, found.err) == (code, "")
     assert said in found.out
-    assert f"against Chancy, run {baseline.meta['id']}" in found.out
+    assert f"against Chancy, run {baseline.meta.id}" in found.out
     (played,) = [load_run(path.parent) for path in tmp_path.glob("*/*/*/run.json")]
     assert width(found.out.replace(str(played.path), "R").replace(str(baseline.path), "B")) <= 80
     assert ("unfinished" in found.out) is False
     shown = command("show", played.path)
     if UNTIL[0] in arguments:
         assert re.search(r"(stopped after \d+ of|ended after all) 48 episodes: (pass|regr|incon)", shown.out)
-        assert played.meta["decision"]["baseline"] == baseline.meta["id"]
-    assert json.loads((played.path / "summary.json").read_text()) == played.summary
+        assert played.meta.decision.baseline == baseline.meta.id
+    assert read_summary(played.path) == played.summary
 
 
 def test_some_of_the_baseline_in_a_balanced_order(tmp_path, baseline):

@@ -15,11 +15,11 @@ from rtbench.core.rotation import (
     multiply,
     pointing_down,
     rotate,
-    tilt_of,
     to_rotation_vector,
     wrap,
     yaw_of,
 )
+from tests.helpers.rotations import tilt_of
 
 ONE = np.array([1.0, 0.0, 0.0, 0.0])
 number = st.floats(-1, 1)

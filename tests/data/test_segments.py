@@ -1,4 +1,4 @@
-"""Glimpses: few steps of many scenes."""
+"""Short segments: a few steps of each of many scenes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from rtbench.data.demonstration import Demonstrations
 from tests.helpers.commands import rtbench as run
 
 
-def test_glimpses_are_short_stretches_from_anywhere_of_all_episodes(tmp_path):
-    options = ("--glimpses", "-n", 12, "--skill", "pick", "--skill", "open_drawer", "--noise", "0.3")
+def test_short_segments_begin_anywhere_in_an_episode(tmp_path):
+    options = ("--short-segments", "-n", 12, "--skill", "pick", "--skill", "open_drawer", "--noise", "0.3")
     for workers in (1, 2):
         said = run("demos", *options, "-j", workers, "--output", tmp_path / f"{workers}.h5")
         assert said.code == 0, said.err

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from rtbench.core.action import MODE, RT1, RTBENCH, Mode, idle
-from rtbench.env.event import EVENTS
+from rtbench.core.episode import EVENTS
 from rtbench.env.kitchen import Kitchen
 from rtbench.policy.oracle import oracle_action
 from rtbench.policy.oracle.motion import View

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtbench.core.rotation import difference, pointing_down, tilt_of
+from rtbench.core.rotation import difference, pointing_down
 from rtbench.env.kinematics import Arm
 from rtbench.env.robot import HOME
+from tests.helpers.rotations import tilt_of
 
 ARM_AXIS = np.array([0.2, 0.0])
 """x, y of the arm's first joint in the base frame [m]."""

@@ -13,7 +13,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from rtbench.core.errors import PlacementError
-from rtbench.core.rotation import tilt_of, yaw_of
+from rtbench.core.rotation import yaw_of
 from rtbench.core.seeding import generator
 from rtbench.env.episode_reset import ATTEMPTS, REDRAWS
 from rtbench.env.placement import CROWD_ROOM, FINGER_ROOM, NEAR, REACH, Placer
@@ -23,6 +23,7 @@ from rtbench.task.library import BUNDLED, load_suite
 from rtbench.task.predicate import evaluate, footprint_gap
 from rtbench.task.suite import draw
 from rtbench.task.task import Goal, Start, Task
+from tests.helpers.rotations import tilt_of
 
 TASKS = (
     "pick/coke_can-v0", "move_near/apple_sponge-v0", "move_near/blue_chip_bag_brown_chip_bag-v0",

@@ -104,7 +104,7 @@ def test_errors_are_played_again_once_their_cause_is_gone(tmp_path):
     assert again.path == first.path
     assert by_seed(again)[1].error is None
     assert "1 episodes that were errors are played again" in listener.said[0]
-    assert again.summary["overall"]["errors"] == 0
+    assert again.summary.overall.errors == 0
     assert any("the last record of each counts" in note for note in again.notes)
 
 

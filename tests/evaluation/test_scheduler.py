@@ -9,6 +9,7 @@ from rtbench.core.importing import load_object
 from rtbench.evaluation.replay import verify
 from rtbench.evaluation.scheduler import Limits, TooManyErrorsError
 from rtbench.result.run import load_run
+from rtbench.result.summary import read_summary
 from tests.helpers.runs import FAKE, POLICIES, FakeEnv, Listener, by_seed, episode, episodes, essence, play
 
 
@@ -35,7 +36,7 @@ def test_a_run_says_where_it_comes_from(tmp_path):
     assert session["packages"]["numpy"]
     assert session["machine"]["cpu"]
     assert run.path == tmp_path / "Pusher" / "fake" / meta["id"]
-    assert json.loads((run.path / "summary.json").read_text()) == run.summary
+    assert read_summary(run.path) == run.summary
 
 
 def test_the_same_call_returns_the_finished_run_and_other_settings_make_another(tmp_path):
@@ -60,7 +61,7 @@ def test_latency_is_part_of_the_run_and_costs_decisions(tmp_path):
     free = play(tmp_path, chosen).records[0]
     slow = play(tmp_path, chosen, latency=Latency((333.0,)))
     assert slow.records[0].outcome.steps == 3 < free.outcome.steps
-    assert slow.meta["settings"]["latency_ms"] == [333.0]
+    assert slow.meta.settings.latency_ms == (333.0,)
 
 
 BAD = {
@@ -84,7 +85,7 @@ def test_a_bad_episode_is_an_error_with_its_reason_and_harms_no_other(tmp_path, 
     assert "fake_policies.py" in found[2].error.traceback
     assert len(found[2].token_rows) == 3, "the tokens before the fault are kept"
     assert essence(good).items() <= essence(run).items()
-    assert (run.summary["overall"]["errors"], run.summary["overall"]["successes"]) == (4, 4)
+    assert (run.summary.overall.errors, run.summary.overall.successes) == (4, 4)
 
 
 def test_a_batch_that_fails_as_a_whole_is_played_again_one_by_one(tmp_path):
@@ -169,7 +170,7 @@ def test_too_many_errors_stop_the_run(tmp_path):
 
 def test_few_errors_do_not(tmp_path):
     chosen = [episode(i, instruction="raise here" if i == 0 else "push") for i in range(10)]
-    assert play(tmp_path, chosen, limits=Limits()).summary["overall"]["errors"] == 1
+    assert play(tmp_path, chosen, limits=Limits()).summary.overall.errors == 1
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,8 @@ def test_a_run_killed_at_any_point_is_finished_by_the_same_command(tmp_path, uni
     assert essence(run) == uninterrupted
     assert run.notes == ()
     assert file.read_bytes().startswith(before), "earlier records were touched"
-    assert len(run.meta["sessions"]) == 2 if lines else True
-    assert run.summary["complete"]
+    assert len(run.meta.sessions) == 2 if lines else True
+    assert run.summary.complete
 
 
 def test_a_record_cut_off_by_the_kill_is_repaired_on_resume(tmp_path):

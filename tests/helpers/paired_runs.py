@@ -37,7 +37,7 @@ def run(out, chosen, rate, workers=2, stopping_rule=None, *, limits=TOLERANT, **
 
 
 def ordered(baseline):
-    return balanced([record.episode for record in baseline.records], "versus", baseline.meta["id"])
+    return balanced([record.episode for record in baseline.records], "versus", baseline.meta.id)
 
 
 def rule_of(baseline, target, chosen=None, **options):

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from rtbench.core.episode import Episode, Outcome
+from rtbench.core.episode import EVENTS, Episode, Outcome
 from rtbench.core.fault import Fault
 from rtbench.result.folder import EPISODES, RUN, VIDEOS
+from rtbench.result.metadata import RunMetadata
 from rtbench.result.record import Record, Times
 
 SKILLS = ("pick", "move_near", "open_drawer")
-EVENTS = dict.fromkeys(("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mode_switch"), 0)
 
 
 def episode(number: int, **changes: Any) -> Episode:
@@ -44,7 +44,7 @@ def record(
     outcome = Outcome(
         ever=success, end=success, held=success, steps=steps,
         termination="on_time" if success else "missing", progress=1.0 if success else 0.5,
-        subgoals={"lifted(thing)": success}, events=EVENTS,
+        subgoals={"lifted(thing)": success}, events=dict.fromkeys(EVENTS, 0),
     )  # fmt: skip
     random = np.random.default_rng(of.seed)
     tokens = random.integers(0, 256, (steps, 11), dtype=np.uint8)
@@ -80,6 +80,19 @@ def meta(policy: str, suite: str, planned: int, **changes: Any) -> dict[str, Any
     settings |= changes.pop("settings", {})
     simulator |= changes.pop("simulator", {})
     return {**given, "settings": settings, "simulator": simulator, **changes}
+
+
+def decision(verdict: str, n: int = 30) -> dict[str, Any]:
+    """What run.json says of a run that was stopped by that verdict."""
+    return {
+        "verdict": verdict, "n": n, "left_out": 0, "margin": 0.05, "alpha": 0.05, "worse": 25.0, "holds": 0.5,
+        "difference": -0.1, "interval": [-0.3, 0.1], "baseline": "0" * 12,
+    }  # fmt: skip
+
+
+def metadata(policy: str, suite: str, planned: int, **changes: Any) -> RunMetadata:
+    """The same as a value."""
+    return RunMetadata(**meta(policy, suite, planned, **changes))
 
 
 def write(

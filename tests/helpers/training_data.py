@@ -1,4 +1,4 @@
-"""Files of made-up demonstrations that can be learnt: where a bright square is tells what to do."""
+"""Files of made-up demonstrations that can be learnt: the place of a bright square decides the action."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtbench.policy.rt1.config import SMALL, Stage
 from rtbench.policy.rt1.network import RT1
 from rtbench.train.dataset import load
 from rtbench.train.hyperparameters import OWN
-from rtbench.train.trainer import Lessons, Trainer
+from rtbench.train.trainer import Trainer, TrainingData
 
 SKILLS = ("pick", "knock")
 
@@ -29,8 +29,8 @@ def episode(number, skill="pick", task="pick/coke_can-v0"):
 
 
 def demonstration(number, size=(128, 160), *, steps=None, convention_mode=10):
-    """A demonstration whose labels follow from what is seen and asked for."""
-    random = generator("lessons", number)
+    """A demonstration whose labels follow from the image and the instruction."""
+    random = generator("training data", number)
     steps = steps or int(random.integers(3, 9))
     skill = SKILLS[number % len(SKILLS)]
     images = np.full((steps, *size, 3), 40, np.uint8)
@@ -65,23 +65,24 @@ TINY = replace(
     SMALL, image=(32, 40), frames=3, text=8, film=8, stem=8, top=32, features=16, mixed=16,
     width=16, layers=1, heads=2, key_dim=8, stages=(Stage(3, 2, 2, 8, 1), Stage(3, 2, 2, 16, 1)),
 )  # fmt: skip
-"""A network that learns these lessons in seconds."""
+"""A network that learns this data in seconds."""
 
 
 def texts(instructions, length=8):
     return np.stack([generator("text", text).normal(size=length) for text in instructions]).astype(np.float32)
 
 
-def trainer(folder, *, steps=12, demos=12, recipe=OWN, given=None, **changes):
-    """A trainer in a folder, of lessons and a network that are given, or the tiny one and data made there."""
-    lessons, network = given or (_lessons(folder, demos), RT1(TINY))
-    chosen = replace(recipe, schedule=replace(recipe.schedule, steps=steps, warmup=2), batch=4, held_back=0.2)
-    return Trainer(folder, lessons, network, replace(chosen, **changes), {"size": "tiny"})
+def trainer(folder, *, steps=12, demos=12, hyperparameters=OWN, given=None, **changes):
+    """A trainer in a folder, with given data and network, or with the tiny network and data made there."""
+    data, network = given or (_training_data(folder, demos), RT1(TINY))
+    schedule = replace(hyperparameters.schedule, steps=steps, warmup_steps=2)
+    chosen = replace(hyperparameters, schedule=schedule, batch=4, val_fraction=0.2)
+    return Trainer(folder, data, network, replace(chosen, **changes), {"size": "tiny"})
 
 
-def _lessons(folder, demos):
+def _training_data(folder, demos):
     file = folder / "demos.h5"
     if not file.exists():
         write(file, range(demos), TINY.image)
     data = load([file], folder)
-    return Lessons(data, texts(data.instructions))
+    return TrainingData(data, texts(data.instructions))

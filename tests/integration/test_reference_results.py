@@ -30,13 +30,13 @@ def test_there_is_one_run_of_each_policy_and_suite():
 @pytest.mark.parametrize("name", EVERY)
 def test_a_reference_run_is_whole_and_comes_from_a_commit(name):
     run = load_run(RUNS[name])
-    assert run.summary["complete"]
-    assert run.summary["overall"]["errors"] == 0
+    assert run.summary.complete
+    assert run.summary.overall.errors == 0
     assert not run.notes
-    assert run.meta["simulator"]["rtbench"]
-    for session in run.meta["sessions"]:
-        assert not session["git"]["dirty"]
-        assert str(Path.home()) not in session["command"]
+    assert run.meta.simulator.rtbench
+    for session in run.meta.sessions:
+        assert not session.git.dirty
+        assert str(Path.home()) not in session.command
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -44,7 +44,7 @@ def test_a_sample_comes_out_again(name):
     """Bit by bit: the states, so the outcomes. If the simulation was changed on purpose: `make results`."""
     meta = load_scores(RUNS[name]).meta
     here = mujoco.__version__, platform.system(), platform.machine()
-    made = meta["simulator"]["mujoco"], *meta["sessions"][0]["machine"]["platform"].split()[::2]
+    made = meta.simulator.mujoco, *meta.sessions[0].machine.platform.split()[::2]
     if here != made:
         pytest.skip(f"made with {made}, this is {here}")
     said = rtbench("verify", RUNS[name], "--sample", SAMPLE, "--jobs", 1)

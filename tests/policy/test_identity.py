@@ -188,4 +188,4 @@ def test_a_run_names_one_hash_for_one_file_of_weights(tmp_path):
     run = rtbench.evaluate(
         "rt1", rtbench.episodes(rtbench.load_suite("seen"), rounds=1)[:1], out=tmp_path, workers=1
     )
-    assert run.meta["policy"]["weights"] == run.meta["card"]["sha256"]
+    assert run.meta.policy.weights == run.meta.card.sha256

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtbench.result.export import COLUMNS, DETAILS, export_csv, export_parquet, frame
-from rtbench.result.folder import EPISODES
+from rtbench.result.folder import EPISODES, RUN, read_json
 from rtbench.result.run import load_run
 from tests.helpers.commands import rtbench
 from tests.helpers.paths import ROOT
@@ -110,7 +110,7 @@ def test_parquet_keeps_values_and_types(run, tmp_path):
         assert (dict(row["subgoals"]) if one.outcome else row["subgoals"]) == (
             one.outcome.subgoals if one.outcome else None
         )
-    assert json.loads(table.schema.metadata[b"rtbench"]) == {found.meta["id"]: found.meta}
+    assert json.loads(table.schema.metadata[b"rtbench"]) == {found.meta.id: read_json(found.path / RUN)}
 
 
 def test_an_empty_run_has_the_columns(tmp_path):

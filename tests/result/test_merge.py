@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from rtbench.core.errors import NotComparableError, RunError
 from rtbench.result import merge as merging
-from rtbench.result.folder import EPISODES, RUN, SUMMARY, VIDEOS, read_json
+from rtbench.result.folder import EPISODES, RUN, SUMMARY, VIDEOS, read_json, read_metadata
 from rtbench.result.identity import episodes_hash, run_id
 from rtbench.result.merge import merge
 from rtbench.result.run import load_run
+from rtbench.result.summary import read_summary
 from tests.helpers.commands import rtbench, width
 from tests.helpers.paths import ROOT
 from tests.helpers.runs import episodes as fakes
@@ -50,10 +51,10 @@ def test_shards_become_the_whole(tmp_path):
     assert lines(tmp_path / "all") == lines(whole)
     assert (made.episodes, made.repeated, made.new) == (30, 0, True)
     meta = read_json(tmp_path / "all" / RUN)
-    assert meta["id"] == run_id(read_json(whole / RUN))
+    assert meta["id"] == run_id(read_metadata(whole))
     assert meta["episodes"] == 30
     assert load_run(tmp_path / "all").summary == load_run(whole).summary
-    assert read_json(tmp_path / "all" / SUMMARY) == load_run(whole).summary
+    assert read_summary(tmp_path / "all") == load_run(whole).summary
 
 
 def test_true_runs_have_the_id_of_the_whole(tmp_path):
@@ -61,15 +62,15 @@ def test_true_runs_have_the_id_of_the_whole(tmp_path):
     chosen = fakes(6)
     first, second = play(tmp_path / "1", chosen[:4]), play(tmp_path / "2", chosen[3:])
     whole = play(tmp_path / "3", chosen)
-    assert run_id(whole.meta) == whole.meta["id"], "rtbench.result.identity and rtbench.evaluate agree"
+    assert run_id(whole.meta) == whole.meta.id, "rtbench.result.identity and rtbench.evaluate agree"
     made = merge([first.path, second.path], tmp_path / "all")
     meta = read_json(tmp_path / "all" / RUN)
     assert made.repeated == 1
-    assert meta["id"] == whole.meta["id"]
+    assert meta["id"] == whole.meta.id
     assert len(meta["sessions"]) == 2
-    assert [meta[name] for name in ("card", "arm", "novelties", "tasks", "suite", "episodes")] == [
-        whole.meta[name] for name in ("card", "arm", "novelties", "tasks", "suite", "episodes")
-    ]
+    played = read_json(whole.path / RUN)
+    for name in ("card", "arm", "novelties", "tasks", "suite", "episodes"):
+        assert meta[name] == played[name]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -98,7 +99,7 @@ def test_an_interrupted_copy_and_the_finished_one(tmp_path):
     assert "cut off" in made.notes[0]
     meta = read_json(tmp_path / "all" / RUN)
     assert (meta["episodes"], meta["episodes_hash"]) == (30, planned["episodes_hash"])
-    assert load_run(tmp_path / "all").summary["complete"]
+    assert load_run(tmp_path / "all").summary.complete
 
 
 def test_what_no_part_has_played_is_missing(tmp_path):
@@ -106,7 +107,7 @@ def test_what_no_part_has_played_is_missing(tmp_path):
     parts = [write(tmp_path / "1", ALL[:12], extra=planned), part(tmp_path / "2", ALL[20:])]
     merge(parts, tmp_path / "all")
     summary = load_run(tmp_path / "all").summary
-    assert (summary["planned"], summary["complete"]) == (30, False)
+    assert (summary.planned, summary.complete) == (30, False)
     merge([tmp_path / "all", parts[0]], tmp_path / "again")
     assert read_json(tmp_path / "again" / RUN) == read_json(tmp_path / "all" / RUN), "counted once"
 
@@ -248,7 +249,7 @@ def test_few_and_extreme_records(tmp_path, records, code):
 def test_only_errors(tmp_path):
     failed = [record(one, None) for one in episodes(4)]
     merge([part(tmp_path / "1", failed[:3]), part(tmp_path / "2", failed[1:])], tmp_path / "all")
-    assert load_run(tmp_path / "all").summary["overall"]["errors"] == 4
+    assert load_run(tmp_path / "all").summary.overall.errors == 4
 
 
 def test_what_cannot_be_read(tmp_path):
@@ -281,7 +282,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     assert not list((tmp_path / "new").iterdir())
 
 
-@pytest.mark.parametrize("moment", ["_film", "write_json", "_put"])
+@pytest.mark.parametrize("moment", ["_film", "write_metadata", "_put"])
 def test_a_kill_leaves_no_run_under_the_name(tmp_path, moment):
     parts = [part(tmp_path / "1", ALL[:3]), part(tmp_path / "2", ALL[3:])]
     out = tmp_path / "runs" / "a" / "seen" / "all"

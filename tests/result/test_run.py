@@ -15,11 +15,11 @@ from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
 from rtbench.core.importing import load_object
 from rtbench.report.run_table import tables
-from rtbench.result.control_rate import hz
+from rtbench.result.control_rate import control_rates
 from rtbench.result.folder import write_json
 from rtbench.result.record import Record, Times
 from rtbench.result.run import load_run
-from rtbench.result.summary import summarise
+from rtbench.result.summary import read_summary, summarise, write_summary
 from rtbench.result.video import captioned, write_video
 from rtbench.stats import Pairs, newcombe_paired, wilson
 from tests.helpers.paths import HELPERS
@@ -60,36 +60,36 @@ def save(path, records, planned=12, **meta):
 
 def test_counts_rates_and_intervals():
     summary = summarise(RECORDS, 12, 3)
-    pick, drawer, overall = summary["skills"]["pick"], summary["skills"]["open_drawer"], summary["overall"]
-    assert (pick["n"], pick["errors"], pick["successes"], pick["ever"], pick["held"]) == (10, 1, 8, 9, 8)
-    assert pick["rate"] == pytest.approx(8 / 9, abs=1e-6)
-    assert pick["rate_errors_as_failures"] == pytest.approx(0.8)
-    assert pick["interval"] == pytest.approx(wilson(8, 9), abs=1e-6)
-    assert pick["interval_errors_as_failures"] == pytest.approx(wilson(8, 10), abs=1e-6)
-    assert (drawer["rate"], drawer["held_rate"]) == (0.5, 0.0)
-    assert (overall["n"], overall["successes"], overall["faults"]) == (12, 9, {"policy": 1})
-    assert overall["terminations"] == {"on_time": 8, "early": 0, "late": 1, "missing": 2}
-    assert overall["events"] == {"dropped": 3, "clipped": 1}
-    assert overall["rate"] == pytest.approx(9 / 11, abs=1e-6)
-    assert summary["macro"]["rate"] == pytest.approx((8 / 9 + 0.5) / 2, abs=1e-6)
-    assert summary["complete"]
-    assert not summarise(RECORDS, 13, 3)["complete"]
+    pick, drawer, overall = summary.skills["pick"], summary.skills["open_drawer"], summary.overall
+    assert (pick.n, pick.errors, pick.successes, pick.ever, pick.held) == (10, 1, 8, 9, 8)
+    assert pick.rate == pytest.approx(8 / 9, abs=1e-6)
+    assert pick.rate_errors_as_failures == pytest.approx(0.8)
+    assert pick.interval == pytest.approx(wilson(8, 9), abs=1e-6)
+    assert pick.interval_errors_as_failures == pytest.approx(wilson(8, 10), abs=1e-6)
+    assert (drawer.rate, drawer.held_rate) == (0.5, 0.0)
+    assert (overall.n, overall.successes, overall.faults) == (12, 9, {"policy": 1})
+    assert overall.terminations == {"on_time": 8, "early": 0, "late": 1, "missing": 2}
+    assert overall.events == {"dropped": 3, "clipped": 1}
+    assert overall.rate == pytest.approx(9 / 11, abs=1e-6)
+    assert summary.macro.rate == pytest.approx((8 / 9 + 0.5) / 2, abs=1e-6)
+    assert summary.complete
+    assert not summarise(RECORDS, 13, 3).complete
 
 
 def test_only_errors_have_no_rate_but_a_worst_one():
-    group = summarise([record(0, error="x")], 1, 3)["overall"]
-    assert (group["rate"], group["interval"], group["rate_errors_as_failures"]) == (None, [0.0, 1.0], 0.0)
+    group = summarise([record(0, error="x")], 1, 3).overall
+    assert (group.rate, group.interval, group.rate_errors_as_failures) == (None, (0.0, 1.0), 0.0)
 
 
 def test_a_rate_is_met_when_99_of_100_decisions_are_in_time():
-    fast = hz([record(0, ms=[10.0] * 99 + [400.0])], 3)
-    assert fast["met"]
-    assert fast["in_time"] == 0.99
-    assert fast["policy"]["p50"] == 10.0
-    assert fast["policy"]["hz"] == pytest.approx(1000 * 100 / 1390, abs=1e-3)
-    assert not hz([record(0, ms=[10.0] * 98 + [400.0] * 2)], 3)["met"]
-    assert not hz([record(0, ms=[10.0] * 99 + [200.0] * 2)], 10)["met"]
-    assert hz([record(0, error="x")], 3)["met"] is None
+    fast = control_rates([record(0, ms=[10.0] * 99 + [400.0])], 3)
+    assert fast.met
+    assert fast.in_time == 0.99
+    assert fast.policy.p50 == 10.0
+    assert fast.policy.hz == pytest.approx(1000 * 100 / 1390, abs=1e-3)
+    assert not control_rates([record(0, ms=[10.0] * 98 + [400.0] * 2)], 3).met
+    assert not control_rates([record(0, ms=[10.0] * 99 + [200.0] * 2)], 10).met
+    assert control_rates([record(0, error="x")], 3).met is None
 
 
 def test_the_frame_has_a_row_an_episode(tmp_path):
@@ -110,7 +110,7 @@ def test_the_frame_has_a_row_an_episode(tmp_path):
 def test_an_empty_run_has_a_summary_a_frame_and_a_table(tmp_path):
     run = save(tmp_path, [])
     assert run.frame.empty
-    assert run.summary["overall"]["rate"] is None
+    assert run.summary.overall.rate is None
     assert "unfinished: 0 of 12" in show(run)
 
 
@@ -141,7 +141,11 @@ def test_the_table_fits_80_columns_and_shows_what_matters(tmp_path):
 
 def test_a_summary_is_plain_json(tmp_path):
     run = save(tmp_path, RECORDS)
-    assert json.loads(json.dumps(run.summary, allow_nan=False)) == run.summary
+    write_summary(tmp_path, run.summary)
+    assert read_summary(tmp_path) == run.summary
+    assert json.loads(json.dumps(run.summary.as_dict(), allow_nan=False)) == json.loads(
+        (tmp_path / "summary.json").read_text()
+    )
 
 
 def ended(end, seed, **fields):
@@ -163,15 +167,15 @@ def test_drops_are_counted_in_pairs(tmp_path):
     records = [*perturbed(["ss", "ss", "sf", "sf", "sf", "fs", "ff", "sx", "xf"])]
     lone = ended(end=True, seed=50, axis="backgrounds/hard", twin="0" * 16)
     run = save(tmp_path, [*records, lone])
-    ((axis, drop),) = run.summary["drops"].items()
+    ((axis, drop),) = run.summary.drops.items()
     assert axis == "backgrounds/hard"
-    assert {name: drop[name] for name in ("pairs", "errors", "lost", "gained")} == {
+    assert {name: getattr(drop, name) for name in ("pairs", "errors", "lost", "gained")} == {
         "pairs": 7, "errors": 2, "lost": 3, "gained": 1,
     }  # fmt: skip
-    assert (drop["twin_rate"], drop["rate"]) == pytest.approx((5 / 7, 3 / 7), abs=1e-6)
-    assert drop["drop"] == pytest.approx(2 / 7, abs=1e-6)
-    assert drop["interval"] == pytest.approx(newcombe_paired(Pairs(2, 3, 1, 1)), abs=1e-6)
-    assert drop["p"] == pytest.approx(0.625)
+    assert (drop.twin_rate, drop.rate) == pytest.approx((5 / 7, 3 / 7), abs=1e-6)
+    assert drop.drop == pytest.approx(2 / 7, abs=1e-6)
+    assert drop.interval == pytest.approx(newcombe_paired(Pairs(2, 3, 1, 1)), abs=1e-6)
+    assert drop.p == pytest.approx(0.625)
     text = show(run)
     assert "backgrounds/hard" in text.split("against the same episodes unperturbed")[1]
     assert re.search(r"71\.4 +42\.9 +28\.6", text)
@@ -180,10 +184,10 @@ def test_drops_are_counted_in_pairs(tmp_path):
 
 def test_a_run_without_twins_has_no_drops(tmp_path):
     run = save(tmp_path, RECORDS)
-    assert run.summary["drops"] == {}
+    assert run.summary.drops == {}
     assert "unperturbed" not in show(run)
     control = [replace(r, episode=replace(r.episode, twin=RECORDS[0].key, arm="blank")) for r in RECORDS[1:3]]
-    assert save(tmp_path, [RECORDS[0], *control]).summary["drops"] == {}
+    assert save(tmp_path, [RECORDS[0], *control]).summary.drops == {}
 
 
 def test_the_card_decides_what_counts_as_novel(tmp_path):
@@ -201,13 +205,13 @@ def test_the_card_decides_what_counts_as_novel(tmp_path):
     new = {records[name].key: ["object pear"] for name in ("surprise", "new", "emergent", "hard")}
     run = save(tmp_path, records.values(), 7, novelties=new)
     summary = run.summary
-    assert {split: group["n"] for split, group in summary["splits"].items()} == {
+    assert {split: group.n for split, group in summary.splits.items()} == {
         "seen": 2, "novel": 3, "emergent": 1,
     }  # fmt: skip
-    assert (summary["splits_by"], summary["left_out"]["n"], summary["overall"]["n"]) == ("card", 1, 7)
-    assert summary["splits"]["novel"]["rate"] == 0.0
-    assert summary["axes"]["unseen"]["n"] == 1
-    assert summary["drops"]["backgrounds/hard"]["pairs"] == 1
+    assert (summary.splits_by, summary.left_out.n, summary.overall.n) == ("card", 1, 7)
+    assert summary.splits["novel"].rate == 0.0
+    assert summary.axes["unseen"].n == 1
+    assert summary.drops["backgrounds/hard"].pairs == 1
     counts_as = run.frame.set_index("key")["counts_as"]
     assert counts_as[records["trained"].key] == "left_out"
     assert counts_as[records["surprise"].key] == "novel"
@@ -220,16 +224,16 @@ def test_the_card_decides_what_counts_as_novel(tmp_path):
 def test_what_is_left_out_is_left_out_of_its_drop_too(tmp_path):
     plain, hard = perturbed(["sf"])
     run = save(tmp_path, [plain, hard], 2, novelties={})
-    assert run.summary["drops"] == {}
-    assert run.summary["left_out"]["n"] == 1
-    assert [*run.summary["splits"]] == ["seen"]
+    assert run.summary.drops == {}
+    assert run.summary.left_out.n == 1
+    assert [*run.summary.splits] == ["seen"]
 
 
 def test_without_training_the_suite_decides(tmp_path):
     records = [ended(end=True, seed=0, split="seen"), ended(end=False, seed=1, split="novel", axis="far")]
     summary = save(tmp_path, records).summary
-    assert {split: group["rate"] for split, group in summary["splits"].items()} == {"seen": 1.0, "novel": 0.0}
-    assert (summary["splits_by"], summary["left_out"]["n"]) == ("suite", 0)
+    assert {split: group.rate for split, group in summary.splits.items()} == {"seen": 1.0, "novel": 0.0}
+    assert (summary.splits_by, summary.left_out.n) == ("suite", 0)
     assert "split, by the suite" in show(save(tmp_path, records))
     assert "split, by" not in show(save(tmp_path, RECORDS))
 

@@ -117,21 +117,21 @@ def test_the_score_counts_what_was_solved_and_still_is():
         [record(e, end) for e, end in zip(episodes, with_words, strict=True)],
         [record(e, end) for e, end in zip(reversed(control), reversed(without), strict=True)],
     )
-    assert (found["kept"], found["solved"], found["pairs"], found["errors"]) == (2, 6, 8, 2)
-    assert found["score"] == pytest.approx(1 / 3, abs=1e-6)
-    assert found["score_interval"] == pytest.approx([0.0967714, 0.7000067], abs=1e-6)
-    assert (found["successes"], found["gained"], found["lost"]) == (3, 1, 4)
-    assert found["drop"] == pytest.approx(3 / 8)
+    assert (found.kept, found.solved, found.drop.pairs, found.drop.errors) == (2, 6, 8, 2)
+    assert found.score == pytest.approx(1 / 3, abs=1e-6)
+    assert found.interval == pytest.approx([0.0967714, 0.7000067], abs=1e-6)
+    assert (found.drop.successes, found.drop.gained, found.drop.lost) == (3, 1, 4)
+    assert found.drop.drop == pytest.approx(3 / 8)
 
 
 def test_what_could_not_be_changed_or_solved_gives_no_score():
     (episode,) = said("a")
     word = replace(episode, instruction="help")
     found = ignorance([record(word)], [record(controlled([word], "shuffled", TASKS)[0])])
-    assert (found["score"], found["unchanged"], found["pairs"]) == (None, 1, 0)
+    assert (found.score, found.unchanged, found.drop.pairs) == (None, 1, 0)
     failed = ignorance([record(episode, end=False)], [record(controlled([episode], "blank", TASKS)[0])])
-    assert (failed["score"], failed["solved"], failed["gained"]) == (None, 0, 1)
-    assert ignorance([], [record(controlled([episode], "blank", TASKS)[0])])["pairs"] == 0
+    assert (failed.score, failed.solved, failed.drop.gained) == (None, 0, 1)
+    assert ignorance([], [record(controlled([episode], "blank", TASKS)[0])]).drop.pairs == 0
 
 
 def test_an_arm_is_a_run_of_its_own_that_finds_its_truth(tmp_path):
@@ -142,11 +142,11 @@ def test_an_arm_is_a_run_of_its_own_that_finds_its_truth(tmp_path):
     control = play(tmp_path, controlled(episodes, "shuffled", TASKS), workers=1)
     assert control.path.parent == truth.path.parent
     assert control.path != truth.path
-    assert (truth.meta["arm"], control.meta["arm"]) == ("", "shuffled")
+    assert (truth.meta.arm, control.meta.arm) == ("", "shuffled")
     assert original_of(control).path == truth.path
     assert original_of(truth) is None
-    assert ignorance(truth.records, control.records)["pairs"] == 3
-    assert control.summary["drops"] == {}
+    assert ignorance(truth.records, control.records).drop.pairs == 3
+    assert control.summary.drops == {}
     assert chance_rates(truth) == {}
     play(tmp_path, episodes, NoopPolicy(), workers=1)
     (tmp_path / "NoopPolicy").rename(tmp_path / "noop")

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from rtbench.core.seeding import generator
 from rtbench.data.keypoints import hand_pose
 from rtbench.train import dataset
-from rtbench.train.augment import Augmentation, augment, draw, plain
+from rtbench.train.augment import Augmentation, augment, draw, to_float
 from rtbench.train.dataset import DatasetError, Sampler, load
+from rtbench.train.hyperparameters import OWN, REFERENCE
 from rtbench.train.window_sampler import Order, batches, cut
 from tests.helpers.training_data import demonstration, write
 
@@ -72,7 +73,7 @@ def test_without_augmentation_images_stay_as_they_are():
     images = torch.from_numpy(generator("images").integers(0, 256, (3, 2, 8, 10, 3), dtype=np.uint8))
     same = augment(images, draw(NONE, 3, 8, 10, generator("draw")))
     assert same.shape == (3, 2, 3, 8, 10)
-    torch.testing.assert_close(same, plain(images))
+    torch.testing.assert_close(same, to_float(images))
 
 
 @given(seed=st.integers(0, 1000))
@@ -85,7 +86,7 @@ def test_a_window_is_shifted_as_one_and_black_comes_in(seed):
     for k, (down, right) in enumerate(drawn.offsets):
         wide = np.zeros((3, 60, 60, 3), np.uint8)
         wide[:, 20 + down : 40 + down, 20 + right : 40 + right] = images[k].numpy()
-        expected = plain(torch.from_numpy(wide[:, 20:40, 20:40]))
+        expected = to_float(torch.from_numpy(wide[:, 20:40, 20:40]))
         torch.testing.assert_close(moved[k], expected)
 
 
@@ -178,15 +179,15 @@ def test_a_window_beyond_the_end_repeats_the_last_frame_without_weight(tmp_path)
 def test_what_is_held_back_stays_so_with_more_data(tmp_path):
     few = load([write(tmp_path / "a.h5", range(30), SIZE)], tmp_path)
     many = load([tmp_path / "a.h5", write(tmp_path / "b.h5", range(30, 60), SIZE)], tmp_path)
-    held = few.held_back(0.3)
-    assert (many.held_back(0.3)[:30] == held).all()
+    held = few.validation(0.3)
+    assert (many.validation(0.3)[:30] == held).all()
     assert 0 < held.sum() < 20
-    assert few.held_back(1e-9).sum() == 1
-    assert not few.held_back(0).any()
+    assert few.validation(1e-9).sum() == 1
+    assert not few.validation(0).any()
 
 
-def test_a_single_demonstration_is_never_held_back(tmp_path):
-    assert not load([write(tmp_path / "a.h5", [0], SIZE)], tmp_path).held_back(0.5).any()
+def test_a_single_demonstration_is_never_validation(tmp_path):
+    assert not load([write(tmp_path / "a.h5", [0], SIZE)], tmp_path).validation(0.5).any()
 
 
 def _cut(path):
@@ -216,3 +217,13 @@ def test_without_any_demonstration_there_is_nothing_to_train_on(tmp_path):
         load([empty], tmp_path)
     with pytest.raises(DatasetError, match=r"no demonstration in bad\.h5.*Left out"):
         load([_cut(write(tmp_path / "bad.h5", range(3), SIZE))], tmp_path, skip=True)
+
+
+def test_the_reference_shifts_all_windows_of_a_batch_alike():
+    alike = draw(REFERENCE.augmentation, 50, 256, 320, generator("shift"))
+    assert len(np.unique(alike.offsets, axis=0)) == 1
+    assert len(np.unique(draw(OWN.augmentation, 50, 256, 320, generator("shift")).offsets, axis=0)) > 5
+    drawn = np.array(
+        [draw(REFERENCE.augmentation, 2, 256, 320, generator("shift", k)).offsets[0] for k in range(400)]
+    )
+    assert np.abs(drawn).max(0).tolist() == [20, 50]

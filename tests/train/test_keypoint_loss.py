@@ -1,4 +1,4 @@
-"""Pointing at a task's objects: where they are in the picture, and how a network learns it."""
+"""The keypoint loss: where keypoints are in the image, and that a network learns them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rtbench.policy.oracle.motion import TURN, View
 from rtbench.policy.rt1.network import RT1
 from rtbench.task.library import load_suite
 from rtbench.task.suite import episodes
-from rtbench.train.augment import Augmentation, augment, draw, moved
+from rtbench.train.augment import Augmentation, augment, draw, shift_points
 from rtbench.train.hyperparameters import OWN
-from rtbench.train.keypoint_loss import Pointer, place_loss, pointing_loss
-from rtbench.train.trainer import Watch
-from tests.helpers import training_data as lessons
+from rtbench.train.keypoint_loss import KeypointNetwork, heatmap_loss, position_loss
+from rtbench.train.trainer import Monitoring
+from tests.helpers import training_data
 from tests.helpers.training_data import TINY
 
 EYE, AXES, FOVY = np.array([0.0, 0.0, 1.0]), np.eye(3), 60.0
@@ -74,7 +74,7 @@ def test_points_lie_on_the_things_themselves(skill, which):
 
 
 def test_points_move_with_the_picture():
-    how = Augmentation(shift=(0.2, 0.2), brightness=0, contrast=0, saturation=0)
+    how = Augmentation(random_shift=(0.2, 0.2), brightness=0, contrast=0, saturation=0)
     height, width = 40, 60
     images = torch.zeros(8, 1, height, width, 3, dtype=torch.uint8)
     images[:, :, 20, 45] = 255  # the pixel's middle is at 45.5 of 60 and 20.5 of 40
@@ -82,7 +82,7 @@ def test_points_move_with_the_picture():
     points[:, :, 0] = torch.tensor([45.5 / width, 20.5 / height])
     points[:, :, 1] = torch.tensor([0.999, 0.5])
     drawn = draw(how, 8, height, width, generator("points"))
-    shifted = moved(points, drawn, height, width)
+    shifted = shift_points(points, drawn, height, width)
     found = augment(images, drawn)
     for image, point in zip(found[:, 0, 0], shifted[:, 0, 0], strict=True):
         row, column = divmod(int(image.argmax()), width)
@@ -99,21 +99,21 @@ def test_the_loss_is_least_where_the_point_is():
     points[0, 0, 0] = torch.tensor([0.35, 0.8])
     valid = torch.ones(1, 2, dtype=torch.bool)
     cells = torch.zeros(1, 2, POINTS, 4, 5, requires_grad=True)
-    loss = pointing_loss(cells, points, valid)
+    loss = heatmap_loss(cells, points, valid)
     assert loss.item() == pytest.approx(math.log(20))
     loss.backward()
     downhill = -cells.grad
     assert int(downhill[0, 0, 0].argmax()) == 3 * 5 + 1  # fourth row, second column
     assert not downhill[0, 1].any()  # nothing is learnt where nothing is,
     assert not downhill[0, 0, 1:].any()
-    assert pointing_loss(cells, points, ~valid).item() == 0  # nor from frames that fill up a window
+    assert heatmap_loss(cells, points, ~valid).item() == 0  # nor from frames that fill up a window
 
 
-def test_the_pointer_is_the_network_and_a_head_beside_it():
+def test_the_keypoint_network_is_the_network_and_a_head():
     network = RT1(TINY).eval()
-    pupil = Pointer(network).eval()
+    model = KeypointNetwork(network).eval()
     images, text = torch.rand(2, 3, 3, *TINY.image), torch.randn(2, TINY.text)
-    logits, cells, places = pupil(images, text)
+    logits, cells, places = model(images, text)
     assert torch.equal(logits, network(images, text))
     assert cells.shape == (2, 3, POINTS, *TINY.map)
     assert places.shape == (2, 3, HAND + 2 * POINTS)
@@ -152,22 +152,24 @@ def test_places_are_learnt_in_metres_and_shares_of_the_picture():
     said[:, :, :6] = torch.tensor([1.0, -2.0, 0.5, -1.0, 0.0, -2.0])
     said[:, :, HAND + 2 : HAND + 4] = torch.tensor([2.0, -0.5])
     said[1, 1:] = 9.0  # frames that fill up
-    assert place_loss(said, hand, points, valid).item() == pytest.approx(0, abs=1e-5)
+    assert position_loss(said, hand, points, valid).item() == pytest.approx(0, abs=1e-5)
     said[0, 0, 0] += 0.8  # 8 cm in one of the eight numbers of one of four frames
-    assert place_loss(said, hand, points, valid).item() == pytest.approx(0.8 / 8 / 4, abs=1e-5)
+    assert position_loss(said, hand, points, valid).item() == pytest.approx(0.8 / 8 / 4, abs=1e-5)
     said[0, 2, HAND + 3] -= 0.5  # and a twentieth of the picture's height
-    assert place_loss(said, hand, points, valid).item() == pytest.approx(1.3 / 8 / 4, abs=1e-5)
+    assert position_loss(said, hand, points, valid).item() == pytest.approx(1.3 / 8 / 4, abs=1e-5)
 
 
-def test_it_learns_to_point_and_leaves_no_trace_in_the_weights(tmp_path):
-    recipe = replace(OWN, schedule=replace(OWN.schedule, rate=4e-3))
-    learner = lessons.trainer(tmp_path, steps=150, demos=40, recipe=recipe, average=0, spread=0)
-    learner.run(Watch())
-    assert learner.smoothed.state_dict().keys() == RT1(TINY).state_dict().keys()
+def test_it_learns_keypoints_and_leaves_no_trace_in_the_weights(tmp_path):
+    hyperparameters = replace(OWN, schedule=replace(OWN.schedule, lr=4e-3))
+    learner = training_data.trainer(
+        tmp_path, steps=150, demos=40, hyperparameters=hyperparameters, ema_decay=0, label_smoothing_bins=0
+    )
+    learner.run(Monitoring())
+    assert learner.ema_network.state_dict().keys() == RT1(TINY).state_dict().keys()
     batch = learner._sampler.batch(np.array([[n, 0] for n in range(40)]))
-    pupil = learner._model.eval()
+    model = learner._model.eval()
     with torch.no_grad():
-        _, cells, _ = pupil(batch.images.movedim(-1, -3).float() / 255, learner._texts[batch.texts])
+        _, cells, _ = model(batch.images.movedim(-1, -3).float() / 255, learner._texts[batch.texts])
     height, width = TINY.map
     x, y = batch.points[batch.valid][:, 0].T
     rows, columns = (y * height).long(), (x * width).long()

@@ -20,10 +20,10 @@ from rtbench.task.library import BUNDLED, Library
 from rtbench.train import eval_callback, rt1
 from rtbench.train.learning_curves import draw
 from rtbench.train.metrics import Score
-from rtbench.train.metrics_log import Journal, JournalError, Measurement, read
-from rtbench.train.publish import Label, publish, trained_on
+from rtbench.train.metrics_log import Measurement, MetricsLog, MetricsLogError, read
+from rtbench.train.publish import CardText, publish, trained_on
 from rtbench.train.rt1 import flush_denormals, policy_name
-from tests.helpers import training_data as lessons
+from tests.helpers import training_data
 from tests.helpers.commands import rtbench, width
 from tests.helpers.training_data import TINY
 
@@ -40,7 +40,7 @@ class Words:
         pass
 
     def __call__(self, texts):
-        return lessons.texts(texts, 384)
+        return training_data.texts(texts, 384)
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +53,11 @@ def _tiny(monkeypatch):
 
 @pytest.fixture
 def demos(tmp_path):
-    return lessons.write(tmp_path / "demos.h5", range(10), TINY.image)
+    return training_data.write(tmp_path / "demos.h5", range(10), TINY.image)
 
 
 def _train(demos, output, *more):
-    options = ("--steps", 6, "--batch", 4, "--episodes", 0, "--held-back", 0.3)
+    options = ("--steps", 6, "--batch", 4, "--episodes", 0, "--val-fraction", 0.3)
     return rtbench("train", "rt1", "--data", demos, "--output", output, *options, *more)
 
 
@@ -68,7 +68,7 @@ def test_it_leaves_a_policy_that_can_be_named(tmp_path, demos):
     folder = tmp_path / "My run"
     card = cards.resolve("my-run", Library([folder]))  # checks the hash
     assert card.trained_on.tasks == ("pick/coke_can-v0",)
-    assert "held back" in card.trained_on.about
+    assert "for validation" in card.trained_on.about
     weights = load(folder / "policies" / "my-run.safetensors")
     assert (weights.network.size, weights.network.convention) == (NETWORK, "rtbench")
     assert weights.origin.trained_on["tasks"] == ["pick/coke_can-v0"]
@@ -102,7 +102,7 @@ def test_time_that_is_up_is_said_and_gone_on_after(tmp_path, demos):
 def test_it_begins_with_weights_that_are_given(tmp_path, demos):
     _train(demos, tmp_path / "first")
     start = tmp_path / "first/policies/first.safetensors"
-    _train(demos, tmp_path / "second", "--init", start, "--rate", 0, "--average", 0)
+    _train(demos, tmp_path / "second", "--init", start, "--lr", 0, "--ema-decay", 0)
     end = tmp_path / "second/policies/second.safetensors"
     first, second = (load(path).network.state_dict() for path in (start, end))
     name = "projection.weight"
@@ -112,13 +112,13 @@ def test_it_begins_with_weights_that_are_given(tmp_path, demos):
 def test_what_sees_can_stay_frozen(tmp_path, demos):
     _train(demos, tmp_path / "first")
     start = tmp_path / "first/policies/first.safetensors"
-    _train(demos, tmp_path / "second", "--init", start, "--frozen")
+    _train(demos, tmp_path / "second", "--init", start, "--freeze-backbone")
     end = tmp_path / "second/policies/second.safetensors"
     first, second = (load(path).network.state_dict() for path in (start, end))
     changed = {name.split(".")[0] for name in first if not torch.equal(first[name], second[name])}
     assert changed == {"mixers", "transformer"}
-    other = lessons.write(tmp_path / "other.h5", range(4), (48, 60))
-    refused = _train(other, tmp_path / "third", "--init", start, "--frozen")
+    other = training_data.write(tmp_path / "other.h5", range(4), (48, 60))
+    refused = _train(other, tmp_path / "third", "--init", start, "--freeze-backbone")
     assert refused.code == 2
     assert "32 x 40; the demonstrations have 48 x 60" in refused.err
 
@@ -140,7 +140,7 @@ def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
 
 
 def test_several_files_may_follow_one_option(tmp_path, demos):
-    more = lessons.write(tmp_path / "more.h5", range(10, 14), TINY.image)
+    more = training_data.write(tmp_path / "more.h5", range(10, 14), TINY.image)
     assert "14 demonstrations" in _train(demos, tmp_path / "out", more).out
 
 
@@ -148,7 +148,7 @@ def test_several_files_may_follow_one_option(tmp_path, demos):
 def test_a_bad_file_is_told_in_a_sentence(tmp_path, demos, kind):
     bad = tmp_path / "bad.h5"
     if kind == "other convention":
-        lessons.write(bad, [0], TINY.image, convention="rt1")
+        training_data.write(bad, [0], TINY.image, convention="rt1")
     elif kind == "cut off":
         bad.write_bytes(demos.read_bytes()[:9000])
     elif kind == "no HDF5":
@@ -166,11 +166,11 @@ def test_a_bad_file_is_told_in_a_sentence(tmp_path, demos, kind):
     ("options", "reason"),
     [
         (("--steps", 7), "begun with schedule steps 6, now it is 7"),
-        (("--recipe", "reference"), "begun with schedule kind adamw, now it is adam"),
+        (("--recipe", "reference"), "begun with schedule optimizer adamw, now it is adam"),
         (("--init", "nothing.safetensors"), "nothing.safetensors"),
         (("--imagenet", "nothing.pth"), "nothing.pth"),
         (("--imagenet", "a.pth", "--init", "b.safetensors"), "give --init or --imagenet, not both"),
-        (("--frozen",), "give its --init"),
+        (("--freeze-backbone",), "give its --init"),
         (("--size", "huge"), "huge"),
         (("--batch", 0), "--batch"),
     ],
@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, demos):
 
 
 def test_one_demonstration_is_enough(tmp_path):
-    one = lessons.write(tmp_path / "one.h5", [0], TINY.image)
+    one = training_data.write(tmp_path / "one.h5", [0], TINY.image)
     assert _train(one, tmp_path / "out").code == 0
     assert Image.open(tmp_path / "out/curves.png").size == (990, 660)
 
@@ -214,7 +214,7 @@ def test_what_was_trained_on_is_named_in_full_or_by_skill():
 
 
 def test_a_card_names_an_encoder_of_the_users_own(tmp_path):
-    made = publish(tmp_path, Label("mine", "x", {"encoder": "/e"}), RT1(NETWORK), ORIGIN)
+    made = publish(tmp_path, CardText("mine", "x", {"encoder": "/e"}), RT1(NETWORK), ORIGIN)
     assert yaml.safe_load(made.read_text())["mine"]["arguments"] == {"encoder": "/e"}
 
 
@@ -228,13 +228,13 @@ def test_the_folder_names_the_policy(tmp_path, folder, name):
 def test_episodes_that_are_played_are_in_no_result_and_no_data():
     from rtbench.task import suite
 
-    chosen = eval_callback.choose({"pick", "open_drawer", "nothing"}, 8)
+    chosen = eval_callback.choose_episodes({"pick", "open_drawer", "nothing"}, 8)
     assert len(chosen) == 8
     assert {episode.skill for episode in chosen} == {"pick", "open_drawer"}
     assert all(suite.SEEDS <= episode.seed < 10 * suite.SEEDS for episode in chosen)
     standard = {e.key for e in suite.episodes(BUNDLED.suite("seen"), rounds=1)}
     assert standard.isdisjoint(episode.key for episode in chosen)
-    assert eval_callback.choose({"nothing"}, 8) == ()
+    assert eval_callback.choose_episodes({"nothing"}, 8) == ()
 
 
 def test_playing_leaves_threads_alone_and_outlives_an_error(tmp_path, monkeypatch):
@@ -243,30 +243,48 @@ def test_playing_leaves_threads_alone_and_outlives_an_error(tmp_path, monkeypatc
     def fail(card, *_, **__):
         cards.build(card)
         torch.set_num_threads(2)
-        raise JournalError("no room")
+        raise MetricsLogError("no room")
 
     monkeypatch.setattr(eval_callback, "evaluate", fail)
     monkeypatch.setattr(cards, "build", lambda _: None)
-    player = eval_callback.Player(tmp_path, eval_callback.choose({"pick"}, 1), ORIGIN, said.append, {})
+    player = eval_callback.EvalCallback(
+        tmp_path, eval_callback.choose_episodes({"pick"}, 1), ORIGIN, said.append, {}
+    )
     assert player(RT1(NETWORK), 5) == (0, 0)
     assert torch.get_num_threads() == 1
-    assert said == ["  not played: no room"]
+    assert said == ["  no closed-loop evaluation: no room"]
     assert not list((tmp_path / eval_callback.PLACE).iterdir())
 
 
 def test_curves_show_what_was_measured(tmp_path):
-    journal = Journal(tmp_path, "rtbench", step=0)
-    journal.write(Measurement(0, "majority", score=Score(None, (0.3,) * 11)))
+    log = MetricsLog(tmp_path, "rtbench", step=0)
+    log.write(Measurement(0, "majority", score=Score(None, (0.3,) * 11)))
     for step in range(20, 2001, 20):
         score = Score(4 * 0.999**step + 1, tuple(np.linspace(0.4, 0.9, 11)))
-        journal.write(Measurement(step, "training", score=score, images_per_s=100))
-    journal.write(Measurement(1000, "validation", score=score))
-    journal.write(Measurement(1000, "play", success=0.5, episodes=16))
-    journal.write(Measurement(1200, "play", episodes=0))
-    journal.close()
+        log.write(Measurement(step, "training", score=score, images_per_s=100))
+    log.write(Measurement(1000, "validation", score=score))
+    log.write(Measurement(1000, "play", success=0.5, episodes=16))
+    log.write(Measurement(1200, "play", episodes=0))
+    log.close()
     draw(tmp_path / "metrics.csv", tmp_path / "curves.png")
     seen = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).reshape(-1, 3)
     for color in ((138, 182, 232), (11, 79, 158), (196, 80, 27)):
         assert (np.abs(seen.astype(int) - color).sum(1) == 0).any()
-    with pytest.raises(JournalError, match="cannot be written"):
+    with pytest.raises(MetricsLogError, match="cannot be written"):
         draw(tmp_path / "metrics.csv", tmp_path / "nowhere" / "curves.png")
+
+
+def test_images_smaller_than_those_of_an_episode_are_refused(tmp_path):
+    small = training_data.write(tmp_path / "small.h5", range(4), (24, 40))
+    refused = _train(small, tmp_path / "out")
+    assert refused.code == 2
+    assert "images of 24x40 pixels; size 'small' sees 32x40" in refused.err
+    assert "rtbench demos --size" in refused.err
+
+
+def test_the_published_size_is_trained_on_the_images_of_the_camera(tmp_path):
+    demos = training_data.write(tmp_path / "demos.h5", range(2), (128, 160))
+    refused = _train(demos, tmp_path / "out", "--size", "paper")
+    assert refused.code == 2
+    assert "images of 128x160 pixels; size 'paper' sees 256x320" in refused.err
+    assert "rtbench demos --size paper" in refused.err

@@ -3,135 +3,104 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from rtbench.cli.options import Content, Jobs, MaxErrors
-from rtbench.cli.policy_arg import PolicyArguments, parse
+from rtbench.cli.demos_options import ORACLE, DemosOptions, Keep
+from rtbench.cli.options_object import takes
+from rtbench.cli.policy_arg import parse
 from rtbench.core.errors import RtbenchError
 
 if TYPE_CHECKING:
-    from rtbench.data.collect import Recorded
+    from rtbench.data.collect import Recorded, Recording
 
 EXAMPLE = "Example:  rtbench demos -n 1000 --noise 0.3 --output demos.h5"
-ORACLE = "oracle"
 LEAST_SIZE = 16
-"""Pixels below which nothing can be told apart."""
-
-
-class Labeller(StrEnum):
-    """Who says what should have been done."""
-
-    ORACLE = "oracle"
-
-
-class Keep(StrEnum):
-    """Which episodes."""
-
-    SUCCESS = "success"
-    ALL = "all"
+"""Smallest height and width of images [pixels]; below it no object can be recognised."""
 
 
 class DemosError(RtbenchError):
     """A value of an option that cannot be used."""
 
 
-def demos(  # noqa: PLR0913 - each is an option
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The HDF5 file.")],
-    *,
-    count: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="Episodes to play.")] = 100,
-    suite: Annotated[str, typer.Option(metavar="NAME", help="Suite with nothing held out in it.")] = "seen",
-    skill: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this skill; may be repeated.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed draws other episodes.")] = 0,
-    jobs: Jobs = None,
-    size: Annotated[
-        str, typer.Option(metavar="HxW", help="Height and width of the images in pixels.")
-    ] = "128x160",
-    noise: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="Steps disturbed, to show the way back.")
-    ] = 0.0,
-    glimpses: Annotated[
-        bool, typer.Option("--glimpses", help="Four steps of each episode, from somewhere on its way.")
-    ] = False,
-    policy: Annotated[
-        str, typer.Option(metavar="NAME", help="Who acts, while the oracle says what it would do.")
-    ] = ORACLE,
-    relabel: Annotated[
-        Labeller | None, typer.Option(help="Who labels the steps of another policy.", show_default=False)
-    ] = None,
-    beta: Annotated[
-        float,
-        typer.Option(min=0, max=1, metavar="SHARE", help="Steps in which the oracle acts all the same."),
-    ] = 0.0,
-    keep: Annotated[
-        Keep | None,
-        typer.Option(help="Which episodes to keep.", show_default="success; all of glimpses and policies"),
-    ] = None,
-    content: Content = None,
-    policy_arg: PolicyArguments = None,
-    max_errors: MaxErrors = 0.1,
-) -> None:
+@takes(DemosOptions)
+def demos(options: DemosOptions) -> None:
     """Record demonstrations of the oracle to train a policy on, in robomimic's HDF5 layout.
 
-    The same command goes on where one was stopped or killed, and appends for a greater N. No episode has a
-    seed of an evaluation, and none holds a pair, object or background that is held out. With --policy NAME
-    --relabel oracle, that policy acts and the oracle says of each step what it would have done (DAgger).
-    With --glimpses the oracle first goes some way unseen: twice as many scenes in the same time.
+    The same command continues a recording that was stopped or killed, and appends for a greater N. No episode
+    has a seed of an evaluation, and none holds a pair, object or background that is held out. With --policy
+    NAME --relabel oracle, that policy acts and the oracle labels its steps (DAgger). With --short-segments,
+    the oracle first acts for some steps that are not recorded: twice as many scenes in the same time.
     """
     from rtbench.cli.console import console
-    from rtbench.data.collect import Recording, collect
+    from rtbench.data.collect import collect
     from rtbench.evaluation.progress import Display
     from rtbench.evaluation.scheduler import Limits
 
-    _check(policy, relabel, beta)
-    if policy == ORACLE and policy_arg:
-        raise DemosError(f"--policy-arg {policy_arg[0]}: the oracle takes none; give --policy NAME too.")
-    recording = Recording(
-        suite=suite,
-        skills=tuple(skill or ()),
-        seed=seed,
-        size=_size(size),
-        noise=noise,
-        glimpses=glimpses,
-        policy=policy,
-        beta=beta,
-        keep_failures=None if keep is None else keep is Keep.ALL,
-        arguments=parse(policy_arg or ()),
-        content=tuple(content or ()),
-    )
+    _check(options)
+    recording = _recording(options)
+    limits = Limits(error_share=options.max_errors)
     with Display(console()) as display:
         done = collect(
-            recording, count, output, workers=jobs, reporter=display, limits=Limits(error_share=max_errors)
+            recording, options.limit, options.output, workers=options.jobs, reporter=display, limits=limits
         )
-    _report(output, done)
+    _report(options.output, done)
 
 
-def _check(policy: str, relabel: Labeller | None, beta: float) -> None:
-    if policy != ORACLE and relabel is None:
-        raise DemosError(f"--policy {policy}: what it does is no demonstration; add --relabel {ORACLE}.")
-    if policy == ORACLE and beta:
-        raise DemosError(f"--beta {beta:g}: mixes the oracle into another policy; give --policy NAME too.")
+def _recording(options: DemosOptions) -> Recording:
+    from rtbench.data.collect import Recording
+
+    return Recording(
+        suite=options.suite,
+        skills=tuple(options.skill or ()),
+        seed=options.seed,
+        size=_image_size(options.size),
+        noise=options.noise,
+        short_segments=options.short_segments,
+        policy=options.policy,
+        beta=options.beta,
+        keep_failures=None if options.keep is None else options.keep is Keep.ALL,
+        arguments=parse(options.policy_arg or ()),
+        content=tuple(options.content or ()),
+    )
 
 
-def _size(text: str) -> tuple[int, int]:
-    """Height and width [pixels]."""
+def _check(options: DemosOptions) -> None:
+    policy = options.policy
+    if policy != ORACLE:
+        if options.relabel is None:
+            raise DemosError(f"--policy {policy}: its actions are no demonstration; add --relabel {ORACLE}.")
+        return
+    if options.beta:
+        raise DemosError(
+            f"--beta {options.beta:g}: mixes the oracle into another policy; give --policy NAME too."
+        )
+    if options.policy_arg:
+        raise DemosError(
+            f"--policy-arg {options.policy_arg[0]}: the oracle takes none; give --policy NAME too."
+        )
+
+
+def _image_size(text: str) -> tuple[int, int]:
+    """Height and width [pixels] of 'HEIGHTxWIDTH', or of the images that a size of RT-1 is trained on."""
     from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
+    from rtbench.policy.rt1.config import SIZES
 
+    if text in SIZES:
+        return SIZES[text].camera_image
     found = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", text)
     height, width = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (LEAST_SIZE <= height <= IMAGE_HEIGHT and LEAST_SIZE <= width <= IMAGE_WIDTH):
         least, most = f"{LEAST_SIZE}x{LEAST_SIZE}", f"{IMAGE_HEIGHT}x{IMAGE_WIDTH}"
-        raise DemosError(f"--size {text}: expected HEIGHTxWIDTH, {least} to {most}, such as 128x160.")
+        raise DemosError(
+            f"--size {text}: expected HEIGHTxWIDTH, {least} to {most}, such as 128x160, or a size of RT-1: "
+            f"{', '.join(SIZES)}."
+        )
     return height, width
 
 
 def _report(output: Path, done: Recorded) -> None:
-    """What is in the file, and what is not."""
+    """Print a table of the file, and the numbers of episodes that are not in it."""
     from collections import Counter
 
     from rtbench.cli.console import console, note, print_rows

@@ -46,7 +46,7 @@ def rt1(
     from rtbench.core.hashing import content_hash
 
     require("rt1", "rtbench import")
-    from rtbench.policy.rt1.checkpoint import Origin, save
+    from rtbench.policy.rt1.checkpoint import GOOGLE, Origin, save
     from rtbench.policy.rt1.google_checkpoint import ENCODER, NETWORK, read_released
     from rtbench.policy.rt1.tensorflow_reader import TensorFlowCheckpoint
 
@@ -54,7 +54,8 @@ def rt1(
     reader = TensorFlowCheckpoint(folder)
     released = read_released(reader)
     about = f"released by Google, imported from {Path(reader.where).name} of {folder.resolve().name}"
-    save(output, released.network, Origin(encoder=ENCODER, encoder_sha256="", about=about))
+    origin = Origin(encoder=ENCODER, encoder_sha256="", about=about, source=GOOGLE)
+    save(output, released.network, origin)
     network = released.network
     dead = [name.removeprefix(NETWORK) for name in released.dead]
     parameters = sum(parameter.numel() for parameter in network.parameters())

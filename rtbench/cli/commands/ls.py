@@ -319,23 +319,23 @@ def _episode(record: Record) -> dict[str, Any]:
 
 
 def _run(folder: Path) -> dict[str, Any]:
-    from rtbench.result.folder import SUMMARY, read_json, read_meta
+    from rtbench.result.folder import read_metadata
     from rtbench.result.run import load_run
+    from rtbench.result.summary import read_summary
 
-    meta = read_meta(folder)
+    meta = read_metadata(folder)
     # Where the summary is missing the run is being played, or was killed: its records tell.
-    summary = read_json(folder / SUMMARY) if (folder / SUMMARY).exists() else load_run(folder).summary
-    overall = summary["overall"]
-    rate = overall["rate"]
+    summary = read_summary(folder) or load_run(folder).summary
+    overall, rate = summary.overall, summary.overall.rate
     return {
         "folder": str(folder),
-        "id": meta["id"],
-        "policy": meta["policy"]["name"],
-        "suite": meta["suite"],
-        "episodes": overall["n"],
-        "planned": summary["planned"],
-        "done": f"{overall['n']}/{summary['planned']}",
+        "id": meta.id,
+        "policy": meta.policy.name,
+        "suite": meta.suite,
+        "episodes": overall.n,
+        "planned": summary.planned,
+        "done": f"{overall.n}/{summary.planned}",
         "success": None if rate is None else round(100 * rate, 1),
-        "errors": overall["errors"],
-        "started": meta["sessions"][0]["started"][:16].replace("T", " "),
+        "errors": overall.errors,
+        "started": meta.sessions[0].started[:16].replace("T", " "),
     }

@@ -117,7 +117,7 @@ def plan(  # noqa: PLR0913 - each is an option
 
 
 def _rate(like: Run | None) -> float:
-    found = like.summary["overall"]["rate"] if like else RATE
+    found = like.summary.overall.rate if like else RATE
     if found is None:
         raise RunError(f"{like.path if like else ''}: no episode has an outcome; give a --rate.")
     return float(found)

@@ -138,8 +138,8 @@ def _play_against_baseline(settings: _Settings, options: RunOptions) -> None:
     played = _play(stopped, episodes)
     report_comparison(baseline, played, rule)
     _check_errors(played, options.max_errors)
-    if target:
-        raise typer.Exit(EXITS[played.meta["decision"]["verdict"]])
+    if played.meta.decision:
+        raise typer.Exit(EXITS[played.meta.decision.verdict])
 
 
 def _measure_noise(settings: _Settings, episodes: Sequence[Episode], first: Run, times: int) -> None:
@@ -219,14 +219,14 @@ def _print_partial(out: Path, began: float) -> None:
 
 def _check_errors(played: Run, max_errors: float) -> None:
     """Exit with 5 where a complete run has too many errors: a short one is never stopped for them."""
-    overall = played.summary["overall"]
-    if overall["errors"] > max_errors * overall["n"]:
+    overall = played.summary.overall
+    if overall.errors > max_errors * overall.n:
         from rtbench.cli.console import print_error
 
         first = next(record for record in played.records if record.error)
         message = first.error.message if first.error else ""
         print_error(
-            f"{overall['errors']} of {overall['n']} episodes were errors; the first: {message} "
+            f"{overall.errors} of {overall.n} episodes were errors; the first: {message} "
             f"Its traceback: rtbench show {played.path}:{first.key}"
         )
         raise typer.Exit(Exit.TOO_MANY_ERRORS)

@@ -1,19 +1,26 @@
-"""`rtbench train`: makes a policy of demonstrations."""
+"""`rtbench train`: trains a policy on demonstrations."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from rtbench.cli.options import Jobs
+from rtbench.cli.options_object import takes
+from rtbench.cli.train_options import TrainOptions
 from rtbench.core.errors import Exit
 
+if TYPE_CHECKING:
+    from rtbench.train.hyperparameters import Hyperparameters
+    from rtbench.train.rt1 import TrainingPlan
+
 EXAMPLE = "Example:  rtbench train rt1 --data demos.h5 --output trained/mine --minutes 40"
+RECIPE_OPTIONS = ("label_smoothing_bins", "rps_weight", "keypoint_loss_weight", "ema_decay")
+"""Options that the recipe decides where they are not given."""
+OPTIONS = ("batch", "balance", "freeze_backbone", "bf16", "val_fraction", "seed")
+"""Options of the same name and value in every recipe."""
 app = typer.Typer(no_args_is_help=True, help="Train a policy on demonstrations.", rich_markup_mode=None)
 
 
@@ -22,195 +29,79 @@ def _group() -> None:
     """Train a policy on demonstrations."""
 
 
-class SizeName(StrEnum):
-    """Sizes of RT-1."""
-
-    SMALL = "small"
-    BASE = "base"
-    PAPER = "paper"
-
-
-class RecipeName(StrEnum):
-    """How RT-1 is trained."""
-
-    OWN = "own"
-    REFERENCE = "reference"
-
-
 @app.command(epilog=EXAMPLE, short_help="Train RT-1.")
-def rt1(  # noqa: PLR0913 - each is an option
-    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
-    *,
-    data: Annotated[
-        list[Path], typer.Option(metavar="FILE...", help="Demonstrations, as `rtbench demos` writes them.")
-    ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Folder of the training; its name is the policy's."
-        ),
-    ],
-    size: Annotated[SizeName, typer.Option(help="Of the network.")] = SizeName.SMALL,
-    recipe: Annotated[
-        RecipeName,
-        typer.Option(help="What is not said below: our own values, or those of the published code."),
-    ] = RecipeName.OWN,
-    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of the optimizer in all.")] = 10_000,
-    minutes: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="M", help="Stop in time, with all saved.", show_default="no limit"),
-    ] = None,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Windows of a step.")] = 16,
-    rate: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="X", help="Largest learning rate.", show_default="1e-3; reference 1e-4"),
-    ] = None,
-    spread: Annotated[
-        float | None,
-        typer.Option(
-            min=0, metavar="BINS", help="Smooth targets by a Gaussian.", show_default="8; reference 0"
-        ),
-    ] = None,
-    distance: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            metavar="WEIGHT",
-            help="Of how many bins off a token is, beside cross-entropy.",
-            show_default="0.03; reference 0",
-        ),
-    ] = None,
-    shift: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=0.5,
-            metavar="SHARE",
-            help="Move images by up to this share of their sides.",
-            show_default="0.01; reference 0.08 and 0.16",
-        ),
-    ] = None,
-    pointing: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            metavar="WEIGHT",
-            help="Of pointing at the task's objects in the picture.",
-            show_default="1; reference 0",
-        ),
-    ] = None,
-    average: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=0.99999,
-            metavar="X",
-            help="Decay of the weights' average.",
-            show_default="0.999; reference 0",
-        ),
-    ] = None,
-    clip: Annotated[float, typer.Option(min=0, metavar="X", help="Largest gradient norm; 0 for any.")] = 0,
-    frozen: Annotated[
-        bool,
-        typer.Option("--frozen", help="Train only what follows the image tokens of --init: far faster."),
-    ] = False,
-    balance: Annotated[bool, typer.Option("--balance", help="Let all skills come equally often.")] = False,
-    bf16: Annotated[
-        bool,
-        typer.Option("--bf16", help="Compute in bfloat16 on a CPU too: faster on one with AVX512-BF16."),
-    ] = False,
-    held_back: Annotated[
-        float, typer.Option(min=0, max=0.9, metavar="SHARE", help="Share of demonstrations for validation.")
-    ] = 0.05,
-    episodes: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Episodes played five times on the way; 0 for none.")
-    ] = 16,
-    init: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights to begin with.", show_default=False)
-    ] = None,
-    imagenet: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="EfficientNet of torchvision or timm for the backbone: B3 for paper, B0 for base.",
-            show_default=False,
-        ),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="Another language encoder's folder.", show_default=False),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed is another training.")] = 0,
-    threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Threads of the CPU.", show_default="all cores")
-    ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out files that are damaged or of another convention.")
-    ] = False,
-    jobs: Jobs = None,
-) -> None:
-    """Train RT-1 on demonstrations; the same command goes on with a training that was stopped.
+@takes(TrainOptions)
+def rt1(options: TrainOptions) -> None:
+    """Train RT-1 on demonstrations. The same command continues a training that was stopped.
 
-    Leaves weights and a card in DIR/policies, metrics.csv, TensorBoard's files and curves.png. On several
-    GPUs or machines, start it by `accelerate launch -m rtbench train rt1 ...`.
+    It writes weights and a card into DIR/policies, and metrics.csv, TensorBoard's files and curves.png into
+    DIR. On several GPUs or machines, start it by `accelerate launch -m rtbench train rt1 ...`.
     """
     from rtbench.core.extras import require
 
     require("train", "rtbench train")
     import torch
 
-    from rtbench.cli.console import console
-    from rtbench.train.hyperparameters import RECIPES
-    from rtbench.train.rt1 import Plan, train
+    from rtbench.train.rt1 import train
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    chosen = RECIPES[recipe.value]
-    schedule = replace(
-        chosen.schedule, steps=steps, clip=clip, rate=chosen.schedule.rate if rate is None else rate
-    )
-    own = {"spread": spread, "distance": distance, "pointing": pointing, "average": average}
-    given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
-    if shift is not None:
-        given["augmentation"] = replace(chosen.augmentation, shift=(shift, shift))
-    chosen = replace(
-        chosen,
-        schedule=schedule,
-        batch=batch,
-        balance=balance,
-        frozen=frozen,
-        bf16=bf16,
-        held_back=held_back,
-        seed=seed,
-        **given,
-    )
-    plan = Plan(
-        size=size.value,
-        recipe=chosen,
-        init=init,
-        imagenet=imagenet,
-        skip_bad=skip_bad,
-        episodes=episodes,
-        workers=jobs,
-    )
-    if minutes is not None:
-        plan = replace(plan, minutes=minutes)
-    if encoder is not None:
-        plan = replace(plan, encoder=encoder)
-    where = console()
-    is_first = os.environ.get("RANK", "0") == "0"  # of several processes one speaks
-
-    def say(text: str) -> None:
-        if is_first:
-            where.print(text, markup=False, soft_wrap=True)
-
-    result = train([*data, *(more or ())], output, plan, say)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    result = train(options.files, options.output, _plan(options), _print)
     ending = result.ending
     if not ending.finished:
-        say(f"stopped at step {ending.step} of {steps}; the same command goes on")
-    say(f"card     {result.card}")
-    say(f"metrics  {result.metrics}")
-    say(f"curves   {result.curves}")
-    say(f"try it   rtbench run --policy {result.card.stem} --content {output} --suite seen")
+        _print(f"stopped at step {ending.step} of {options.steps}; the same command goes on")
+    _print(f"card     {result.card}")
+    _print(f"metrics  {result.metrics}")
+    _print(f"curves   {result.curves}")
+    _print(f"try it   rtbench run --policy {result.card.stem} --content {options.output} --suite seen")
     if ending.interrupted:
         raise typer.Exit(Exit.INTERRUPTED)
+
+
+def _plan(options: TrainOptions) -> TrainingPlan:
+    from rtbench.train.rt1 import TrainingPlan
+
+    plan = TrainingPlan(
+        size=options.size.value,
+        hyperparameters=_hyperparameters(options),
+        init=options.init,
+        imagenet=options.imagenet,
+        skip_bad=options.skip_bad,
+        episodes=options.episodes,
+        workers=options.jobs,
+    )
+    own = {"minutes": options.minutes, "encoder": options.encoder}
+    return replace(plan, **_given(own))
+
+
+def _hyperparameters(options: TrainOptions) -> Hyperparameters:
+    """The recipe's hyperparameters, with those that were given in place of them."""
+    from rtbench.train.hyperparameters import RECIPES
+
+    recipe = RECIPES[options.recipe.value]
+    schedule = replace(
+        recipe.schedule, steps=options.steps, grad_clip=options.grad_clip, **_given({"lr": options.lr})
+    )
+    shift = options.random_shift
+    augmentation = recipe.augmentation
+    if shift is not None:
+        augmentation = replace(augmentation, random_shift=(shift, shift))
+    return replace(
+        recipe,
+        schedule=schedule,
+        augmentation=augmentation,
+        **{name: getattr(options, name) for name in OPTIONS},
+        **_given({name: getattr(options, name) for name in RECIPE_OPTIONS}),
+    )
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _print(text: str) -> None:
+    """Print a line, in one of several processes."""
+    from rtbench.cli.console import console
+
+    if os.environ.get("RANK", "0") == "0":
+        console().print(text, markup=False, soft_wrap=True)

@@ -58,7 +58,7 @@ def verify(
     finished = [record for record in recorded.records if record.outcome]
     if not finished:
         raise RunError(f"{recorded.path}: has no finished episode to verify.")
-    chosen = _sample(finished, recorded.meta["id"], sample)
+    chosen = _sample(finished, recorded.meta.id, sample)
     report = _compare(chosen, _play(recorded, chosen, library, jobs))
     where = console()
     for line in report.lines:

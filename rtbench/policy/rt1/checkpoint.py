@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,19 +15,22 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rtbench.core.action import DIMENSIONS, convention
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import PolicyError, RtbenchError, nearest
 from rtbench.policy.rt1.config import Size, from_json, to_json
 from rtbench.policy.rt1.network import RT1
 
 FORMAT, SCHEMA = "rtbench-rt1", "1"
+GOOGLE = "google"
+"""Source of weights that `rtbench import rt1` made."""
 METADATA = "__metadata__"
 """Key of the metadata in the header of safetensors."""
 ABOUT = "rtbench"
 """The one key below it: safetensors writes several in random order, and equal weights need equal hashes."""
 READABLE = 0o644
-"""safetensors leaves 0600, which nobody else could read once it is installed."""
+"""safetensors leaves 0600, so that other users could not read an installed file."""
 COUNTER = "num_batches_tracked"
-"""What batch norms count and nobody reads: their momentum is fixed. Not kept."""
+"""Batches that a batch norm has seen. It has no use, since the momentum is fixed, and is not kept."""
 
 
 class CheckpointError(PolicyError):
@@ -47,6 +49,8 @@ class Origin:
     """What the network was trained on, as in a policy card; empty: not known."""
     about: str = ""
     """In words: the command, the data."""
+    source: str = ""
+    """`GOOGLE` for released weights as they were imported; empty for weights that were trained here."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,12 @@ def save(path: Path, network: RT1, origin: Origin, *, half: bool = False) -> Non
         "encoder_sha256": origin.encoder_sha256,
         "trained_on": json.dumps(dict(origin.trained_on)),
         "about": origin.about,
+        "source": origin.source,
     }
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        save_file(tensors, part, {ABOUT: json.dumps(metadata, sort_keys=True)})
-        part.chmod(READABLE)
-        part.replace(path)
+        with atomic_write(path) as beside:
+            save_file(tensors, beside, {ABOUT: json.dumps(metadata, sort_keys=True)})
+            beside.chmod(READABLE)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be written: {error}.") from None
 
@@ -170,7 +174,13 @@ def _described(path: Path, metadata: Mapping[str, str]) -> tuple[RT1, Origin]:
         name = metadata["convention"]
         order = json.loads(metadata["token_order"])
         trained_on = json.loads(metadata["trained_on"])
-        origin = Origin(metadata["encoder"], metadata["encoder_sha256"], trained_on, metadata["about"])
+        origin = Origin(
+            metadata["encoder"],
+            metadata["encoder_sha256"],
+            trained_on,
+            metadata["about"],
+            metadata.get("source", ""),  # weights of 0.1.0 do not have it
+        )
         network = RT1(size, convention=name)
     except RtbenchError as error:
         raise CheckpointError(f"{path}: {error}") from None

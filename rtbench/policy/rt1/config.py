@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
 from rtbench.core.errors import PolicyError, UnknownNameError
 
 
@@ -78,6 +79,27 @@ class Size:
     action_embedding: bool
     """Whether the published network's embedding of past actions is there. It is multiplied by zero, in the
     released code too: dead weight that only counts."""
+
+    @property
+    def published(self) -> bool:
+        """Whether it is the network of the published code, which alone has the dead action embedding.
+
+        It begins with Keras' weights and resizes images as TensorFlow does; see
+        `rtbench.policy.rt1.initialization` and `rtbench.policy.rt1.image`.
+        """
+        return self.action_embedding
+
+    @property
+    def camera_image(self) -> tuple[int, int]:
+        """Height and width [pixels] of the images that demonstrations must have at least.
+
+        That is the network's own size where the camera's images can be made as small. Otherwise it is the
+        camera's size, so that a network is trained on the pixels that it sees in an episode.
+        """
+        height, width = self.image
+        if height <= IMAGE_HEIGHT and width <= IMAGE_WIDTH:
+            return self.image
+        return IMAGE_HEIGHT, IMAGE_WIDTH
 
     @property
     def map(self) -> tuple[int, int]:

@@ -22,8 +22,9 @@ from rtbench.policy.rt1.config import PAPER, Size
 from rtbench.policy.rt1.efficientnet import IMAGENET_STD
 from rtbench.policy.rt1.network import RT1
 
-CONVENTION = "rt1"
-"""Action convention of the released checkpoints: their bounds, and the mode as the first token."""
+CONVENTION = "rt1-reference"
+"""Action convention of the released checkpoints: their bounds, the mode as the first token, and labels that
+are truncated to the bin below. Rounded to the nearest bin, 44 % of the labels would be one bin off."""
 ENCODER = "universal-sentence-encoder-large/5"
 """Language encoder that they were trained with."""
 MULTIROBOT = replace(PAPER, name="multirobot", layers=10, width=1024, key_dim=256)

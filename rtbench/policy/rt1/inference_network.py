@@ -23,17 +23,24 @@ from rtbench.policy.rt1.token_learner import TokenLearner
 from rtbench.policy.rt1.transformer import Layer, Transformer
 
 
-def folded(network: RT1, device: torch.device | str = "cpu") -> Folded:
-    """What a network decides, from a copy of its weights on a device."""
-    return Folded(copy.deepcopy(network).eval().requires_grad_(requires_grad=False).to(device))
+def folded(network: RT1, device: torch.device | str = "cpu", *, all_modes: bool = False) -> Folded:
+    """What a network decides, from a copy of its weights on a device; see `Folded`."""
+    copied = copy.deepcopy(network).eval().requires_grad_(requires_grad=False).to(device)
+    return Folded(copied, all_modes=all_modes)
 
 
 class Folded:
     """RT-1 that decides for the newest frame, from image tokens that are kept from step to step."""
 
     @torch.no_grad()
-    def __init__(self, network: RT1) -> None:
-        """Shares weights with the network, which must be in evaluation mode and without gradients."""
+    def __init__(self, network: RT1, *, all_modes: bool = False) -> None:
+        """Shares weights with the network, which must be in evaluation mode and without gradients.
+
+        Args:
+            network: The weights.
+            all_modes: Leave the logits of mode tokens that do not exist as they are, instead of minus
+                infinity.
+        """
         self.size = network.size
         self.mode_slot = network.mode_slot
         backbone, projection = network.backbone, network.projection
@@ -52,7 +59,7 @@ class Folded:
         self._token_learner = _TokenLearner(network.token_learner)
         self._mixers = [_Mixer(mixer) for mixer in network.mixers if isinstance(mixer, Mixer)]
         bias = network.transformer.output.bias.expand(SIZE, -1)
-        self._decider = _Decider(network.transformer, network.mask(bias))
+        self._decider = _Decider(network.transformer, bias if all_modes else network.mask(bias))
 
     def __call__(self, images: Tensor, text: Tensor) -> Tensor:
         """Logits float32[B, 11, 256] for the newest frame of windows; arguments as of `RT1.forward`."""
@@ -96,7 +103,7 @@ class Folded:
             lengths: int64[B]: frames that are there, from 1; what stands after them has no effect.
 
         Returns:
-            float32[B, 11, 256]; mode tokens that do not exist have minus infinity.
+            float32[B, 11, 256]; mode tokens that do not exist have minus infinity, unless `all_modes`.
         """
         there = tokens[:, : int(lengths.max())]
         mixed = there.flatten(0, 1)

@@ -12,6 +12,7 @@ from rtbench.core.seeding import entropy
 from rtbench.policy.rt1.config import Size
 from rtbench.policy.rt1.efficientnet import EfficientNet
 from rtbench.policy.rt1.film import FiLM
+from rtbench.policy.rt1.initialization import initialize, initialize_as_keras
 from rtbench.policy.rt1.mixer import Mixer
 from rtbench.policy.rt1.token_learner import TokenLearner
 from rtbench.policy.rt1.transformer import Transformer
@@ -104,14 +105,8 @@ class RT1(nn.Module):
 
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator) -> None:
-        """Keras' defaults, of which the published network was made; FiLM is zero."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                outputs = module.out_channels // module.groups * math.prod(module.kernel_size)
-                module.weight.normal_(0, math.sqrt(2 / outputs), generator=generator)
-            elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight, generator=generator)
-                nn.init.zeros_(module.bias)
+        """Draw all weights: by Keras' rules for the published network; FiLM is zero."""
+        (initialize_as_keras if self.size.published else initialize)(self, generator)
         for module in self.modules():
             if isinstance(module, FiLM):
                 module.zero()

@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rtbench.core.action import Mode
+from rtbench.core.action import BINS, Mode
 from rtbench.core.action import convention as action_convention
 from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError
 from rtbench.core.seeding import generator
 from rtbench.policy.base import Needs
-from rtbench.policy.rt1.checkpoint import Origin, load
+from rtbench.policy.rt1.checkpoint import GOOGLE, Origin, load
 from rtbench.policy.rt1.image import prepare
 from rtbench.policy.rt1.inference_network import folded
 from rtbench.policy.rt1.network import RT1
@@ -30,6 +30,8 @@ from rtbench.policy.text_encoder.encoder import SentenceEncoder
 from rtbench.policy.text_encoder.user_encoder import SentenceError
 
 CAMERA = "head"
+RENAMED_ARGUMENTS = {"sure": "terminate_threshold"}
+"""Former names of arguments of `from_weights` -> today's."""
 THREADS = 1
 """CPU threads where none are asked for. On two cores that others used as well, one thread decided in 180 ms
 and two in 4,100 (paper; small: 23 and 109), for OpenMP's threads wait for each other by spinning; and in a
@@ -63,13 +65,14 @@ class _Slot:
 class RT1Policy:
     """Takes the likeliest value of each action token, or draws it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an argument of a card
         self,
         network: RT1,
         encoder: Encoder,
         *,
-        sure: float = 0.0,
+        terminate_threshold: float = 0.0,
         temperature: float = 0.0,
+        invalid_mode_terminates: bool = False,
         threads: int | None = None,
         device: str = "cpu",
     ) -> None:
@@ -78,9 +81,12 @@ class RT1Policy:
         Args:
             network: A copy of it is used, so that it may be trained on.
             encoder: Language encoder that it was trained with.
-            sure: Least probability at which it ends an episode. 0: whenever that is likeliest, as published.
+            terminate_threshold: Least probability at which it terminates an episode. 0: whenever terminate is
+                the likeliest mode, as published.
             temperature: Values are drawn with probabilities to the power of 1 / temperature; the mode never
                 is. 0: the likeliest, as published.
+            invalid_mode_terminates: A mode token of 3 or more means terminate, as in the published code; else
+                such tokens are never chosen.
             threads: CPU threads, for the whole process; None: as many as PyTorch uses already.
             device: Where to compute: 'cpu' or 'cuda'.
 
@@ -88,9 +94,11 @@ class RT1Policy:
             PolicyError: a device that is not here.
         """
         self._device = _device(device)
-        self._network = folded(network, self._device)
-        self._encoder, self._sure, self._temperature = encoder, sure, temperature
+        self._network = folded(network, self._device, all_modes=invalid_mode_terminates)
+        self._encoder, self._threshold, self._temperature = encoder, terminate_threshold, temperature
         self._end = action_convention(network.convention).modes.index(Mode.TERMINATE)
+        ends = [self._end, *range(len(Mode), BINS)] if invalid_mode_terminates else [self._end]
+        self._ends = torch.tensor(ends, device=self._device)
         self._slots: dict[int, _Slot] = {}
         self.needs = Needs(cameras=(CAMERA,), history=network.size.frames, convention=network.convention)
         if threads is not None:
@@ -118,7 +126,8 @@ class RT1Policy:
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
         """Tokens int64[len(slots), 11]."""
         windows = [self._slots[slot] for slot in slots]
-        images = prepare([seen.images[CAMERA] for seen in observations], self._network.size.image)
+        size = self._network.size
+        images = prepare([seen.images[CAMERA] for seen in observations], size.image, published=size.published)
         condition = torch.stack([window.condition for window in windows])
         tokens = self._network.image_tokens(images.to(self._device), condition)
         for window, token in zip(windows, tokens, strict=True):
@@ -126,10 +135,13 @@ class RT1Policy:
         lengths = torch.tensor([window.length for window in windows], device=self._device)
         logits = self._network.decide(torch.stack([window.tokens for window in windows]), lengths)
         modes = logits[:, self._network.mode_slot]
-        modes[modes.softmax(-1)[:, self._end] < self._sure, self._end] = -torch.inf
+        doubtful = modes.softmax(-1)[:, self._ends].sum(-1) < self._threshold
+        modes[:, self._ends] = modes[:, self._ends].masked_fill(doubtful[:, None], -torch.inf)
         if self._temperature:
             logits = self._drawn(logits, windows)
         chosen: NDArray[np.int64] = logits.argmax(-1).cpu().numpy()
+        mode = chosen[:, self._network.mode_slot]
+        mode[mode >= len(Mode)] = self._end
         return chosen
 
     def _drawn(self, logits: Tensor, windows: Sequence[_Slot]) -> Tensor:
@@ -145,8 +157,9 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     *,
     encoder: str | None = None,
     convention: str | None = None,
-    sure: float = 0.0,
+    terminate_threshold: float = 0.0,
     temperature: float = 0.0,
+    invalid_mode_terminates: bool | None = None,
     threads: int = THREADS,
     device: str = "cpu",
 ) -> RT1Policy:
@@ -156,11 +169,14 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
         weights: File that `rtbench train rt1` or `rtbench import rt1` made.
         encoder: Language encoder, for `SentenceEncoder`; None: the one that the weights name.
         convention: Action convention that the weights must have; None: theirs.
-        sure: Least probability at which it ends an episode. Who ends too early has failed; who ends late has
-            lost a step. 0: whenever that is likeliest, as published.
+        terminate_threshold: Least probability at which it terminates an episode. Terminating too early fails
+            the episode, terminating late costs a step. 0: whenever terminate is the likeliest mode, as
+            published.
         temperature: Action values are drawn with probabilities to the power of 1 / temperature, from the
-            episode's seed. Who does what is likeliest repeats for ever what has not helped. 0: the
-            likeliest, as published. The mode is never drawn.
+            episode's seed. A policy that always takes the likeliest value can repeat an action without
+            effect for ever. 0: the likeliest, as published. The mode is never drawn.
+        invalid_mode_terminates: A mode token of 3 or more means terminate, as in the published code; else
+            such tokens are never chosen. None: as published for weights that were imported from Google.
         threads: CPU threads, for the whole process.
         device: Where to compute: 'cpu' or 'cuda'.
 
@@ -176,8 +192,16 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     path = Path(weights)
     checkpoint = load(path, convention=convention)
     language = _encoder(path, encoder, checkpoint.origin)
+    if invalid_mode_terminates is None:
+        invalid_mode_terminates = checkpoint.origin.source == GOOGLE
     return RT1Policy(
-        checkpoint.network, language, sure=sure, temperature=temperature, threads=threads, device=device
+        checkpoint.network,
+        language,
+        terminate_threshold=terminate_threshold,
+        temperature=temperature,
+        invalid_mode_terminates=invalid_mode_terminates,
+        threads=threads,
+        device=device,
     )
 
 

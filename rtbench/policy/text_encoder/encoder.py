@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.cache import cache_folder
 from rtbench.core.errors import nearest
 from rtbench.core.extras import require
@@ -135,11 +135,9 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 def _write(path: Path, vector: NDArray[np.float32]) -> None:
     """Keep a vector. Several processes may do so at once; a folder that cannot be written to is no harm."""
-    part = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.save(file, vector, allow_pickle=False)
-        part.replace(path)
+        with atomic_write(path) as beside:
+            np.save(beside, vector, allow_pickle=False)
     except OSError:
         return

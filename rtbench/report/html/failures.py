@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.figure import Figure as Canvas
 
-from rtbench.core.episode import Outcome
+from rtbench.core.episode import EVENTS, Outcome
 from rtbench.report.html import svg_chart
 from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, Table, percent, table
 from rtbench.result.record import Record
-from rtbench.result.run import EVENTS
 from rtbench.result.summary import TERMINATIONS
 from rtbench.stats import rate
 

@@ -98,18 +98,18 @@ def _unlike(run: Run, library: Library) -> str:
     """Why the run's episodes cannot be set up again as they were; '' if they can."""
     from rtbench.evaluation.evaluate import FACTORY
 
-    settings = run.meta["settings"]
-    if settings["factory"] != FACTORY:
-        return f"it was played in {settings['factory']}, which is not the kitchen."
-    if (then := run.meta["simulator"].get("mujoco")) != version("mujoco"):
+    meta = run.meta
+    if meta.settings.factory != FACTORY:
+        return f"it was played in {meta.settings.factory}, which is not the kitchen."
+    if (then := meta.simulator.mujoco) != version("mujoco"):
         return f"it was played with MuJoCo {then}, this is {version('mujoco')}."
-    if _library(run, library).content_hash() != run.meta["content_hash"]:
+    if _library(run, library).content_hash() != meta.content_hash:
         return "the content (envs/ or tasks/) has changed since."
     return ""
 
 
 def _library(run: Run, library: Library) -> Library:
-    return library if library.roots else Library(run.meta["settings"]["content"])
+    return library if library.roots else Library(run.meta.settings.content)
 
 
 def _drawn(run: Run, records: Sequence[Record], library: Library) -> dict[str, Frame]:
@@ -124,7 +124,7 @@ def _drawn(run: Run, records: Sequence[Record], library: Library) -> dict[str, F
         sets = {things[name].set for name in episode.objects if name in things}
         return episode.scene, sorted(sets), episode.variant
 
-    profile = run.meta["settings"]["profile"]
+    profile = run.meta.settings.profile
     kitchen = make(records[0].episode.task, cameras=("head",), profile=profile, content=library.roots)
     try:
         return dict(_played(kitchen, sorted(records, key=room)))

@@ -116,7 +116,7 @@ def _render(
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     title = ", ".join(one.label for one in runs)
     return pages.get_template("page.html").render(
-        title=f"{title} on {', '.join(sorted({str(one.run.meta['suite']) for one in runs}))}",
+        title=f"{title} on {', '.join(sorted({one.run.meta.suite for one in runs}))}",
         runs=[
             {"label": one.label, "glyph": svg_chart.GLYPHS[one.index], "index": one.index,
              "headline": provenance.headline(one), "facts": provenance.facts(one)}

@@ -90,15 +90,15 @@ def series(runs: Sequence[Run]) -> list[Series]:
         raise ReportError(
             f"{len(runs)} runs; a report shows at most {MOST_RUNS} side by side. Use `rtbench table`."
         )
-    ids = [str(run.meta["id"]) for run in runs]
+    ids = [run.meta.id for run in runs]
     for run in runs:
-        if ids.count(str(run.meta["id"])) > 1:
-            raise ReportError(f"{run.path}: the run {run.meta['id']} is given twice; name each once.")
+        if ids.count(run.meta.id) > 1:
+            raise ReportError(f"{run.path}: the run {run.meta.id} is given twice; name each once.")
         if not run.records:
             raise ReportError(f"{run.path}: no episode has ended yet; report it again when some have.")
     names = [name(run) for run in runs]
     return [
-        Series(run, f"{label} {run.meta['id']}" if names.count(label) > 1 else label, index)
+        Series(run, f"{label} {run.meta.id}" if names.count(label) > 1 else label, index)
         for index, (run, label) in enumerate(zip(runs, names, strict=True))
     ]
 
@@ -124,5 +124,5 @@ def bounds(interval: Sequence[float], measured: object = True) -> str:
 
 def name(run: Run) -> str:
     """Name of a run's policy, with the control arm."""
-    arm = run.meta.get("arm", "")
-    return f"{run.meta['policy']['name']}{f', {arm} instructions' if arm else ''}"
+    arm = run.meta.arm
+    return f"{run.meta.policy.name}{f', {arm} instructions' if arm else ''}"

@@ -115,7 +115,7 @@ def _time(runs: Sequence[Series]) -> Figure:
 
     steps = sorted({round(step) for step in np.linspace(0, last, min(last, _TABLE_STEPS) + 1)})
     rows = [(str(step), *(percent(rate(*curve[step])) for curve in curves)) for step in steps]
-    hz = runs[0].run.meta["settings"]["control_hz"]
+    hz = runs[0].run.meta.settings.control_hz
     return Figure(
         "Against time",
         svg_chart.draw("curve-time", _HEIGHT, paint),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.figure import Figure as Canvas
 
 from rtbench.analysis.language_ignorance import ignorance
 from rtbench.report.html import svg_chart
 from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, Table, bounds, percent, table
+from rtbench.result.summary import Drop, Group
 
 _KINDS = {"splits": "split", "axes": "axis", "skills": "skill"}
 _COLUMNS = ("n", "errors", "success", "95 % interval", "held", "ever", "steps")
@@ -18,7 +18,7 @@ _COLUMNS = ("n", "errors", "success", "95 % interval", "held", "ever", "steps")
 def section(runs: Sequence[Series]) -> Section:
     """Rates by split, axis and skill, and drops."""
     figures = [_overall(runs), *(_figure(kind, word, runs) for kind, word in _KINDS.items())]
-    if any(one.run.summary["drops"] for one in runs):
+    if any(one.run.summary.drops for one in runs):
         figures.append(_drops(runs))
     arms = _arms(runs)
     figures += [arms] if arms else []
@@ -33,15 +33,15 @@ def section(runs: Sequence[Series]) -> Section:
 def _overall(runs: Sequence[Series]) -> Figure:
     rows = []
     for one in runs:
-        whole, means = one.run.summary["overall"], one.run.summary["macro"]
-        cautious = percent(whole["rate_errors_as_failures"]) if whole["errors"] else UNKNOWN
-        rows.append((one.label, *_cells(whole), percent(means["rate"]), cautious))
+        whole, means = one.run.summary.overall, one.run.summary.macro
+        cautious = percent(whole.rate_errors_as_failures) if whole.errors else UNKNOWN
+        rows.append((one.label, *_cells(whole), percent(means.rate), cautious))
     columns = ("policy", *_COLUMNS, "mean of skills", "errors as failures")
     return Figure("All episodes", table=Table(columns, tuple(rows)), wide=True)
 
 
 def _figure(kind: str, word: str, runs: Sequence[Series]) -> Figure:
-    groups: list[Mapping[str, dict[str, Any]]] = [one.run.summary[kind] for one in runs]
+    groups: list[Mapping[str, Group]] = [getattr(one.run.summary, kind) for one in runs]
     names = sorted({name for found in groups for name in found})
     points = [[_point(found.get(name)) for name in names] for found in groups]
 
@@ -56,7 +56,7 @@ def _figure(kind: str, word: str, runs: Sequence[Series]) -> Figure:
         for one, found in zip(runs, groups, strict=True)
         if name in found
     ]
-    by_card = kind == "splits" and any(one.run.summary["splits_by"] == "card" for one in runs)
+    by_card = kind == "splits" and any(one.run.summary.splits_by == "card" for one in runs)
     return Figure(
         f"By {word}",
         svg_chart.draw(f"rates-{kind}", svg_chart.rows_high(names, len(runs)), paint),
@@ -66,28 +66,28 @@ def _figure(kind: str, word: str, runs: Sequence[Series]) -> Figure:
     )
 
 
-def _point(group: dict[str, Any] | None) -> svg_chart.Point | None:
-    if group is None or group["rate"] is None:
+def _point(group: Group | None) -> svg_chart.Point | None:
+    if group is None or group.rate is None:
         return None
-    low, high = group["interval"]
-    return group["rate"], low, high
+    low, high = group.interval
+    return group.rate, low, high
 
 
-def _cells(group: dict[str, Any]) -> tuple[str, ...]:
+def _cells(group: Group) -> tuple[str, ...]:
     return (
-        str(group["n"]),
-        str(group["errors"]),
-        percent(group["rate"]),
-        bounds(group["interval"], group["rate"] is not None),
-        percent(group["held_rate"]),
-        percent(group["ever_rate"]),
-        UNKNOWN if group["steps"] is None else f"{group['steps']:.0f}",
+        str(group.n),
+        str(group.errors),
+        percent(group.rate),
+        bounds(group.interval, group.rate is not None),
+        percent(group.held_rate),
+        percent(group.ever_rate),
+        UNKNOWN if group.steps is None else f"{group.steps:.0f}",
     )
 
 
 def _drops(runs: Sequence[Series]) -> Figure:
-    names = sorted({name for one in runs for name in one.run.summary["drops"]})
-    found = [one.run.summary["drops"] for one in runs]
+    names = sorted({name for one in runs for name in one.run.summary.drops})
+    found = [one.run.summary.drops for one in runs]
     points = [[_drop_point(drops.get(name)) for name in names] for drops in found]
 
     def paint(canvas: Canvas) -> None:
@@ -112,22 +112,22 @@ def _drops(runs: Sequence[Series]) -> Figure:
     )
 
 
-def _drop_point(drop: dict[str, Any] | None) -> svg_chart.Point | None:
-    if drop is None or drop["drop"] is None:
+def _drop_point(drop: Drop | None) -> svg_chart.Point | None:
+    if drop is None or drop.drop is None:
         return None
-    low, high = drop["interval"]
-    return drop["drop"], low, high
+    low, high = drop.interval
+    return drop.drop, low, high
 
 
-def _drop_cells(drop: dict[str, Any]) -> tuple[str, ...]:
-    known = drop["drop"] is not None
+def _drop_cells(drop: Drop) -> tuple[str, ...]:
+    known = drop.drop is not None
     return (
-        str(drop["pairs"]),
-        percent(drop["twin_rate"]),
-        percent(drop["rate"]),
-        f"{100 * drop['drop']:.1f}" if known else UNKNOWN,
-        bounds(drop["interval"], known),
-        ("< 0.001" if drop["p"] < 0.001 else f"{drop['p']:.3f}") if known else UNKNOWN,
+        str(drop.pairs),
+        percent(drop.twin_rate),
+        percent(drop.rate),
+        UNKNOWN if drop.drop is None else f"{100 * drop.drop:.1f}",
+        bounds(drop.interval, known),
+        ("< 0.001" if drop.p < 0.001 else f"{drop.p:.3f}") if known else UNKNOWN,
     )
 
 
@@ -141,9 +141,9 @@ def _arms(runs: Sequence[Series]) -> Figure | None:
             continue
         found = ignorance(truth.run.records, control.run.records)
         rows.append((
-            control.label, truth.label, percent(found["score"]),
-            bounds(found["score_interval"], found["score"] is not None), str(found["solved"]),
-            str(found["kept"]), percent(found["twin_rate"]), percent(found["rate"]),
+            control.label, truth.label, percent(found.score),
+            bounds(found.interval, found.score is not None), str(found.solved),
+            str(found.kept), percent(found.drop.twin_rate), percent(found.drop.rate),
         ))  # fmt: skip
     heads = ("control arm", "against", "ignorance", "95 % interval", "solved", "kept", "true", "control")
     note = (

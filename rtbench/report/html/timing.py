@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from rtbench.core.text import three_figures
 from rtbench.report.html import svg_chart
 from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, percent, table
+from rtbench.result.control_rate import Spread
 
 _SPREADS = ("policy", "env", "loop", "reset")
 _NAMES = {"env": "environment", "loop": "closed loop"}
@@ -32,16 +33,14 @@ def section(runs: Sequence[Series]) -> Section:
 def _table(runs: Sequence[Series]) -> Figure:
     rows = []
     for one in runs:
-        rates = one.run.summary["hz"]
+        rates = one.run.summary.hz
         for name in _SPREADS:
-            found = rates[name]
-            cells = (
-                UNKNOWN if found[key] is None else three_figures(found[key])
-                for key in ("p50", "p95", "p99", "hz")
-            )
-            in_time = percent(rates["in_time"]) if name == "policy" else ""
+            found: Spread = getattr(rates, name)
+            values = found.p50, found.p95, found.p99, found.hz
+            cells = (UNKNOWN if value is None else three_figures(value) for value in values)
+            in_time = percent(rates.in_time) if name == "policy" else ""
             rows.append((_NAMES.get(name, name), one.label, *cells, in_time))
-    hz = runs[0].run.summary["hz"]["control_hz"]
+    hz = runs[0].run.summary.hz.control_hz
     heads = ("", "policy", "p50 [ms]", "p95 [ms]", "p99 [ms]", "mean rate [Hz]", f"within 1/{hz} s")
     return Figure("Percentiles", table=table(runs, heads, rows), wide=True)
 
@@ -52,7 +51,7 @@ def _times(one: Series, name: str) -> list[float]:
 
 def _histogram(runs: Sequence[Series], name: str) -> Figure:
     times = [np.maximum(_times(one, name), _LEAST_MS) for one in runs]
-    deadline = 1000 / runs[0].run.summary["hz"]["control_hz"]
+    deadline = 1000 / runs[0].run.summary.hz.control_hz
     pooled = np.concatenate(times)
     ends = np.geomspace(pooled.min() * 0.9, max(pooled.max(), deadline) * 1.2, _BINS + 1)
 

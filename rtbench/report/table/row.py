@@ -7,16 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtbench.core.errors import RunError
 from rtbench.result.control_rate import KEEPS_UP
-from rtbench.result.folder import SUMMARY, read_json
 from rtbench.result.identity import deciding
 from rtbench.result.scores import Scores
+from rtbench.result.summary import read_summary
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from rtbench.result.metadata import RunMetadata
 
 REFERENCES = {"oracle": "ceiling", "random": "floor", "noop": "floor"}
 """Policies that bound a task from above and below, and what they show."""
@@ -37,7 +39,7 @@ class Part:
 
     path: Path
     """Its folder."""
-    meta: dict[str, Any]
+    meta: RunMetadata
     """run.json, without what is told of each episode."""
     frame: pd.DataFrame
     """One row an episode, `COLUMNS`; `success` by the rule of the table."""
@@ -55,7 +57,7 @@ class Part:
     def identity(self) -> str:
         """What runs of one row have in common, as JSON: all that decides, but for the choice of episodes."""
         shared = {name: value for name, value in deciding(self.meta).items() if name not in _EPISODES}
-        return json.dumps(shared | {"arm": self.meta.get("arm", "")}, sort_keys=True)
+        return json.dumps(shared | {"arm": self.meta.arm}, sort_keys=True)
 
 
 def part(scores: Scores, rule: str) -> Part:
@@ -65,9 +67,9 @@ def part(scores: Scores, rule: str) -> Part:
         scores: The run.
         rule: success, ever or held: which of these a success is.
     """
-    versions = scores.frame["task"].map(scores.meta.get("tasks") or {}).fillna("").astype("str")
+    versions = scores.frame["task"].map(scores.meta.tasks).fillna("").astype("str")
     frame = scores.frame.assign(success=scores.frame[rule], version=versions)[list(COLUMNS)]
-    meta = {name: value for name, value in scores.meta.items() if name != "novelties"}
+    meta = scores.meta.replace(novelties=None)
     return Part(scores.path, meta, frame, _in_time(scores), tuple(scores.notes))
 
 
@@ -85,7 +87,7 @@ class Entrant:
     @property
     def name(self) -> str:
         """How the row is called: the policy, its control arm, and the mark."""
-        arm = self.parts[0].meta.get("arm", "")
+        arm = self.parts[0].meta.arm
         told = f", {arm} instructions" if arm else ""
         return f"{self.policy}{told}" + (f" ({self.mark})" if self.mark else "")
 
@@ -133,7 +135,7 @@ def _pool(group: Sequence[Part]) -> list[Entrant]:
     """The rows of runs of one identity."""
     import pandas as pd
 
-    policy = str(group[0].meta["policy"]["name"])
+    policy = group[0].meta.policy.name
     if len(group) == 1:
         return [Entrant(policy, (group[0],))]
     keys = pd.concat([one.frame["key"] for one in group], keys=range(len(group)))
@@ -150,7 +152,7 @@ def _other_tasks(group: Sequence[Part]) -> set[int]:
     hashes: dict[str, str] = {}
     other = set()
     for number, one in enumerate(group):
-        for task, version in (one.meta.get("tasks") or {}).items():
+        for task, version in one.meta.tasks.items():
             if hashes.setdefault(task, version) != version:
                 other.add(number)
     return other
@@ -159,7 +161,7 @@ def _other_tasks(group: Sequence[Part]) -> set[int]:
 def _marked(found: Sequence[Entrant]) -> list[Entrant]:
     """The same with a mark wherever a name occurs twice."""
     names = [entrant.name for entrant in found]
-    ids = [str(entrant.parts[0].meta["id"]) for entrant in found]
+    ids = [entrant.parts[0].meta.id for entrant in found]
     return [
         entrant
         if names.count(name) == 1
@@ -170,7 +172,7 @@ def _marked(found: Sequence[Entrant]) -> list[Entrant]:
 
 def _mark(first: Part, ids: Sequence[str]) -> str:
     """The shortest beginning of the run's id that no other has; the folder where two have the same id."""
-    own = str(first.meta["id"])
+    own = first.meta.id
     for digits in range(_DIGITS, len(own) + 1):
         if sum(other.startswith(own[:digits]) for other in ids) == 1:
             return own[:digits]
@@ -179,11 +181,10 @@ def _mark(first: Part, ids: Sequence[str]) -> str:
 
 def _in_time(scores: Scores) -> float | None:
     """What the run's summary says, if it is of these very episodes."""
-    path = scores.path / SUMMARY
     try:
-        told = read_json(path)["hz"]
-        valid = scores.frame[scores.frame["valid"]]
-        fresh = told["decisions"] == int(valid["decisions"].sum())
-        return float(told["in_time"]) if fresh and told["in_time"] is not None else None
-    except (RunError, KeyError, TypeError):
+        summary = read_summary(scores.path)
+    except RunError:
         return None
+    valid = scores.frame[scores.frame["valid"]]
+    fresh = summary is not None and summary.hz.decisions == int(valid["decisions"].sum())
+    return summary.hz.in_time if summary and fresh else None

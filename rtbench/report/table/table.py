@@ -21,7 +21,6 @@ from rtbench.stats import rate, wilson
 if TYPE_CHECKING:
     import pandas as pd
 
-SORTS = ("given", "name", "rate")
 SPLITS = ("seen", "novel", "emergent")
 """In the order in which they are shown; others follow by name."""
 OVERALL, MACRO = "overall", "macro"
@@ -46,7 +45,7 @@ class Options:
     references: bool = False
     """Give letters to oracle, random and noop too."""
     sort: str = "given"
-    """One of `SORTS`: order of the policies."""
+    """Order of the policies: given, name or rate."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ def tabulate(parts: Iterable[Part], options: Options = Options()) -> Table:
         columns=tuple(columns),
         rows=tuple(_row(entrant, [c[i] for c in cells]) for i, entrant in enumerate(found)),
         skills=episodes["skill"].nunique(),
-        control_hz=tuple(sorted({int(p.meta["settings"]["control_hz"]) for e in found for p in e.parts})),
+        control_hz=tuple(sorted({p.meta.settings.control_hz for e in found for p in e.parts})),
         blocks=blocks(_counterparts(episodes, groups, options.by)) if options.published else (),
         notes=(*_notes(found, episodes), *agreement.notes),
     )
@@ -302,7 +301,7 @@ def _mean(groups: Sequence[tuple[int, int, int]]) -> Cell | None:
 
 
 def _row(entrant: Entrant, cells: Sequence[Cell | None]) -> Row:
-    ids = tuple(str(one.meta["id"]) for one in entrant.parts)
+    ids = tuple(one.meta.id for one in entrant.parts)
     return Row(entrant.name, entrant.policy, ids, entrant.reference, tuple(cells), entrant.hz, entrant.met)
 
 
@@ -311,7 +310,7 @@ def _notes(found: Sequence[Entrant], episodes: pd.DataFrame) -> list[str]:
     notes = [note for entrant in found for one in entrant.parts for note in one.notes]
     for entrant in found:
         played = sum(len(one.frame) for one in entrant.parts)
-        planned = sum(int(one.meta["episodes"]) for one in entrant.parts)
+        planned = sum(one.meta.episodes for one in entrant.parts)
         if played < planned:
             notes.append(f"{entrant.name}: unfinished, {played} of {planned} episodes.")
     trained = episodes.loc[episodes["counts_as"] == LEFT_OUT, "row"].to_numpy()

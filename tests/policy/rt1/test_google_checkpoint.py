@@ -10,9 +10,11 @@ import pytest
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-from rtbench.policy.rt1.checkpoint import COUNTER, load
+from rtbench.core.action import convention
+from rtbench.policy.rt1.checkpoint import COUNTER, GOOGLE, load
 from rtbench.policy.rt1.efficientnet import IMAGENET_STD
 from rtbench.policy.rt1.google_checkpoint import (
+    CONVENTION,
     ENCODER,
     MULTIROBOT,
     NETWORK,
@@ -87,9 +89,9 @@ def test_every_variable_has_its_own_parameter_and_every_parameter_its_variable(s
     assert dead == {"global_step", "save_counter", f"{BACKBONE}0/count"}
 
 
-def test_a_checkpoint_becomes_the_paper_s_network_in_the_rt1_convention(released):
+def test_a_checkpoint_becomes_the_paper_s_network_with_truncated_labels(released):
     network = released.network
-    assert (network.convention, network.mode_slot, network.size.name) == ("rt1", 0, "paper")
+    assert (network.convention, network.mode_slot, network.size.name) == ("rt1-reference", 0, "paper")
     assert sum(parameter.numel() for parameter in network.parameters()) == 35_252_128
     assert released.used == 731
     assert not network.training
@@ -252,8 +254,9 @@ def test_the_command_writes_weights_that_can_be_loaded(tmp_path, arrays, release
     assert "4 variables of the optimizer" in said.out
     assert "layer_with_weights-0/count" in said.out
     assert width(said.out.replace(str(tmp_path), "")) <= 80
-    checkpoint = load(file, convention="rt1", size=PAPER)
+    checkpoint = load(file, convention="rt1-reference", size=PAPER)
     assert checkpoint.origin.encoder == ENCODER
+    assert checkpoint.origin.source == GOOGLE
     expected = released.network.state_dict()
     assert all(
         torch.equal(tensor, expected[name]) for name, tensor in checkpoint.network.state_dict().items()
@@ -382,3 +385,10 @@ def test_a_checkpoint_that_is_cut_off_is_refused(saved, tmp_path):
     index.write_bytes(index.read_bytes()[:1000])
     with pytest.raises(ReleasedError, match="ckpt-424760: cannot be read"):
         TensorFlowCheckpoint(tmp_path)
+
+
+def test_labels_for_imported_weights_are_truncated():
+    """Rounded ones, of the convention `rt1`, would be one bin off in nearly half of all values."""
+    action = np.zeros(11)  # the middle of the bounds, 127.5 bins from the lower one
+    assert set(convention(CONVENTION).encode(action)[1:].tolist()) == {127}
+    assert set(convention("rt1").encode(action)[1:].tolist()) == {128}

@@ -18,9 +18,9 @@ from rtbench.core.image import shrink
 from rtbench.core.seeding import generator
 from rtbench.policy import card as policies
 from rtbench.policy.card import Card
-from rtbench.policy.rt1.checkpoint import Origin, save
+from rtbench.policy.rt1.checkpoint import GOOGLE, Origin, save
 from rtbench.policy.rt1.image import prepare
-from rtbench.policy.rt1.inference_network import Folded
+from rtbench.policy.rt1.inference_network import Folded, folded
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.policy import RT1Policy, from_weights
 from rtbench.policy.text_encoder.encoder import DEFAULT, DEFAULT_SHA256
@@ -97,9 +97,9 @@ def test_time_and_words_move_the_logits_by_more_than_the_tolerance(
     assert (alone - other)[finite].abs().max() > 1e-2
 
 
-@pytest.mark.parametrize(("sure", "mode"), [(0.0, 2), (0.59, 2), (0.61, 1), (1.0, 1)])
-def test_it_ends_only_when_sure(
-    network: RT1, monkeypatch: pytest.MonkeyPatch, sure: float, mode: int
+@pytest.mark.parametrize(("threshold", "mode"), [(0.0, 2), (0.59, 2), (0.61, 1), (1.0, 1)])
+def test_it_terminates_only_above_the_threshold(
+    network: RT1, monkeypatch: pytest.MonkeyPatch, threshold: float, mode: int
 ) -> None:
     def decide(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         chances = torch.full((1, 11, 256), 0.0)
@@ -108,7 +108,7 @@ def test_it_ends_only_when_sure(
         return chances.log()
 
     monkeypatch.setattr(Folded, "decide", decide)
-    policy = RT1Policy(network, Words(), sure=sure)
+    policy = RT1Policy(network, Words(), terminate_threshold=threshold)
     policy.reset(0, "pick apple", 0)
     assert policy.act([observation(0, 0)], [0]).tolist() == [[7] * 10 + [mode]]
 
@@ -277,3 +277,69 @@ def test_images_are_made_larger_as_published() -> None:
     rows = np.stack([np.interp(y, np.arange(256), column) for column in pixels[..., 0].T], axis=1)
     expected = np.stack([np.interp(x, np.arange(320), row) for row in rows])
     np.testing.assert_allclose(got[0] * 255, expected, atol=1e-2)
+
+
+def modes_of(*, arm: float, invalid: float, end: float) -> Callable[..., torch.Tensor]:
+    """A network of convention rt1 whose mode tokens 0 (terminate), 1 (arm) and 200 have these chances."""
+
+    def decide(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        chances = torch.zeros(len(tokens), 11, 256)
+        chances[:, 1:, 7] = 1.0
+        chances[:, 0, 0], chances[:, 0, 1], chances[:, 0, 200] = end, arm, invalid
+        return chances.log()
+
+    return decide
+
+
+@pytest.mark.parametrize(
+    ("invalid", "threshold", "mode"), [(0.5, 0.0, 0), (0.3, 0.0, 1), (0.5, 0.59, 0), (0.5, 0.61, 1)]
+)
+def test_a_mode_of_three_or_more_terminates_by_the_published_rule(
+    monkeypatch: pytest.MonkeyPatch, invalid: float, threshold: float, mode: int
+) -> None:
+    monkeypatch.setattr(Folded, "decide", modes_of(arm=0.9 - invalid, invalid=invalid, end=0.1))
+    network = trained(convention="rt1-reference")
+    policy = RT1Policy(network, Words(), invalid_mode_terminates=True, terminate_threshold=threshold)
+    policy.reset(0, "pick apple", 0)
+    assert policy.act([observation(0, 0)], [0]).tolist() == [[mode, *[7] * 10]]
+
+
+def test_logits_of_modes_that_do_not_exist_are_kept_for_the_published_rule() -> None:
+    network = trained(convention="rt1-reference")
+    with torch.no_grad():
+        network.transformer.output.bias[200] = 1e4
+    tokens = torch.zeros(1, 1, TINY.tokens, TINY.features)
+    for rule in (True, False):
+        logits = folded(network, all_modes=rule).decide(tokens, torch.tensor([1]))
+        assert (int(logits[0, 0].argmax()) == 200) == rule
+    for rule, modes in ((True, {0}), (False, {0, 1, 2})):
+        policy = RT1Policy(network, Words(), invalid_mode_terminates=rule)
+        policy.reset(0, "pick apple", 0)
+        assert int(policy.act([observation(0, 0)], [0])[0, 0]) in modes
+
+
+def test_the_published_rule_is_the_default_for_weights_of_google(tmp_path: Path) -> None:
+    network = trained(replace(TINY, text=384), convention="rt1-reference")
+    with torch.no_grad():
+        network.transformer.output.bias[200] = 1e4
+    for source in ("", GOOGLE):
+        save(tmp_path / "w.safetensors", network, Origin(DEFAULT, DEFAULT_SHA256, source=source))
+        policy = from_weights(tmp_path / "w.safetensors")
+        assert len(policy._ends) == (254 if source else 1)
+    assert len(from_weights(tmp_path / "w.safetensors", invalid_mode_terminates=False)._ends) == 1
+
+
+def test_an_argument_under_its_old_name_is_refused_with_the_new_one(weights: Path) -> None:
+    factory = "rtbench.policy.rt1:from_weights"
+    card = Card(name="rt1", factory=factory, summary="", weights=str(weights), arguments={"sure": 0.9})
+    with pytest.raises(PolicyError, match="argument 'sure' is now 'terminate_threshold'"):
+        policies.build(card)
+
+
+def test_larger_images_are_bilinear_too_for_the_published_network() -> None:
+    """As `tf.image.resize`: of 600 x 600 pixels it takes the mean of the four around each centre."""
+    pixels = generator("prepare").integers(0, 256, (600, 900, 3), dtype=np.uint8)
+    found = prepare([pixels], (300, 300), published=True)[0].permute(1, 2, 0) * 255
+    between = pixels.reshape(300, 2, 900, 3).mean(1)[:, 1::3]  # of three columns the middle one
+    np.testing.assert_allclose(found, between, atol=1e-2)
+    assert np.abs(prepare([pixels], (300, 300))[0].permute(1, 2, 0) * 255 - between).max() > 20

@@ -11,9 +11,10 @@ from rtbench.core.errors import RunError, UnknownNameError
 from rtbench.report.table.number_format import common_size
 from rtbench.report.table.row import part
 from rtbench.report.table.table import tabulate
-from rtbench.result.folder import RUN, SUMMARY, read_json, write_json
+from rtbench.result.folder import RUN, read_json, write_json
 from rtbench.result.run import load_run
 from rtbench.result.scores import load_scores
+from rtbench.result.summary import write_summary
 from rtbench.stats import wilson
 from tests.helpers import synthetic_runs as synthetic
 from tests.helpers.tables import NOVEL, SEEN, cell, made, three, told
@@ -172,7 +173,7 @@ def test_hz_is_of_the_policys_own_time_and_met_is_told_where_it_is_known(tmp_pat
     for policy, records in {"slow": slow, "fast": fast, "silent": fast}.items():
         folder = synthetic.write(tmp_path, records, policy)
         if policy != "silent":
-            write_json(folder / SUMMARY, load_run(folder).summary)
+            write_summary(folder, load_run(folder).summary)
     rows = {row.name: row for row in made(tmp_path).rows}
     assert [rows[name].hz for name in ("slow", "fast")] == pytest.approx([2.5, 50])
     assert [rows[name].met for name in ("slow", "fast", "silent")] == [False, True, None]
@@ -180,7 +181,8 @@ def test_hz_is_of_the_policys_own_time_and_met_is_told_where_it_is_known(tmp_pat
 
 def test_a_stale_summary_is_not_believed(tmp_path):
     folder = synthetic.write(tmp_path, synthetic.rated(SEEN, 1.0), "a")
-    write_json(folder / SUMMARY, {"hz": {"decisions": 3, "in_time": 1.0}})
+    summary = load_run(folder).summary
+    write_summary(folder, summary.replace(hz=summary.hz.replace(decisions=3)))
     assert made(tmp_path).rows[0].met is None
 
 
