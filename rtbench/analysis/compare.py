@@ -16,6 +16,7 @@ import numpy as np
 
 from rtbench.analysis.pairing import GROUPS, Joined, join
 from rtbench.core.errors import NotComparableError
+from rtbench.result.html_table import html_table, percent, percent_range
 from rtbench.result.scores import Scores, labels, load_scores
 from rtbench.stats import (
     boschloo,
@@ -140,6 +141,24 @@ class Comparison:
             },
             "notes": list(self.notes),
         }
+
+    def _repr_html_(self) -> str:
+        """Differences overall and by skill, for notebooks."""
+        rows = [
+            (
+                f"{c.candidate}, {c.group}",
+                percent(rate(*c.first)),
+                percent(rate(*c.second)),
+                "-" if c.difference is None else f"{100 * c.difference:+.1f}",
+                percent_range(*c.interval, sign=True),
+                f"{c.p_holm:.3g}",
+                *((f"{c.lost}", f"{c.gained}") if c.paired else ("-", "-")),
+            )
+            for c in (*self.by(OVERALL), *self.by("skill"))
+        ]
+        rates = ("baseline %", "candidate %", "difference", f"{100 * self.confidence:g} % CI", "p (Holm)")
+        head = ("candidate, episodes", *rates, "lost", "gained")
+        return html_table(f"against {self.labels[0]}", head, rows, self.notes)
 
 
 def compare(

@@ -65,7 +65,7 @@ class RunError(RtbenchError):
 
 
 class RenderError(RtbenchError):
-    """No OpenGL back end works on this machine."""
+    """No OpenGL back end works on this machine, or in this process."""
 
 
 class MissingExtraError(RtbenchError):

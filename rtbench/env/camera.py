@@ -57,6 +57,7 @@ class Renderer:
         wanted, quality = PROFILES[profile], model.vis.quality
         quality.offsamples, quality.shadowsize = wanted.samples, wanted.shadow
         quality.numslices, quality.numstacks, quality.numquads = wanted.slices, wanted.stacks, wanted.quads
+        gl.check_process()
         try:
             self._gl = gl.context(width, height)
             self._make_current()
@@ -112,6 +113,7 @@ class Renderer:
 
     def _make_current(self) -> None:
         """Switch the GL context only when another renderer had it: a switch costs 2 ms on llvmpipe."""
+        gl.check_process()
         if Renderer._current is not self:
             self._gl.make_current()
             Renderer._current = self

@@ -40,6 +40,8 @@ DEVICE = "MUJOCO_EGL_DEVICE_ID"
 PROBE_SECONDS = 60.0
 """A back end that takes longer to draw one small picture counts as broken."""
 
+_USERS: list[int] = []
+"""Processes that have made a context. A forked child inherits the list, and is not in it."""
 _ALIASES = {"glx": "glfw", "on": "glfw", "enable": "glfw", "enabled": "glfw", "true": "glfw", "1": "glfw"}
 _DISABLED = ("off", "disable", "disabled", "false", "0")
 # Every variable that changes which driver answers. Whoever changes one gets a fresh probe.
@@ -134,11 +136,33 @@ def context(width: int, height: int, backend: Backend | None = None) -> Any:
     """A current OpenGL context for pictures of `width` x `height` pixels, a ``mujoco.GLContext``.
 
     It belongs to the calling thread; keep it alive as long as its ``MjrContext``, and ``free()`` it last.
+
+    Raises:
+        RenderError: as `prepare` and `check_process`.
     """
+    check_process()
     chosen = backend or prepare()
+    _USERS.append(os.getpid())
     gl = importlib.import_module(f"mujoco.{chosen.name}").GLContext(width, height)
     gl.make_current()
     return gl
+
+
+def check_process() -> None:
+    """Refuse to draw in a process that was forked from one that has drawn.
+
+    The driver's threads do not survive a fork, and every call would wait for them for ever, even where all
+    contexts were freed before.
+
+    Raises:
+        RenderError: names the way to start processes that can draw.
+    """
+    if _USERS and os.getpid() not in _USERS:
+        raise RenderError(
+            "this process was forked from one that has drawn with OpenGL, and would hang if it drew. Start "
+            "it with 'spawn': gymnasium.make_vec(..., vectorization_mode='async', "
+            'vector_kwargs={"context": "spawn"}), or multiprocessing.get_context("spawn").'
+        )
 
 
 def default_cache() -> Path:

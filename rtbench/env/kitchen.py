@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 import gymnasium
 import mujoco
@@ -22,6 +22,7 @@ from rtbench.env.camera import PROFILES, Profile, Renderer
 from rtbench.env.controller import Controller
 from rtbench.env.episode_reset import Stage
 from rtbench.env.event import EventCounter
+from rtbench.env.instruction_space import InstructionSpace
 from rtbench.env.kinematics import Arm
 from rtbench.env.robot import ARM_JOINTS
 from rtbench.env.scene import load_scene, object_sets
@@ -37,6 +38,10 @@ STAGES = 6
 """Models, states and GL contexts kept: making one takes a third of a second."""
 LEAST_HZ, MOST_HZ = 1.0, 24.0
 """Control rates that the controller, which runs at 24 Hz, can serve."""
+RENDER_MODE = "rgb_array"
+"""Gymnasium's wrappers make the rest of it: `HumanRendering` a window, `RecordVideo` films."""
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Vectors float32[n, d] of n texts; `rtbench.policy.text_encoder.encoder.SentenceEncoder` is one."""
 
 
 class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
@@ -46,12 +51,14 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     gymnasium's `reset(seed=...)` and `step(tokens)`, which draw episodes of one task.
 
     Observation (gymnasium): Dict of 'image' and 'wrist_image' uint8[256, 320, 3] (those of `cameras`),
-    'instruction' text, 'proprio' float32[15] (see `rtbench.core.episode.Observation`).
+    'instruction' text, 'proprio' float32[15] (see `rtbench.core.episode.Observation`). For learners that take
+    numbers only, `instruction` is an encoder, whose vector float32[d] is then observed, or 'none'.
     Action: MultiDiscrete tokens int64[11] in the order of the convention.
     Reward: 1.0 in the step in which the goal is true as the episode ends, else 0.
+    Info of `reset`: 'episode_key' and 'task'; of `step`: 'success' and the counts of events.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 3}  # noqa: RUF012 - gymnasium's name
+    metadata: dict[str, Any] = {"render_modes": [RENDER_MODE], "render_fps": 3}  # noqa: RUF012 - gymnasium's name
 
     def __init__(  # noqa: PLR0913 - gymnasium.make passes each setting by name
         self,
@@ -63,6 +70,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         control_hz: float = CONTROL_HZ,
         content: tuple[Path, ...] = (),
         render_mode: str | None = None,
+        instruction: Literal["text", "none"] | Encode = "text",
     ) -> None:
         self.cameras, self.profile, self.render_mode = tuple(cameras), profile, render_mode
         self.convention = convention(convention_name)
@@ -73,6 +81,11 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             raise UnknownNameError("render profile", profile, PROFILES)
         if not LEAST_HZ <= control_hz <= MOST_HZ:
             raise RtbenchError(f"control_hz is {control_hz}; allowed: {LEAST_HZ:g} to {MOST_HZ:g} Hz.")
+        if render_mode not in (None, RENDER_MODE):
+            raise RtbenchError(_no_render_mode(render_mode))
+        if instruction not in ("text", "none") and not callable(instruction):
+            raise UnknownNameError("value", str(instruction), ("text", "none"), where="instruction")
+        self._instruction = instruction
         self._library = Library(content)
         self._steps = round(240 / control_hz)
         self._task: Task = self._library.task(task)
@@ -232,7 +245,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         """Begin an episode of the task; the same seed gives the same one. Options: {'episode': Episode}."""
         super().reset(seed=seed)
         episode = (options or {}).get("episode") or self._draw(seed)
-        return self._as_dict(self.begin(episode)), {"episode": episode.key, "task": episode.task}
+        return self._as_dict(self.begin(episode)), {"episode_key": episode.key, "task": episode.task}
 
     def step(self, action: NDArray[np.int64]) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Act for one control period; see the class for observation and reward."""
@@ -251,7 +264,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
 
     def render(self) -> NDArray[np.uint8] | None:
         """The head camera's image, if render_mode is 'rgb_array'."""
-        return self.frame("head") if self.render_mode == "rgb_array" else None
+        return self.frame("head") if self.render_mode == RENDER_MODE else None
 
     def close(self) -> None:
         """Free the GL contexts."""
@@ -266,13 +279,22 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             _KEYS[camera]: gymnasium.spaces.Box(0, BINS - 1, (IMAGE_HEIGHT, IMAGE_WIDTH, 3), np.uint8)
             for camera in self.cameras
         }
-        spaces["instruction"] = gymnasium.spaces.Text(max_length=400, charset=_CHARSET)
+        if self._instruction == "text":
+            spaces["instruction"] = InstructionSpace()
+        elif callable(self._instruction):
+            shape = self._instruction([""])[0].shape
+            spaces["instruction"] = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
         spaces["proprio"] = gymnasium.spaces.Box(-_PROPRIO_MOST, _PROPRIO_MOST, dtype=np.float32)
         return spaces
 
     def _as_dict(self, observation: Observation) -> dict[str, Any]:
         images = {_KEYS[camera]: image for camera, image in observation.images.items()}
-        return {**images, "instruction": observation.instruction, "proprio": observation.proprio}
+        told: dict[str, Any] = {"instruction": observation.instruction}
+        if callable(self._instruction):
+            told = {"instruction": self._instruction([observation.instruction])[0]}
+        elif self._instruction == "none":
+            told = {}
+        return {**images, **told, "proprio": observation.proprio}
 
     def _draw(self, seed: int | None) -> Episode:
         drawn = int(self.np_random.integers(2**31)) if seed is None else seed
@@ -310,7 +332,12 @@ _Key = tuple[str, tuple[str, ...]]
 _KEYS = {"head": "image", "wrist": "wrist_image"}
 _PROPRIO_MOST = np.array([4.0] * 7 + [3.0] * 3 + [1.01] * 4 + [0.1], dtype=np.float32)
 """Bounds of proprioception: joint limits [rad], reach [m], a unit quaternion, the gripper [m]."""
-_CHARSET = "".join(map(chr, range(32, 0x3000))) + "".join(map(chr, range(0x3000, 0xA000)))
+
+
+def _no_render_mode(mode: object) -> str:
+    where = 'gymnasium.make(NAME, render_mode="human"), which needs pygame-ce and a display'
+    film = "`rtbench run --video all` or gymnasium's RecordVideo, which needs moviepy"
+    return f"render_mode is {mode!r}; allowed: {RENDER_MODE!r} and None. A window: {where}. Films: {film}."
 
 
 def _digest(*parts: bytes) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 import rtbench.policy.card as policies
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
-from rtbench.core.errors import PolicyError, RunError
+from rtbench.core.errors import PolicyError, RunError, UnknownNameError
 from rtbench.evaluation.latency import NO_LATENCY, Latency
 from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import Player, player_of
-from rtbench.evaluation.progress import Reporter, Silent
+from rtbench.evaluation.progress import Reporter, Silent, shown
 from rtbench.evaluation.scheduler import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
@@ -83,8 +83,9 @@ class Options:
     """none, fail, all, or the number of episodes at the head of the list that get one."""
     limits: Limits = field(default_factory=Limits)
     """When to give up."""
-    reporter: Reporter = field(default_factory=Silent)
-    """Told of the course; `rtbench.evaluation.progress.Display` shows it."""
+    reporter: Reporter | None = None
+    """Told of the course. None: progress is shown where stderr is a terminal or a notebook's; `Silent()` of
+    `rtbench.evaluation.progress` keeps quiet."""
     fresh: bool = False
     """Play all episodes anew. What was played before is moved to the folder 'replaced' beside the run."""
     keep_errors: bool = False
@@ -94,9 +95,25 @@ class Options:
     file holds a beginning of it, whatever the number of workers."""
 
 
+class Choice(TypedDict, total=False):
+    """Which episodes of a suite are played; see `rtbench.task.suite.episodes`."""
+
+    rounds: int
+    """In each, every axis and skill has its turns; as many as the suite says where not given."""
+    limit: int
+    """At most this many episodes."""
+    skills: Collection[str]
+    """Only these skills."""
+    axes: Collection[str]
+    """Only these axes."""
+    seed: int
+    """Another seed is another draw of episodes."""
+
+
 def evaluate(
     policy: str | Card | Policy, episodes: str | Sequence[Episode], *,
     out: str | Path = "runs", workers: int | None = None, options: Options | None = None,
+    **choice: Unpack[Choice],
 ) -> Run:  # fmt: skip
     """Play episodes with a policy, write a run folder, and read it back.
 
@@ -111,6 +128,7 @@ def evaluate(
         out: Folder of runs.
         workers: Worker processes; as many as cores, at most 8, where None.
         options: Everything else.
+        **choice: Which episodes of the suite, such as ``skills=["pick"], limit=20``; see `Choice`.
 
     Raises:
         RtbenchError: a mistake in the arguments, a folder that cannot be written, workers that cannot start,
@@ -118,7 +136,7 @@ def evaluate(
     """
     options = options or Options()
     _check_video(options.video)
-    chosen = _episodes(episodes, options)
+    chosen = _episodes(episodes, options, choice)
     player = _player(policy, options)
     needs = player.policy.needs
     coverage = policies.coverage(player.card, Library(options.content)) if player.card else None
@@ -138,7 +156,9 @@ def evaluate(
         set_aside(path)
     folder = RunFolder(path)
     try:
-        _play(folder, meta, player, chosen, _Setting(settings, options, workers))
+        with shown(options.reporter) as reporter:
+            options = replace(options, reporter=reporter)
+            _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
         folder.close()
         player.thread.close()
@@ -156,7 +176,7 @@ def _play(
     folder: RunFolder, meta: RunMetadata, player: Player, chosen: Sequence[Episode], setting: _Setting
 ) -> None:
     options = setting.options
-    reporter, stopping_rule = options.reporter, options.stopping_rule
+    reporter, stopping_rule = options.reporter or Silent(), options.stopping_rule
     missing = _missing(folder, chosen, options)
     meta = meta.replace(sessions=_sessions(folder, player.policy, playing=bool(missing)))
     write_metadata(folder.path, meta)
@@ -206,7 +226,7 @@ def _missing(
     folder: RunFolder, chosen: Sequence[Episode], options: Options
 ) -> tuple[tuple[int, Episode], ...]:
     """What is to be played, each episode with its number in the list; tells the reporter."""
-    reporter, stopping_rule = options.reporter, options.stopping_rule
+    reporter, stopping_rule = options.reporter or Silent(), options.stopping_rule
     for note in folder.reading.notes:
         reporter.say(note)
     counting = [r for r in folder.reading.records if r.error is None or options.keep_errors]
@@ -229,11 +249,19 @@ def _sessions(folder: RunFolder, policy: Policy, *, playing: bool) -> tuple[Sess
     return (*before, now.replace(policy_threads=threads) if isinstance(threads, int) else now)
 
 
-def _episodes(episodes: str | Sequence[Episode], options: Options) -> list[Episode]:
+def _episodes(episodes: str | Sequence[Episode], options: Options, choice: Choice) -> list[Episode]:
+    for name in choice:
+        if name not in Choice.__annotations__:
+            raise UnknownNameError("argument", name, Choice.__annotations__, where="evaluate")
     if isinstance(episodes, str):
         from rtbench.task import suite
 
-        return suite.episodes(Library(options.content).suite(episodes))
+        return suite.episodes(Library(options.content).suite(episodes), **choice)
+    if choice:
+        raise RunError(
+            f"{', '.join(choice)}: these choose from a suite, and episodes were given as a list. Give the "
+            "name of a suite, or choose with rtbench.episodes(suite, ...) beforehand."
+        )
     chosen = list({episode.key: episode for episode in episodes}.values())
     if not chosen:
         raise RunError("no episodes to play; give a suite's name or a list of episodes.")

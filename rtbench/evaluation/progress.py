@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -38,7 +41,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Says nothing; the default of the Python interface."""
+    """Says nothing."""
 
     def begin(self, total: int, done: int) -> None:
         """Ignore it."""
@@ -145,6 +148,29 @@ def _bar_columns() -> tuple[ProgressColumn, ...]:
         TimeElapsedColumn(table_column=Column(no_wrap=True)),
         TextColumn("{task.description}"),
     )
+
+
+@contextmanager
+def shown(reporter: Reporter | None) -> Iterator[Reporter]:
+    """The reporter; for None a display on stderr if that is a terminal or a notebook's, else silence."""
+    if reporter is not None:
+        yield reporter
+    elif in_notebook():
+        # A bar would need ipywidgets, so lines.
+        with Display(Console(stderr=True, force_jupyter=False, force_terminal=False)) as display:
+            yield display
+    elif sys.stderr.isatty():
+        with Display(Console(stderr=True)) as display:
+            yield display
+    else:
+        yield Silent()
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this process."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def clock(seconds: float) -> str:

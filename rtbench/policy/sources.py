@@ -19,10 +19,10 @@ from pathlib import Path
 from rtbench.core.errors import PolicyError
 from rtbench.core.importing import PREFIX, loaded_sources
 
-_INSTALLED = tuple(
-    {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
-"""Folders of Python itself and of installed packages."""
+_PYTHON = tuple({Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")})
+"""Folders of Python's own library."""
+_PACKAGES = {"site-packages", "dist-packages"}
+"""Names of the folders that packages are installed into, those of other environments on the path included."""
 _first_seen: dict[Path, str] = {}
 """SHA-256 of each file of an imported module when it was first asked for."""
 
@@ -68,10 +68,14 @@ def _source(name: str, own: set[str], root: Path | None) -> Path | None:
         return beside
     top = name.partition(".")[0]
     origin = _origin(top)
-    if origin is None or (top not in own and any(origin.is_relative_to(f) for f in _INSTALLED)):
+    if origin is None or (top not in own and _installed(origin)):
         return None
     # Now it is safe to look for a submodule, which imports its parents: they are the policy's own.
     return origin if name == top else _origin(name)
+
+
+def _installed(path: Path) -> bool:
+    return bool(_PACKAGES & set(path.parts)) or any(path.is_relative_to(folder) for folder in _PYTHON)
 
 
 def _beside(name: str, folder: Path) -> Path | None:

@@ -13,6 +13,7 @@ from rtbench.core.episode import EVENTS
 from rtbench.core.split import splits_of
 from rtbench.result.columns import EPISODE_COLUMNS, OUTCOME_COLUMNS, OUTCOME_FLAGS
 from rtbench.result.folder import EPISODES, read_metadata
+from rtbench.result.html_table import html_table, percent, percent_range
 from rtbench.result.metadata import RunMetadata
 from rtbench.result.record import Record, read_records
 from rtbench.result.summary import Summary, summarise
@@ -59,6 +60,27 @@ class Run:
         if rows.empty:
             return rows
         return rows.astype(types)
+
+    def _repr_html_(self) -> str:
+        """Success by skill, for notebooks."""
+        summary = self.summary
+        groups = {**summary.skills, "all episodes": summary.overall}
+        rows = [
+            (
+                name,
+                str(group.n),
+                str(group.errors),
+                percent(group.rate),
+                "-" if group.rate is None else percent_range(*group.interval),
+                percent(group.held_rate),
+                percent(group.ever_rate),
+            )
+            for name, group in groups.items()
+        ]
+        head = ("skill", "n", "errors", "success %", "95 % CI", "held %", "ever %")
+        title = f"{self.meta.policy.name} on {self.meta.suite}"
+        played = f"{len(self.records)} of {summary.planned} episodes; {self.path}"
+        return html_table(title, head, rows, (played, *self.notes))
 
 
 def load_run(path: str | Path) -> Run:

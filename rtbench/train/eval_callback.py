@@ -11,7 +11,8 @@ import torch
 
 from rtbench.core.episode import Episode
 from rtbench.core.errors import RtbenchError
-from rtbench.evaluation.evaluate import evaluate
+from rtbench.evaluation.evaluate import Options, evaluate
+from rtbench.evaluation.progress import Silent
 from rtbench.policy.card import Card
 from rtbench.policy.rt1.checkpoint import Origin, save
 from rtbench.policy.rt1.network import RT1
@@ -55,7 +56,8 @@ class EvalCallback:
         )  # fmt: skip
         threads = torch.get_num_threads()
         try:
-            run = evaluate(card, self.episodes, out=place, workers=self.workers)
+            quiet = Options(reporter=Silent())
+            run = evaluate(card, self.episodes, out=place, workers=self.workers, options=quiet)
         except RtbenchError as error:
             self.say(f"  no closed-loop evaluation: {error}")
             return 0, 0

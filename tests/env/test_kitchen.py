@@ -116,7 +116,7 @@ def test_resets_without_a_seed_follow_from_the_first(kitchen):
     seen = []
     for _ in range(2):
         kitchen.reset(seed=9)
-        seen.append([kitchen.reset()[1]["episode"] for _ in range(3)])
+        seen.append([kitchen.reset()[1]["episode_key"] for _ in range(3)])
     assert seen[0] == seen[1]
     assert len({*seen[0]}) == 3
 
@@ -124,7 +124,7 @@ def test_resets_without_a_seed_follow_from_the_first(kitchen):
 def test_a_given_episode_is_played(kitchen, episode_of):
     played = episode_of("bring/apple-v0", 4)
     _, info = kitchen.reset(options={"episode": played})
-    assert info == {"episode": played.key, "task": "bring/apple-v0"}
+    assert info == {"episode_key": played.key, "task": "bring/apple-v0"}
     assert kitchen.task.id == "bring/apple-v0"
 
 

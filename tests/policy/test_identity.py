@@ -189,3 +189,16 @@ def test_a_run_names_one_hash_for_one_file_of_weights(tmp_path):
         "rt1", rtbench.episodes(rtbench.load_suite("seen"), rounds=1)[:1], out=tmp_path, workers=1
     )
     assert run.meta.policy.weights == run.meta.card.sha256
+
+
+def test_packages_of_another_environment_on_the_path_are_installed_ones(tmp_path):
+    package = tmp_path / "lib" / "site-packages" / "huge"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("x = 1\n")
+    path = written(tmp_path, pol="import sys\nimport huge\nclass P:\n    pass\n") / "pol.py"
+    code = f"from rtbench.policy.sources import source_digests; print(*source_digests({str(path)!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path,
+        env={"PYTHONPATH": f"{package.parent}:{ROOT}", "PATH": ""},
+    )  # fmt: skip
+    assert done.stdout.split() == ["pol"]
