@@ -10,10 +10,13 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# The robot's models. A run fetches and drops the wheel by itself; tests are offline and bake more than once.
+WHEEL := $(or $(RTBENCH_ROBOSUITE),$(VENV)/robosuite-1.5.2-py3-none-any.whl)
+
 # The first interpreter that starts, has a version we support and can make environments. A name on the
 # PATH proves nothing: pyenv leaves python3.12 there also where only another version is active.
-PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.14 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 	>/dev/null 2>&1 && { echo $$p; break; }; done)
 
 help:
@@ -31,8 +34,8 @@ run: $(VENV)/.installed
 	$(BIN)/rtbench run --policy oracle --suite novel --rounds 1 --out runs/first $(ARGS)
 	$(BIN)/rtbench table runs/first --by split
 
-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+test: $(VENV)/.installed-dev $(WHEEL)
+	RTBENCH_ROBOSUITE=$(abspath $(WHEEL)) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -73,14 +76,17 @@ clean:
 
 $(VENV)/.python:
 	@if [ -z "$(PYTHON)" ]; then \
-	echo "rtbench needs Python 3.11 or 3.12 with venv: apt-get install -y python3 python3-venv, or make PYTHON=/path/to/python3.12" >&2; \
+	echo "rtbench needs Python 3.11 to 3.14 with venv: apt-get install -y python3 python3-venv, or make PYTHON=/path/to/python3.12" >&2; \
 	exit 2; fi
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+$(VENV)/robosuite-1.5.2-py3-none-any.whl: | $(VENV)/.python
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(VENV) robosuite==1.5.2
+
 $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (a minute or two) ..."
-	$(PIP_INSTALL) --editable .
+	$(PIP_INSTALL) --editable '.[rt1]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.python pyproject.toml constraints.txt

@@ -68,6 +68,10 @@ class RenderError(RtbenchError):
     """No OpenGL back end works on this machine, or in this process."""
 
 
+class MissingExtraError(RtbenchError):
+    """Packages of an extra that are not installed."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None where none is close."""
     match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -9,23 +9,24 @@ import platform
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
 from rich.table import Table
 from rich.text import Text
 
+from rtbench.core.cache import cache_folder
 from rtbench.core.errors import RtbenchError
 from rtbench.env import gl
 
 Status = Literal["ok", "warn", "fail"]
-PACKAGES = ("rtbench", "mujoco", "mujoco-core", "gymnasium", "numpy", "scipy", "robosuite", "imageio-ffmpeg")
-OPTIONAL = ("torch",)
-LIBRARIES = ("libGL.so.1", "libgthread-2.0.so.0")
-"""Shared libraries of OpenCV, which robosuite imports when its robot is baked."""
+PACKAGES = ("rtbench", "mujoco", "mujoco-core", "gymnasium", "numpy", "scipy", "imageio-ffmpeg")
+OPTIONAL = {"torch": "rt1", "pyarrow": "parquet", "accelerate": "train"}
+"""Package -> the extra that brings it."""
+LIBRARIES = ("libGL.so.1",)
+"""What PyOpenGL loads, whichever back end draws."""
 FREE_GB = 2.0
 """Free disk [GB] below which videos of a suite may not fit."""
 SLOW_FRAME_MS = 50.0
@@ -171,14 +172,16 @@ def _python() -> Check:
     return Check("python", "ok", found)
 
 
-def _packages(names: Sequence[str] = PACKAGES, optional: Sequence[str] = OPTIONAL) -> list[Check]:
+def _packages(names: Sequence[str] = PACKAGES, optional: Mapping[str, str] = OPTIONAL) -> list[Check]:
     checks = []
     for name in (*names, *optional):
         try:
             checks.append(Check(name, "ok", importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
             if name in optional:
-                checks.append(Check(name, "ok", "not installed; only learned models need it"))
+                checks.append(
+                    Check(name, "ok", f"not installed; to have it: pip install 'rtbench[{optional[name]}]'")
+                )
             else:
                 checks.append(
                     Check(name, "fail", "not installed", "Run: pip install rtbench -c constraints.txt")
@@ -202,7 +205,8 @@ def _opengl() -> tuple[gl.Backend | None, Check]:
     try:
         backend = gl.prepare()
     except RtbenchError as error:
-        return None, Check("OpenGL", "fail", str(error), f"Run as root: {gl.INSTALL}")
+        remedy = f"Run: unset {gl.DEVICE}" if gl.DEVICE in str(error) else f"Run as root: {gl.INSTALL}"
+        return None, Check("OpenGL", "fail", str(error), remedy)
     kind = "the processor draws" if backend.software else backend.vendor
     return backend, Check("OpenGL", "ok", f"{backend.name}: {backend.renderer} ({kind}), {backend.version}")
 
@@ -252,9 +256,13 @@ def _judge(speed: Speed) -> list[Check]:
 
 
 def _folders() -> list[Check]:
-    cache = Path(os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench"))
+    cache = cache_folder()
     baked = sorted(cache.glob("robot-*/robot.xml"))
-    robot = f"{len(baked)} baked" if baked else "not baked yet; the first run does it, in about a minute"
+    robot = (
+        f"{len(baked)} baked"
+        if baked
+        else "not baked yet; the first run does it, from 157 MB that it fetches once"
+    )
     existing = next(p for p in (cache, *cache.parents) if p.exists())
     if os.access(existing, os.W_OK):
         folder = Check("cache", "ok", str(cache))

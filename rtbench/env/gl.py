@@ -25,17 +25,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from rtbench.core.atomic_write import atomic_write
+from rtbench.core.cache import cache_folder
 from rtbench.core.errors import RenderError, nearest
 
 BACKENDS = ("egl", "osmesa", "glfw")
 """Back ends that can be asked for with MUJOCO_GL."""
 HEADLESS = ("egl", "osmesa")
 """Those that need no display, in the order in which they are tried."""
-INSTALL = "apt-get install -y libegl1 libgl1 libglib2.0-0 libosmesa6"
+INSTALL = "apt-get install -y libegl1 libgl1 libosmesa6"
 """What mends a machine without OpenGL, as root, on Debian and Ubuntu."""
+DEVICE = "MUJOCO_EGL_DEVICE_ID"
+"""Variable that chooses EGL's device."""
 PROBE_SECONDS = 60.0
 """A back end that takes longer to draw one small picture counts as broken."""
 
@@ -52,7 +53,7 @@ _VARIABLES = (
     "LD_LIBRARY_PATH",
     "LIBGL_ALWAYS_SOFTWARE",
     "MESA_LOADER_DRIVER_OVERRIDE",
-    "MUJOCO_EGL_DEVICE_ID",
+    DEVICE,
     "__EGL_VENDOR_LIBRARY_DIRS",
     "__EGL_VENDOR_LIBRARY_FILENAMES",
 )
@@ -110,6 +111,8 @@ def select(*, cache: Path | None = None, fresh: bool = False) -> Backend:
             _write(file, answer)
             return answer
         reasons.append(f"{name}: {answer}")
+        if name == "egl" and os.environ.get(DEVICE):
+            break  # a device was asked for: another back end would draw elsewhere
     raise _failure(wanted, reasons)
 
 
@@ -164,7 +167,7 @@ def check_process() -> None:
 
 def default_cache() -> Path:
     """Folder of cached answers: in RTBENCH_CACHE where that is set, else in the user's cache."""
-    return Path(os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench")) / "gl"
+    return cache_folder() / "gl"
 
 
 def _wanted(environment: Mapping[str, str]) -> str | None:
@@ -257,6 +260,9 @@ def _try(name: str) -> Backend | str:
 
 
 def _failure(wanted: str | None, reasons: list[str]) -> RenderError:
+    device = os.environ.get(DEVICE)
+    if device and reasons[-1].startswith("egl:"):
+        return RenderError(f"{DEVICE}={device} does not work here ({reasons[-1]}). Correct it, or unset it.")
     root = not hasattr(os, "geteuid") or os.geteuid() == 0
     command = INSTALL if root else f"sudo {INSTALL}"
     first = f"MUJOCO_GL={wanted} does not work here" if wanted else "no OpenGL back end works here"

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from rtbench.core.rotation import difference
 from rtbench.env.object import COLLISION_GROUP
-from rtbench.env.robot import ARM_JOINTS, HOME, robot_path
+from rtbench.env.robot import ARM_JOINTS, HOME
+from rtbench.env.robot_cache import robot_path
 
 Array = NDArray[np.float64]
 

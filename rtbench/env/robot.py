@@ -1,30 +1,21 @@
-"""Bakes robosuite's PandaOmron into a lean robot, once for each version of what it is made from.
+"""Bakes robosuite's PandaOmron into a lean robot; `rtbench.env.robot_cache` keeps it.
 
-robosuite composes the MJCF of the Panda arm, its gripper and the Omron base. Its 271,000 faces cost a
-quarter of a second a frame in software OpenGL and its mesh collisions triple the cost of a step, so the
-visual meshes of each link are merged by colour and decimated, and the arm collides by fitted capsules.
-The result is a folder in the user's cache: `robot.xml`, its meshes as OBJ, and a stamp. robosuite is
-imported here and nowhere else.
+The 271,000 faces of the Panda arm, its gripper and the Omron base cost a quarter of a second a frame in
+software OpenGL and their mesh collisions triple the cost of a step, so the visual meshes of each link are
+merged by colour and decimated, and the arm collides by fitted capsules. The result is a folder with
+`robot.xml` and its meshes as OBJ.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib.metadata
-import io
-import logging
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import mujoco
 import numpy as np
-import platformdirs
 
 from rtbench.env.object import COLLISION_GROUP, VISUAL_GROUP
 from rtbench.env.robot_mesh import Array, Part, cylinder, decimate, fit_capsule, merge, write_obj
+from rtbench.env.robot_source import load_source
 
 Frame = tuple[Array, Array]
 """Origin float64[3] [m] and rotation matrix float64[3, 3] of a body, world."""
@@ -34,8 +25,6 @@ FACE_BUDGET = {"base": 900, "leftfinger": 200, "rightfinger": 200}
 LINK_FACES = 550
 MIN_FACES = 40
 """Smaller parts are not worth breaking."""
-BAKE_VERSION = 7
-"""Raise when this file changes what it writes."""
 
 ARM_JOINTS = tuple(f"joint{i}" for i in range(1, 8))
 BASE_JOINTS = ("base_x", "base_y", "base_yaw")
@@ -58,51 +47,9 @@ FINGER_ACTUATOR = (1500.0, 60.0, 30.0)
 """Stiffness [N/m], damping [N s/m] and force [N] of a finger: a firm grip that does not dent a can."""
 
 
-def stamp() -> str:
-    """Hash of everything the baked robot depends on."""
-    versions = [importlib.metadata.version(p) for p in ("robosuite", "mujoco", "fast-simplification")]
-    text = "/".join([str(BAKE_VERSION), *versions])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def robot_path() -> Path:
-    """Path of the baked `robot.xml`; bakes it when it is not in the cache yet."""
-    folder = (
-        Path(os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench")) / f"robot-{stamp()}"
-    )
-    if not (folder / "robot.xml").exists():
-        _bake_into(folder)
-    return folder / "robot.xml"
-
-
-def _bake_into(folder: Path) -> None:
-    """Writes beside the target and renames, so that workers that bake at once do not meet half a robot."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="robot-", dir=folder.parent))
-    try:
-        write_robot(scratch)
-        with contextlib.suppress(OSError):  # another worker was first: its copy is as good
-            scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def source_xml() -> str:
-    """MJCF of PandaOmron as robosuite composes it."""
-    logging.getLogger("robosuite_logs").setLevel(logging.ERROR)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        from robosuite.models.bases import robot_base_factory
-        from robosuite.models.grippers import gripper_factory
-        from robosuite.models.robots import create_robot
-    robot = create_robot("PandaOmron", idn=0)
-    robot.add_base(robot_base_factory("OmronMobileBase", idn=0))
-    robot.add_gripper(gripper_factory("PandaGripper", idn="0_right"), robot.eef_name["right"])
-    return str(robot.get_xml())
-
-
 def write_robot(folder: Path) -> None:
     """Writes `robot.xml` and its meshes into `folder`."""
-    source = mujoco.MjModel.from_xml_string(source_xml())
+    source = load_source()
     parts = _visual_parts(source)
     spec = _skeleton(source)
     for body, group in parts.items():
@@ -125,12 +72,12 @@ def write_robot(folder: Path) -> None:
 
 
 _BODIES = {  # our body: robosuite's bodies that move with it
-    "base": ("mobilebase0_base", "mobilebase0_fixed_support", "mobilebase0_support",
-             "mobilebase0_wheeled_base", "robot0_link0"),
-    **{f"link{i}": (f"robot0_link{i}",) for i in range(1, 7)},
-    "link7": ("robot0_link7", "robot0_right_hand", "gripper0_right_right_gripper"),
-    "leftfinger": ("gripper0_right_leftfinger", "gripper0_right_finger_joint1_tip"),
-    "rightfinger": ("gripper0_right_rightfinger", "gripper0_right_finger_joint2_tip"),
+    "base": ("base", "fixed_support", "support",
+             "wheeled_base", "arm_link0"),
+    **{f"link{i}": (f"arm_link{i}",) for i in range(1, 7)},
+    "link7": ("arm_link7", "arm_right_hand", "gripper_right_gripper"),
+    "leftfinger": ("gripper_leftfinger", "gripper_finger_joint1_tip"),
+    "rightfinger": ("gripper_rightfinger", "gripper_finger_joint2_tip"),
 }  # fmt: skip
 
 
@@ -231,11 +178,7 @@ def _add_joints(source: mujoco.MjModel, body: mujoco.MjsBody, name: str) -> None
         body.add_joint(name="base_yaw", type=hinge, axis=[0, 0, 1])
         return
     finger = name.endswith("finger")
-    theirs = (
-        f"gripper0_right_finger_joint{1 if name == 'leftfinger' else 2}"
-        if finger
-        else f"robot0_joint{name[-1]}"
-    )
+    theirs = f"gripper_finger_joint{1 if name == 'leftfinger' else 2}" if finger else f"arm_joint{name[-1]}"
     joint = source.joint(theirs).id
     added = body.add_joint(
         name=f"finger{1 if name == 'leftfinger' else 2}" if finger else f"joint{name[-1]}",
@@ -260,11 +203,11 @@ def _add_collision(source: mujoco.MjModel, spec: mujoco.MjSpec, frames: dict[str
     add("base", "column", cylinder, size=[0.12, 0.17, 0], pos=[0.15, 0, 0.54])
     data, _ = _frames(source)
     for i in range(2, 8):
-        geom = source.geom(f"robot0_link{i}_collision").id
+        geom = source.geom(f"arm_link{i}_collision").id
         part = _geom_part(source, data, geom, frames[f"link{i}"])
         start, end, radius = fit_capsule(part.vertices)
         add(f"link{i}", f"link{i}", capsule, fromto=[*start, *end], size=[radius, 0, 0])
-    hand = _geom_part(source, data, source.geom("gripper0_right_hand_collision").id, frames["link7"])
+    hand = _geom_part(source, data, source.geom("gripper_hand_collision").id, frames["link7"])
     low, high = hand.vertices.min(0), hand.vertices.max(0)
     # The hand is turned by 45 degrees in the flange: fit its box in the gripper's own axes.
     axes = _gripper_axes(source, frames)
@@ -283,7 +226,7 @@ def _gripper_axes(source: mujoco.MjModel, frames: dict[str, Frame]) -> Array:
     """Rotation of the gripper in link 7: z out of the hand, y along the fingers' opening."""
     data, _ = _frames(source)
     mujoco.mj_kinematics(source, data)
-    finger = data.xmat[source.body("gripper0_right_leftfinger").id].reshape(3, 3)
+    finger = data.xmat[source.body("gripper_leftfinger").id].reshape(3, 3)
     rotation: Array = frames["link7"][1].T @ finger
     return rotation
 
@@ -292,7 +235,7 @@ def _add_grip_point(spec: mujoco.MjSpec, source: mujoco.MjModel, frames: dict[st
     """Site between the finger pads, 4 cm down the fingers, and the wrist camera."""
     data, _ = _frames(source)
     mujoco.mj_kinematics(source, data)
-    finger = source.body("gripper0_right_leftfinger").id
+    finger = source.body("gripper_leftfinger").id
     axes = _gripper_axes(source, frames)
     origin, rotation = frames["link7"]
     root = rotation.T @ (data.xpos[finger] - origin)

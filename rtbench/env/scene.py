@@ -21,7 +21,7 @@ from rtbench.core.world import Region
 from rtbench.env.fixture import add_counter, add_drawer, add_sink
 from rtbench.env.material import add_materials
 from rtbench.env.object import VISUAL_GROUP, add_object
-from rtbench.env.robot import robot_path
+from rtbench.env.robot_cache import robot_path
 from rtbench.env.room import add_ornament, add_room
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.object_entry import ObjectEntry

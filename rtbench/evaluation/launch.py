@@ -12,6 +12,7 @@ from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.env import gl
+from rtbench.env.robot_cache import robot_path
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
@@ -81,10 +82,13 @@ def play(
 
     Raises:
         RenderError: no OpenGL back end works here.
+        RobotError: the robot is not baked yet, and cannot be.
         RtbenchError: workers that cannot start, too many errors, an interruption.
     """
     if not episodes:
         return
+    if launch.factory.startswith("rtbench."):  # our own kitchen: fetch and bake once, before workers start
+        robot_path()
     if launch.draws:
         gl.prepare()
     policy, env = launch.policy, launch.env

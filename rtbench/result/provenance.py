@@ -16,7 +16,7 @@ from rtbench.core.hashing import source_hash
 from rtbench.result.metadata import Commit, Machine, Session
 
 PACKAGES = (
-    "rtbench", "mujoco", "numpy", "scipy", "gymnasium", "robosuite", "pydantic", "imageio", "torch",
+    "rtbench", "mujoco", "numpy", "scipy", "gymnasium", "fast-simplification", "pydantic", "imageio", "torch",
     "transformers",
 )  # fmt: skip
 """Packages whose versions may change a result."""

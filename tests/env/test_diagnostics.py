@@ -21,7 +21,7 @@ def by_name(report: diagnostics.Report) -> dict[str, diagnostics.Check]:
 
 def test_everything_is_looked_at():
     checks = by_name(diagnostics.examine(lambda: FAST))
-    looked = {"python", "mujoco", "robosuite", "OpenGL", "frame", "physics", "cache", "robot", "disk (here)"}
+    looked = {"python", "mujoco", "OpenGL", "frame", "physics", "cache", "robot", "disk (here)"}
     assert looked <= set(checks)
     assert gl.select().renderer in checks["OpenGL"].found
     assert checks["mujoco"].status == "ok"
@@ -69,7 +69,7 @@ def test_without_opengl_nothing_is_drawn_and_the_remedy_is_given(monkeypatch):
 
 
 def test_missing_packages_and_libraries_fail_but_optional_ones_do_not():
-    needed, wanted = diagnostics._packages(("no-such-package",), ("no-such-extra",))
+    needed, wanted = diagnostics._packages(("no-such-package",), {"no-such-extra": "train"})
     assert (needed.status, wanted.status) == ("fail", "ok")
     library = diagnostics._libraries(("libno-such.so.9",))
     assert library.status == "fail"

@@ -78,6 +78,29 @@ def test_the_users_choice_is_the_only_one_tried(probes, tmp_path, monkeypatch):
     assert calls == ["osmesa"]
 
 
+@pytest.mark.parametrize("device", ["9", "x"])
+def test_a_wrong_device_is_to_be_corrected_and_nothing_installed(probes, tmp_path, monkeypatch, device):
+    answers, calls = probes
+    answers["egl"] = "no such device"
+    monkeypatch.setenv("MUJOCO_EGL_DEVICE_ID", device)
+    with pytest.raises(
+        RenderError, match=rf"MUJOCO_EGL_DEVICE_ID={device} does not work.*or unset it"
+    ) as caught:
+        gl.select(cache=tmp_path)
+    assert "apt-get" not in str(caught.value)
+    assert calls == ["egl"], "another back end would draw elsewhere"
+
+
+def test_others_may_read_the_cached_answer(probes, tmp_path):
+    before = os.umask(0o022)
+    try:
+        gl.select(cache=tmp_path)
+    finally:
+        os.umask(before)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_choice_and_no_choice_are_cached_apart(probes, tmp_path, monkeypatch):
     gl.select(cache=tmp_path)
     monkeypatch.setenv("MUJOCO_GL", "osmesa")

@@ -1,6 +1,9 @@
 """The robot as it is baked; baking it takes some seconds, so most tests look at the one in the cache."""
 
-import concurrent.futures
+import hashlib
+import importlib.metadata
+import json
+import platform
 import xml.etree.ElementTree as ET
 
 import mujoco
@@ -8,8 +11,13 @@ import numpy as np
 import pytest
 
 from rtbench.env import robot as bake
-from rtbench.env.robot import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME, robot_path, stamp
+from rtbench.env.robot import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
+from rtbench.env.robot_cache import robot_path
+from rtbench.env.robot_source import VARIABLE
+from tests.helpers import robosuite
+from tests.helpers.paths import GOLDEN as GOLDEN_FOLDER
 
+GOLDEN = GOLDEN_FOLDER / "robot.json"
 MOST_FACES = 15_000
 
 
@@ -98,62 +106,26 @@ def test_the_baked_robot_can_be_moved_elsewhere():
     assert str(folder.parent) not in (folder / "robot.xml").read_text()
 
 
-def test_the_stamp_follows_what_the_robot_is_made_from(monkeypatch):
-    before = stamp()
-    assert stamp() == before
-    monkeypatch.setattr(bake, "BAKE_VERSION", bake.BAKE_VERSION + 1)
-    assert stamp() != before
-    monkeypatch.undo()
-    monkeypatch.setattr(bake.importlib.metadata, "version", lambda _: "0.0")
-    assert stamp() != before
+def contents(folder):
+    """SHA-256 of each file of a robot."""
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
 
 
-@pytest.fixture
-def empty_cache(tmp_path, monkeypatch):
-    """A cache of its own, and a baker that only says that it was there."""
-    monkeypatch.setenv("RTBENCH_CACHE", str(tmp_path))
-    baked = []
-
-    def write(folder):
-        baked.append(folder)
-        (folder / "robot.xml").write_text("<mujoco/>")
-
-    monkeypatch.setattr(bake, "write_robot", write)
-    return baked
-
-
-def test_a_robot_is_baked_once(empty_cache, tmp_path):
-    first = robot_path()
-    assert first.is_relative_to(tmp_path)
-    assert robot_path() == first
-    assert len(empty_cache) == 1
-    assert [p.name for p in tmp_path.iterdir()] == [first.parent.name], "no scratch is left"
+def test_the_robot_is_the_golden_one(request):
+    """To the last bit what robosuite itself composed, before its models were read as data."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("mujoco", "fast-simplification")]
+    key = ", ".join([*versions, f"{platform.system()} {platform.machine()}"])
+    known = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+    found = contents(robot_path().parent)
+    if request.config.getoption("--update-golden"):
+        GOLDEN.write_text(json.dumps({**known, key: found}, indent=1, sort_keys=True) + "\n")
+    elif key not in known:
+        pytest.skip(f"no golden robot for {key}")
+    else:
+        assert found == known[key]
 
 
-def test_workers_that_bake_at_once_all_get_a_whole_robot(empty_cache, tmp_path):
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        paths = [p.result() for p in [pool.submit(robot_path) for _ in range(8)]]
-    assert len({*paths}) == 1
-    assert paths[0].read_text() == "<mujoco/>"
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_baking_that_breaks_leaves_nothing_behind(empty_cache, tmp_path, monkeypatch):
-    def fail(folder):
-        (folder / "robot.xml").write_text("<muj")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(bake, "write_robot", fail)
-    with pytest.raises(OSError, match="disk full"):
-        robot_path()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_baking_again_gives_the_same_robot(tmp_path):
+def test_baking_again_gives_the_same_robot(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(robosuite.models()))
     bake.write_robot(tmp_path)
-    baked = robot_path().parent
-    names = sorted(p.name for p in baked.iterdir())
-    assert sorted(p.name for p in tmp_path.iterdir()) == names
-    for name in names:
-        assert (tmp_path / name).read_bytes() == (baked / name).read_bytes(), name
+    assert contents(tmp_path) == contents(robot_path().parent)

@@ -13,17 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from rtbench.core.extras import EXTRAS
 from tests.helpers.paths import ROOT
 
 CONTENT = ("envs", "policies", "tasks", "results")
 pytestmark = pytest.mark.slow
 
 
-def run(*command, cwd, **kwargs):
+def run(*command, cwd, code=0, **kwargs):
+    """Standard output of a command that exits with `code`; of a failure, standard error."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV_", "PYTEST"))}
     done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, check=False, **kwargs)
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
+    assert done.returncode == code, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stderr if code else done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,8 @@ def empty(wheel, tmp_path_factory):
     """Python of an environment with our wheel, whose other packages are those of this environment.
 
     They come by a .pth file, behind the environment's own folder: an rtbench in there would be found last,
-    and an editable one not at all, for a .pth file reached through a .pth file is not read.
+    and an editable one not at all, for a .pth file reached through a .pth file is not read. What extras bring
+    is hidden, as in an environment with the base alone.
     """
     folder = tmp_path_factory.mktemp("empty") / "env"
     venv.create(folder, with_pip=False)
@@ -61,6 +64,8 @@ def empty(wheel, tmp_path_factory):
     )
     run(sys.executable, *install, cwd=folder)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    hidden = sorted({module for modules in EXTRAS.values() for module in modules})
+    (site / "hidden.pth").write_text(f"import sys; sys.modules.update(dict.fromkeys({hidden}))\n")
     return python
 
 
@@ -105,3 +110,19 @@ def test_an_episode_runs_from_the_wheel(empty, tmp_path):
     (record,) = [json.loads(line) for line in records.read_text().splitlines()]
     assert record["error"] is None
     assert record["outcome"]["steps"] > 0
+    table = run(str(empty.with_name("rtbench")), "table", "runs", cwd=tmp_path)
+    assert "noop" in table
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [
+        (("run", "--policy", "rt1", "--suite", "seen", "--limit", "1"), "rt1"),
+        (("train", "rt1", "--data", "demos.h5", "--output", "trained"), "train"),
+        (("export", "demos.h5", "--format", "lerobot", "--output", "dataset"), "parquet"),
+    ],
+)
+def test_what_needs_an_extra_says_which(empty, tmp_path, command, extra):
+    said = run(str(empty.with_name("rtbench")), *command, cwd=tmp_path, code=2)
+    assert f"pip install 'rtbench[{extra}]'" in " ".join(said.split())
+    assert "Traceback" not in said

@@ -62,6 +62,9 @@ def export(
     from rtbench.result.locate import find_run
 
     if to is Format.LEROBOT:
+        from rtbench.core.extras import require
+
+        require("parquet", "--format lerobot")
         from rtbench.data.lerobot import export_lerobot
 
         count = export_lerobot([Path(text) for text in runs], output)

@@ -42,7 +42,10 @@ def rt1(
     with the weights needs the Universal Sentence Encoder.
     """
     from rtbench.cli.console import print_fields
+    from rtbench.core.extras import require
     from rtbench.core.hashing import content_hash
+
+    require("rt1", "rtbench import")
     from rtbench.policy.rt1.checkpoint import GOOGLE, Origin, save
     from rtbench.policy.rt1.google_checkpoint import ENCODER, NETWORK, read_released
     from rtbench.policy.rt1.tensorflow_reader import TensorFlowCheckpoint

