@@ -246,7 +246,8 @@ def _pearson(simulated: Floats, real: Floats) -> Floats:
     scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     r = np.full(len(a), np.nan)
     np.divide((a * b).sum(axis=1), scale, out=r, where=~flat)
-    return np.clip(r, -1.0, 1.0)
+    clipped: Floats = np.clip(r, -1.0, 1.0)
+    return clipped
 
 
 def _mmrv(simulated: Floats, real: Floats) -> Floats:

@@ -130,7 +130,8 @@ class Arm:
                 break
             free = ~blocked if free is None else free & ~blocked
             step = _damped(jacobian * free, error, posture * free)
-        return np.minimum(np.maximum(q + step, low), high)
+        moved: NDArray[np.float64] = np.minimum(np.maximum(q + step, low), high)
+        return moved
 
 
 def _damped(jacobian: Array, error: Array, posture: Array) -> Array:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -364,7 +365,7 @@ def _block_texcoords(unit: Points, signs: Points) -> Points:
     return np.column_stack([np.where(axis == 2, u, side_u), np.where(axis == 2, face_v, edge_v)])
 
 
-def _mesh(vertices: Points, faces: NDArray[np.int_], texcoords: Points, normals: Points) -> Mesh:
+def _mesh(vertices: Points, faces: NDArray[np.integer[Any]], texcoords: Points, normals: Points) -> Mesh:
     center = (vertices.max(axis=0) + vertices.min(axis=0)) / 2
     return Mesh(
         vertices=(vertices - center).astype(np.float32),

@@ -73,4 +73,5 @@ def restore(model: mujoco.MjModel, whole: mujoco.MjModel) -> None:
 
 def _signs(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     """float64[count] of -1 and 1."""
-    return 2.0 * rng.integers(0, 2, count) - 1.0
+    signs: NDArray[np.float64] = 2.0 * rng.integers(0, 2, count).astype(np.float64) - 1.0
+    return signs

@@ -59,7 +59,7 @@ def _grow(alike: NDArray[np.bool_]) -> list[set[int]]:
             if not open_[i, j] or (i == j and open_[i].sum() > 1):
                 continue
             members = [i] if i == j else [i, j]
-            candidates = alike[members].all(axis=0)
+            candidates: NDArray[np.bool_] = np.asarray(alike[members].all(axis=0))
             candidates[members] = False
             while candidates.any():
                 # The one that covers most open pairs; the better policy on a tie.

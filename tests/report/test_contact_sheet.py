@@ -16,6 +16,7 @@ from rtbench.core.errors import PlacementError
 from rtbench.report import fonts
 from rtbench.report.contact_sheet import Panel, _Line, _texts, _wrapped, compose
 from rtbench.report.fonts import font, needs_layout, runs_left
+from rtbench.task.library import BUNDLED
 from tests.helpers.commands import rtbench
 
 CHINESE, ARABIC, HINDI = "把苹果放在可乐罐旁边", "ضع التفاحة بجانب العلبة", "सेब को लाल प्याले में रखो"
@@ -216,7 +217,7 @@ def test_an_episode_that_cannot_be_placed_stands_on_the_sheet_with_the_reason(mo
 
     monkeypatch.setattr("rtbench.env.registration.make", lambda *_, **__: Full())
     drawn = [panel(number, scene=f"room_{number}").episode for number in (2, 1, 0)]
-    panels = _panels(drawn, ())
+    panels = _panels(drawn, BUNDLED)
     assert [p.episode for p in panels] == drawn
     assert [(p.frame is None, p.goal) for p in panels] == [
         (False, "g"), (True, "no room for 3 objects"), (False, "g"),
