@@ -16,6 +16,7 @@ from rtbench.cli.commands import (
     export,
     gate,
     import_weights,
+    looks,
     ls,
     merge,
     plan,
@@ -56,6 +57,7 @@ app.command(epilog=merge.EXAMPLE, short_help="Merge the parts of one evaluation.
 app.command(epilog=export.EXAMPLE, short_help="Write runs as a table: CSV or Parquet.")(export.export)
 app.add_typer(import_weights.app, name="import", short_help="Convert published weights.")
 app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations for training.")(demos.demos)
+app.command(epilog=looks.EXAMPLE, short_help="Draw demonstrations again under random looks.")(looks.looks)
 app.add_typer(train.app, name="train", short_help="Train a policy on demonstrations.")
 app.command(epilog=bench.EXAMPLE, short_help="Measure how long a control step takes.")(bench.bench)
 app.command(epilog=doctor.EXAMPLE, short_help="Check whether rtbench can run on this machine.")(doctor.doctor)

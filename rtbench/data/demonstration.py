@@ -14,6 +14,11 @@ fields), and
 - ``grips`` float32[T, 4], in the base frame: offset of the first object from the hand, x, y, z [m], and the
   heading of the gripper's x axis for a grip, modulo half a turn [rad]; NaN where there is none, or any
   heading will do. Earlier files have none either;
+- ``states`` float64[T, S]: the simulator's positions before each step, from which `rtbench looks` draws
+  frames again; see `rtbench.data.state`. Earlier files have none;
+- ``naming``, in files of `rtbench looks`: ``counts`` uint8[T], ``names`` uint16[M], ``places``
+  float32[M, 2] and ``shares`` float32[M], and the attribute ``vocabulary`` (JSON: name and kind of each); see
+  `Naming`. The demonstration's attribute ``look`` then names its look;
 - ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
 - ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
 - ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
@@ -41,6 +46,7 @@ from rtbench.core.action import SIZE, Convention, convention
 from rtbench.core.episode import Episode
 from rtbench.core.errors import RtbenchError
 from rtbench.data.keypoints import GRIP, POINTS
+from rtbench.data.naming import Name, Naming, problem
 
 FORMAT, SCHEMA = "rtbench-demonstrations", 1
 HASH_TYPE, KEY_TYPE = "S8", "S16"
@@ -78,6 +84,12 @@ class Demonstration:
     grips: NDArray[np.float32] | None = None
     """float32[T, 4], base frame: the task's first object from the hand [m]; heading of the hand at which it
     grips it, modulo half a turn [rad]."""
+    states: NDArray[np.float64] | None = None
+    """float64[T, S]: the simulator's positions before each step; see `rtbench.data.state`."""
+    naming: Naming | None = None
+    """Names and places of all that is seen in each image."""
+    look: str = ""
+    """The look under which the images were drawn; '': the scene's own."""
 
     def __len__(self) -> int:
         """T."""
@@ -192,6 +204,9 @@ class Demonstrations:
                 hashes=group["states_hash"][:],
                 points=group["points"][:] if "points" in group else None,
                 grips=group["grips"][:] if "grips" in group else None,
+                states=group["states"][:] if "states" in group else None,
+                naming=_naming(group["naming"]) if "naming" in group else None,
+                look=str(group.attrs.get("look", "")),
             )
         except (KeyError, OSError, RuntimeError) as error:
             raise self._damaged(f"demo_{number}", error) from None
@@ -259,6 +274,10 @@ def check(demo: Demonstration, header: Header, steps: int) -> None:
         if array.shape != shape or array.dtype != kind:
             wanted = f"{np.dtype(kind).name}{list(shape)}"
             raise ValueError(f"{name} is {array.dtype.name}{list(array.shape)}, expected {wanted}")
+    if demo.naming is not None and (reason := problem(demo.naming, steps)):
+        raise ValueError(reason)
+    if demo.states is not None and (len(demo.states) != steps or not np.isfinite(demo.states).all()):
+        raise ValueError(f"states are {demo.states.dtype.name}{list(demo.states.shape)}, or not finite")
     limit = convention(header.convention).tokens_per_dimension
     for name, tokens in (("tokens", demo.tokens), ("labels", demo.labels)):
         if (tokens >= limit).any():
@@ -269,6 +288,17 @@ def check(demo: Demonstration, header: Header, steps: int) -> None:
             raise ValueError(f"{name} are not of convention {header.convention!r}: {reason}")
     if not np.isfinite(demo.proprio).all():
         raise ValueError("proprio is not finite")
+
+
+def _naming(group: h5py.Group) -> Naming:
+    vocabulary = tuple(Name(*map(str, entry)) for entry in json.loads(group.attrs["vocabulary"]))
+    return Naming(
+        vocabulary=vocabulary,
+        counts=group["counts"][:].astype(np.int64),
+        names=group["names"][:].astype(np.int64),
+        places=group["places"][:],
+        shares=group["shares"][:],
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> str:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from rtbench.core.action import SIZE
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Observation
-from rtbench.data.keypoints import GRIP, POINTS
+from rtbench.data.keypoints import GRIP, keypoint_places
 from rtbench.data.recorder import CAMERA, Labelled
+from rtbench.data.state import addresses
 from rtbench.env.kitchen import Kitchen
 from rtbench.env.visibility import in_picture
 from rtbench.policy.oracle import oracle_action
@@ -21,26 +22,23 @@ from rtbench.policy.oracle.motion import View
 
 
 class LabellingKitchen(Kitchen):
-    """A kitchen whose observations carry the oracle's action, keypoints and the grip."""
+    """A kitchen whose observations carry the oracle's action, keypoints, the grip and the state."""
 
     def observe(self) -> Labelled:
-        """The policy's observation, and the oracle's action."""
+        """The policy's observation, and what a recording wants beside it."""
         seen = super().observe()
         over = np.zeros(SIZE, dtype=np.int64)
         label = over if self.terminated else self.convention.encode(oracle_action(self))
         values = {field.name: getattr(seen, field.name) for field in fields(Observation)}
-        return Labelled(**values, label=label, points=self._points(), grip=self._grip())
+        stage = self._current()
+        state = stage.data.qpos[addresses(stage.scene.model, stage.world.names())]
+        return Labelled(**values, label=label, points=self._points(), grip=self._grip(), state=state)
 
     def _points(self) -> NDArray[np.float32]:
-        places = np.full((POINTS, 3), np.nan)
-        for number, name in enumerate(self.task.objects[: POINTS - 2]):
-            places[number] = self.world.pose(name).position
-        if drawers := self._drawers():
-            places[-2] = self.world.pose(drawers[0]).position
-        places[-1] = self.world.gripper().position
         stage = self._current()
         camera, model = stage.data.camera(CAMERA), stage.scene.model
         axes = camera.xmat.reshape(3, 3)
+        places = keypoint_places(self.task, self.world)
         found = in_picture(places, camera.xpos, axes, float(model.camera(CAMERA).fovy[0]))
         return found.astype(np.float32)
 
@@ -51,12 +49,6 @@ class LabellingKitchen(Kitchen):
         offset = world.to_base(world.pose(name)).position - world.to_base(world.gripper()).position
         heading = gripped_along(View(self), name)
         return np.array([*offset, math.nan if heading is None else heading], np.float32)
-
-    def _drawers(self) -> list[str]:
-        """Drawers of the task's goal, or in which its objects begin."""
-        named = [name for leaf in self.task.goal.leaves() for name in leaf.arguments]
-        named += self.task.start.place.values()
-        return [name for name in named if name in self.world.scene.spec.drawers]
 
 
 def make_env(settings: EnvSettings) -> LabellingKitchen:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rtbench.env.sim_world import SimWorld
+    from rtbench.task.task import Task
 
 POINTS = 4
 """The task's first object, its second, its drawer, and the gripper."""
@@ -19,6 +26,17 @@ HAND = 13
 
 FINE = 0.02
 """Length [m] below which an offset of the hand is scaled linearly, and above which logarithmically."""
+
+
+def keypoint_places(task: Task, world: SimWorld) -> NDArray[np.float64]:
+    """Places of the keypoints now, float64[POINTS, 3] [m], world; NaN for those that the task has not."""
+    places = np.full((POINTS, 3), math.nan)
+    for number, name in enumerate(task.objects[: POINTS - 2]):
+        places[number] = world.pose(name).position
+    if drawers := task_drawers(task, world):
+        places[-2] = world.pose(drawers[0]).position
+    places[-1] = world.gripper().position
+    return places
 
 
 def hand_pose(proprio: NDArray[np.float32], grips: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -40,3 +58,10 @@ def hand_pose(proprio: NDArray[np.float32], grips: NDArray[np.float32]) -> NDArr
     offset = np.arcsinh(grips[:, :3] / FINE)
     found: NDArray[np.float32] = np.concatenate([proprio[:, [7, 8, 9, 14]], turned, offset], axis=1)
     return found.astype(np.float32)
+
+
+def task_drawers(task: Task, world: SimWorld) -> list[str]:
+    """Drawers of the task's goal, or in which its objects begin."""
+    named = [name for leaf in task.goal.leaves() for name in leaf.arguments]
+    named += task.start.place.values()
+    return [name for name in named if name in world.scene.spec.drawers]

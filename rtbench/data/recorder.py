@@ -40,6 +40,8 @@ class Labelled(Observation):
     `Demonstration.points`."""
     grip: NDArray[np.float32]
     """float32[4]: the first object from the hand, and the heading of a grip; see `Demonstration.grips`."""
+    state: NDArray[np.float64]
+    """float64[S]: positions from which the frame can be drawn again; see `rtbench.data.state`."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class _Trajectory:
     labels: list[NDArray[np.int64]] = field(default_factory=list)
     points: list[NDArray[np.float32]] = field(default_factory=list)
     grips: list[NDArray[np.float32]] = field(default_factory=list)
+    states: list[NDArray[np.float64]] = field(default_factory=list)
 
 
 class Recorder:
@@ -126,6 +129,7 @@ class Recorder:
             hashes=np.array(record.step_hashes, dtype=HASH_TYPE),
             points=np.array(steps.points, dtype=np.float32),
             grips=np.array(steps.grips, dtype=np.float32),
+            states=np.array(steps.states, dtype=np.float64),
         )
 
     def _record(self, steps: _Trajectory, seen: Labelled, row: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -141,6 +145,7 @@ class Recorder:
         steps.labels.append(seen.label)
         steps.points.append(seen.points)
         steps.grips.append(seen.grip)
+        steps.states.append(seen.state)
         return row
 
     def _ends(self, row: NDArray[np.int64]) -> bool:

@@ -81,4 +81,5 @@ _EMPTY = Labelled(
     label=np.zeros(0, np.int64),
     points=np.zeros(0, np.float32),
     grip=np.zeros(0, np.float32),
+    state=np.zeros(0, np.float64),
 )

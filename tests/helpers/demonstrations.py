@@ -58,7 +58,8 @@ class LabellingCart(fake_env.FakeEnv):
         values = {f.name: getattr(seen, f.name) for f in fields(Observation)}
         points = np.full((POINTS, 2), np.nan, np.float32)
         points[0] = seen.step / 100
-        return Labelled(**values, label=label, points=points, grip=np.full(GRIP, seen.step, np.float32))
+        grip, state = np.full(GRIP, seen.step, np.float32), np.array([self.x])
+        return Labelled(**values, label=label, points=points, grip=grip, state=state)
 
 
 def make(settings) -> LabellingCart:

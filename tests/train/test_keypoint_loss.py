@@ -12,7 +12,7 @@ import torch
 from rtbench.core.rotation import rotate
 from rtbench.core.seeding import generator
 from rtbench.data.expert_env import LabellingKitchen
-from rtbench.data.keypoints import FINE, HAND, POINTS, hand_pose
+from rtbench.data.keypoints import FINE, HAND, POINTS, hand_pose, task_drawers
 from rtbench.env.visibility import in_picture
 from rtbench.policy.oracle.motion import TURN, View
 from rtbench.policy.rt1.network import RT1
@@ -62,7 +62,7 @@ def test_points_lie_on_the_things_themselves(skill, which):
     assert np.flatnonzero(np.isfinite(points).all(axis=1)).tolist() == which
     stage = kitchen._current()
     model = stage.scene.model
-    names = [*kitchen.task.objects[:2], *kitchen._drawers()]
+    names = [*kitchen.task.objects[:2], *task_drawers(kitchen.task, kitchen.world)]
     for name, point in zip(names, points[which[:-1]], strict=True):
         own = set(np.flatnonzero(model.geom_bodyid == model.body(name).id).tolist())
         pixels = kitchen._renderer().segment(stage.data, "head", only=own)
