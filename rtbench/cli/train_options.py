@@ -213,6 +213,16 @@ class TrainOptions:
             rich_help_panel=AUXILIARY,
         ),
     ] = None
+    naming_loss_weight: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="WEIGHT",
+            help="Weight of the naming loss, on the places of all that is seen, in files of `rtbench looks`. "
+            "0 means none.",
+            rich_help_panel=AUXILIARY,
+        ),
+    ] = 0.0
     output: Annotated[
         Path,
         typer.Option(

@@ -50,6 +50,8 @@ from rtbench.data.naming import Name, Naming, problem
 
 FORMAT, SCHEMA = "rtbench-demonstrations", 1
 HASH_TYPE, KEY_TYPE = "S8", "S16"
+OWN_LOOK = "own"
+"""Name of the room's own look in a file that was drawn again."""
 PROPRIO = 15
 
 

@@ -13,6 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+DRAWER, HANDLE, SINK, GRIPPER = "drawer", "handle", "sink", "gripper"
+"""Kinds of what is no object; the kinds of objects are those of `rtbench.task.object_entry`."""
+
 
 class Name(NamedTuple):
     """A thing's name, and its kind."""

@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from rtbench.core.image import shrink
-from rtbench.data.demonstration import Demonstration, DemonstrationError, Demonstrations, Header
+from rtbench.data.demonstration import (
+    OWN_LOOK,
+    Demonstration,
+    DemonstrationError,
+    Demonstrations,
+    Header,
+)
 from rtbench.data.hdf5_writer import Writer
 from rtbench.data.looks import Look, draw_look
 from rtbench.data.naming import join
@@ -108,6 +114,6 @@ def draw_again(
 
 def _looks(demo: Demonstration, how: Redrawing) -> list[tuple[str, Look | None]]:
     """The looks of a demonstration by name; they depend on its episode, not on its place in the file."""
-    own: list[tuple[str, Look | None]] = [("own", None)] if how.own else []
+    own: list[tuple[str, Look | None]] = [(OWN_LOOK, None)] if how.own else []
     key = demo.episode.key
     return own + [(f"{how.seed}/{n}", draw_look(how.seed, key, n)) for n in range(how.looks)]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.world import Pose
-from rtbench.data.naming import Name, Naming
+from rtbench.data.naming import DRAWER, GRIPPER, HANDLE, SINK, Name, Naming
 from rtbench.env.object import VISUAL_GROUP
 from rtbench.env.scene import Scene
 from rtbench.env.sim_world import FINGERS
@@ -20,8 +20,6 @@ LEAST_PIXELS = 20
 """Visible pixels of the camera's image below which a thing is not named: five in half the size."""
 LEAST_SHARE = 0.2
 """Visible share of a thing below which it is not named."""
-DRAWER, HANDLE, SINK, GRIPPER = "drawer", "handle", "sink", "gripper"
-"""Kinds of what is no object; the kinds of objects are those of `rtbench.task.object_entry`."""
 HAND = ("link7", *FINGERS)
 """Bodies of the gripper."""
 _GRID = np.linspace(-0.85, 0.85, 5)

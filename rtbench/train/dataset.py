@@ -21,8 +21,10 @@ from torch import Tensor
 
 from rtbench.core.episode import Episode
 from rtbench.core.errors import RtbenchError
-from rtbench.data.demonstration import Demonstrations, Header, check_alike
+from rtbench.data.demonstration import OWN_LOOK, Demonstrations, Header, check_alike
 from rtbench.data.keypoints import GRIP, POINTS, hand_pose
+from rtbench.data.naming import Naming
+from rtbench.train.frame_labels import FrameLabels, LabelStore, store
 from rtbench.train.window_sampler import Windows
 
 _NO_POINTS = np.full((1, POINTS, 2), np.nan, np.float32)
@@ -51,6 +53,16 @@ class Batch:
     """bool[B, T]: False for frames that only fill up a window longer than its demonstration."""
     texts: NDArray[np.int64]
     """int64[B]: numbers of the instructions."""
+    seen: FrameLabels | None = None
+    """Names and places of what is seen in the frames; None where no data has any."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same with labels on a device; images are left where they are."""
+        parts = {
+            name: getattr(self, name).to(device, non_blocking=True)
+            for name in ("labels", "points", "hand", "valid")
+        }
+        return replace(self, seen=self.seen and self.seen.to(device), **parts)
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,10 @@ class Dataset:
     """float32[N, 13]: see `hand_pose`; NaN for numbers that do not exist."""
     convention: str
     """Action convention of the labels."""
+    seen: LabelStore | None = None
+    """Names and places of what is seen in the frames; None where no data has any."""
+    redrawn: int = 0
+    """Demonstrations that are drawn under random looks."""
     skipped: tuple[str, ...] = ()
     """Reasons for which files were left out."""
 
@@ -127,15 +143,17 @@ class Sampler:
         steps = starts[:, None] + np.arange(self._length)
         last = self._data.lengths[demos][:, None] - 1
         device = self._data.frames.device
-        index = torch.from_numpy(self._first[demos][:, None] + np.minimum(steps, last)).to(device)
+        frames, valid = self._first[demos][:, None] + np.minimum(steps, last), steps <= last
+        index = torch.from_numpy(frames).to(device)
         shape = (*index.shape, *self._data.frames.shape[1:])
         return Batch(
             images=self._data.frames.index_select(0, index.flatten()).view(shape),
             labels=self._data.labels[index].long(),
             points=self._data.points[index],
             hand=self._data.hand[index],
-            valid=torch.from_numpy(steps <= last).to(device),
+            valid=torch.from_numpy(valid).to(device),
             texts=self._texts[demos],
+            seen=None if (seen := self._data.seen) is None else seen.of(frames, valid),
         )
 
 
@@ -195,6 +213,8 @@ class _Store:
         self._labels: list[NDArray[np.uint8]] = []
         self._points: list[NDArray[np.float32]] = []
         self._hand: list[NDArray[np.float32]] = []
+        self._seen: list[Naming] = []
+        self._looks: list[str] = []
 
     @property
     def is_empty(self) -> bool:
@@ -203,6 +223,7 @@ class _Store:
     def read(self, path: Path) -> None:
         """Add all demonstrations of a file, or, on an error, none."""
         episodes, policies, labels, points, hand = [], [], [], [], []
+        seen, looks = [], []
         position = self._filled
         with Demonstrations(path) as file:
             for number in range(len(file)):
@@ -215,12 +236,16 @@ class _Store:
                 grips = _NO_GRIPS.repeat(len(demo), 0) if demo.grips is None else demo.grips
                 hand.append(hand_pose(demo.proprio, grips))
                 points.append(_NO_POINTS.repeat(len(demo), 0) if demo.points is None else demo.points)
+                seen.append(demo.naming or Naming.none(len(demo)))
+                looks.append(demo.look)
         self._filled = position
         self._episodes += episodes
         self._policies += policies
         self._labels += labels
         self._points += points
         self._hand += hand
+        self._seen += seen
+        self._looks += looks
 
     def dataset(self, convention: str, skipped: tuple[str, ...]) -> Dataset:
         return Dataset(
@@ -232,6 +257,8 @@ class _Store:
             points=torch.from_numpy(np.concatenate(self._points)),
             hand=torch.from_numpy(np.concatenate(self._hand)),
             convention=convention,
+            seen=store(self._seen),
+            redrawn=sum(look not in {"", OWN_LOOK} for look in self._looks),
             skipped=skipped,
         )
 

@@ -31,9 +31,11 @@ class Hyperparameters:
     keypoint_loss_weight: float = 1.0
     """Weight of the keypoint loss, beside the actions' loss; 0 for none. See
     `rtbench.train.keypoint_loss`."""
+    naming_loss_weight: float = 0.0
+    """Weight of the dense naming loss, likewise; 0 for none. See `rtbench.train.naming_loss`."""
     freeze_backbone: bool = False
     """Whether only the layers after the image tokens are trained (`rtbench.train.frozen_backbone`). Images
-    are not augmented then, and the keypoint loss is off."""
+    are not augmented then, and the keypoint and naming losses are off."""
     ema_decay: float = 0.999
     """Decay of the exponential moving average of the weights, which is what is published; 0 for the last
     weights."""

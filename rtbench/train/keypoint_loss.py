@@ -10,6 +10,8 @@ published.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -26,28 +28,42 @@ HEATMAP_STD = 0.6
 cell changes it by a third, so that the head learns the place within a cell."""
 
 
+class Outputs(NamedTuple):
+    """What `KeypointNetwork` gives for windows of T frames."""
+
+    logits: Tensor
+    """Action logits as of `RT1.forward`."""
+    maps: Tensor
+    """Scores of the cells of the map, float32[B, T, POINTS, H', W']."""
+    positions: Tensor
+    """Positions of the hand and the points, float32[B, T, HAND + 2 * POINTS], less `TARGET_MEAN` and divided
+    by `TARGET_SCALE`."""
+    names: Tensor | None = None
+    """Scores of names at places, float32[B * T, V, h, w], where there is a head for them."""
+
+
 class KeypointNetwork(nn.Module):
     """A network with a head for positions, which also gives its attention maps; for training."""
 
-    def __init__(self, network: RT1) -> None:
-        """The network itself, not a copy, and a head of zero weights."""
+    def __init__(self, network: RT1, naming: nn.Module | None = None) -> None:
+        """The network itself, not a copy, and a head of zero weights.
+
+        Args:
+            network: The network.
+            naming: Makes scores of names of a feature map: a `rtbench.train.naming_loss.NamingHead`.
+        """
         super().__init__()
-        self.network = network
+        self.network, self.naming = network, naming
         self.head = nn.Linear(network.size.tokens * network.size.features, len(TARGET_MEAN))
         for weight in self.head.parameters():
             nn.init.zeros_(weight)
 
-    def forward(self, images: Tensor, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Action logits, attention scores and positions.
+    def forward(self, images: Tensor, text: Tensor) -> Outputs:
+        """Action logits, attention scores, positions and scores of names.
 
         Args:
             images: float32[B, T, 3, H, W], as of `RT1.forward`.
             text: float32[B, text], as of `RT1.forward`.
-
-        Returns:
-            Action logits as of `RT1.forward`; scores of the cells of the map, float32[B, T, POINTS, H', W'];
-            positions of the hand and the points, float32[B, T, HAND + 2 * POINTS], less `TARGET_MEAN` and
-            divided by `TARGET_SCALE`.
         """
         network, count = self.network, images.shape[1]
         features = network.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
@@ -56,7 +72,8 @@ class KeypointNetwork(nn.Module):
         tokens = network.token_learner.sums(scores, rows)
         maps = scores[..., :POINTS].transpose(1, 2).reshape(-1, count, POINTS, *features.shape[2:])
         positions = self.head(tokens.flatten(1)).view(-1, count, self.head.out_features)
-        return network.logits(tokens.view(-1, count, *tokens.shape[1:])), maps, positions
+        logits = network.logits(tokens.view(-1, count, *tokens.shape[1:]))
+        return Outputs(logits, maps, positions, None if self.naming is None else self.naming(features))
 
 
 def heatmap_loss(maps: Tensor, points: Tensor, valid: Tensor) -> Tensor:
@@ -70,8 +87,8 @@ def heatmap_loss(maps: Tensor, points: Tensor, valid: Tensor) -> Tensor:
     height, width = maps.shape[-2:]
     visible = (points.isfinite().all(-1) & valid[..., None]).float()
     x, y = points.nan_to_num().unbind(-1)
-    across = _gaussian(x * width, width)
-    down = _gaussian(y * height, height)
+    across = gaussian(x * width, width)
+    down = gaussian(y * height, height)
     logs = maps.float().flatten(-2).log_softmax(-1).view(maps.shape)
     each = -(logs * down[..., :, None] * across[..., None, :]).sum((-1, -2))
     return (each * visible).sum() / visible.sum().clamp(min=1)
@@ -93,7 +110,7 @@ def position_loss(positions: Tensor, hand: Tensor, points: Tensor, valid: Tensor
     return (each * exists).sum() / exists.sum().clamp(min=1)
 
 
-def _gaussian(place: Tensor, cells: int) -> Tensor:
+def gaussian(place: Tensor, cells: int) -> Tensor:
     """float[..., cells]: weights of a row of cells around a place in it, from 0 to `cells`; they sum to 1."""
     middles = torch.arange(cells, device=place.device) + 0.5
     return (-0.5 * ((middles - place[..., None]) / HEATMAP_STD) ** 2).softmax(-1)

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 FILE, BOARD = "metrics.csv", "tensorboard"
-PARTS = ("majority", "training", "validation", "play")
+NAMING = "naming"
+"""Answers to "where is NAME" on the validation demonstrations, by the last weights; "naming/can" and so on
+are the parts for one kind of thing. The column `accuracy` has the share of right answers."""
+PARTS = ("majority", "training", "validation", "play", NAMING)
 """Measured are: the most frequent token on the validation's labels, the training batches, the validation
-demonstrations (averaged weights), and episodes that the policy plays."""
+demonstrations (averaged weights), episodes that the policy plays, and what the network can name."""
 COLUMNS = (
     "step", "part", "images", "minutes", "loss", "accuracy", *DIMENSIONS,
     "learning_rate", "images_per_s", "success", "episodes",
@@ -35,7 +38,7 @@ class Measurement:
     step: int
     """Steps done."""
     part: str
-    """One of `PARTS`."""
+    """One of `PARTS`, or one that begins with "naming/"."""
     images: int = 0
     """Images trained on so far, each counted as often as it was."""
     minutes: float = 0.0
@@ -50,6 +53,8 @@ class Measurement:
     """Share of played episodes that succeeded."""
     episodes: int | None = None
     """Episodes played without an error."""
+    found: float | None = None
+    """Share of the things that were found by their names; instead of a score."""
 
 
 class MetricsLog:
@@ -86,6 +91,7 @@ class MetricsLog:
             "images_per_s": found.images_per_s and round(found.images_per_s, 1),
             "success": found.success,
             "episodes": found.episodes,
+            "accuracy": found.found,
         }
         if found.score:
             row |= {"loss": found.score.loss, "accuracy": found.score.mean}

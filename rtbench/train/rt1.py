@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rtbench.core.errors import RtbenchError
 from rtbench.core.hashing import content_hash
@@ -22,7 +23,7 @@ from rtbench.policy.rt1.checkpoint import Origin
 from rtbench.policy.rt1.config import Size, size
 from rtbench.policy.rt1.imagenet import load_imagenet
 from rtbench.policy.rt1.network import RT1
-from rtbench.policy.text_encoder.encoder import BUILT_IN, ORDERED, SentenceEncoder
+from rtbench.policy.text_encoder.encoder import BUILT_IN, DEFAULT, ORDERED, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import learning_curves, metrics_log
 from rtbench.train.dataset import Dataset, load
@@ -119,7 +120,7 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
     }
     hp = plan.hyperparameters
     inputs = to_image_tokens(data, network, texts, say) if hp.freeze_backbone else data
-    trainer = Trainer(folder, TrainingData(inputs, texts), network, hp, about)
+    trainer = Trainer(folder, TrainingData(inputs, texts, _name_vectors(data, hp)), network, hp, about)
     main = trainer.accelerator.is_main_process
     say = say if main else (lambda _: None)
     for reason in data.skipped:
@@ -219,6 +220,19 @@ def _evaluator(
     return EvalCallback(folder, episodes, origin, say, _arguments(plan), plan.workers) if episodes else None
 
 
+def _name_vectors(data: Dataset, hp: Hyperparameters) -> NDArray[np.float32] | None:
+    """Vectors of the names of what is seen; None without a naming loss."""
+    if not hp.naming_loss_weight or hp.freeze_backbone:
+        return None
+    if data.seen is None:
+        raise SessionError(
+            "--naming-loss-weight: no demonstration has names of what is seen; draw some with `rtbench "
+            "looks`."
+        )
+    # The order of words, which the instructions' encoder may append, is nothing to a name.
+    return SentenceEncoder(DEFAULT)([name.text for name in data.seen.vocabulary])
+
+
 def _arguments(plan: TrainingPlan) -> dict[str, str]:
     """Arguments of the policy: weights name their encoder, but not the folder of a user's own encoder."""
     return {} if plan.encoder in BUILT_IN else {"encoder": str(Path(plan.encoder).resolve())}
@@ -236,4 +250,6 @@ def _about(data: Dataset, trained: int) -> str:
     seeds = [episode.seed for episode in data.episodes]
     kept = len(data.episodes) - trained
     validation = f", {kept} of them for validation" if kept else ""
-    return f"{len(data.episodes)} demonstrations ({acted}{validation}), seeds {min(seeds)} to {max(seeds)}"
+    looks = f", {data.redrawn} of them in random looks" if data.redrawn else ""
+    about = f"{acted}{validation}{looks}"
+    return f"{len(data.episodes)} demonstrations ({about}), seeds {min(seeds)} to {max(seeds)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from rtbench.core.errors import RtbenchError
@@ -25,14 +25,16 @@ from rtbench.policy.rt1.image import resize
 from rtbench.policy.rt1.loss import published_divisor, token_loss
 from rtbench.policy.rt1.network import RT1
 from rtbench.train import resume
-from rtbench.train.augment import augment, draw, shift_points, to_float
+from rtbench.train.augment import augment, draw, to_float
+from rtbench.train.auxiliary_losses import Shift, auxiliary_loss, training_module
 from rtbench.train.dataset import Batch, Dataset, Sampler
-from rtbench.train.frozen_backbone import FrozenBackbone
 from rtbench.train.hyperparameters import Hyperparameters
-from rtbench.train.keypoint_loss import KeypointNetwork, heatmap_loss, position_loss
+from rtbench.train.keypoint_loss import KeypointNetwork, Outputs
 from rtbench.train.lr_schedule import clean_gradients, make_optimizer, set_lr
 from rtbench.train.metrics import Meter, Score, constant_score, majority
-from rtbench.train.metrics_log import Measurement, MetricsLog
+from rtbench.train.metrics_log import NAMING, Measurement, MetricsLog
+from rtbench.train.moving_average import moving_average
+from rtbench.train.naming_loss import Found
 from rtbench.train.signals import Interruption
 from rtbench.train.window_sampler import Order, Windows, batches, cut
 
@@ -88,6 +90,8 @@ class TrainingData:
     """Demonstrations; with image tokens in place of pixels where the backbone is frozen."""
     texts: NDArray[np.float32]
     """float32[n, D]: the vector of each of the data's instructions."""
+    names: NDArray[np.float32] | None = None
+    """float32[V, D']: the vector of each name of the data's vocabulary; needed for the naming loss alone."""
 
 
 class Trainer:
@@ -132,8 +136,8 @@ class Trainer:
         self._validation = self._data.validation(hp.val_fraction)
         # On a CPU convolutions take up to a quarter less time so.
         self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._ema = AveragedModel(self._network, multi_avg_fn=_moving_average(hp.ema_decay), use_buffers=True)
-        model = _model(self._network, hp).to(device)
+        self._ema = AveragedModel(self._network, multi_avg_fn=moving_average(hp.ema_decay), use_buffers=True)
+        model = training_module(self._network, hp, training.names).to(device)
         optimizer = make_optimizer(hp.schedule, model)
         self._model, self._optimizer = self.accelerator.prepare(model, optimizer)
         self._meter = Meter(device)
@@ -188,16 +192,10 @@ class Trainer:
 
     def validate(self) -> Score | None:
         """Score of the averaged weights on the validation demonstrations; None where there are none."""
-        demos = np.flatnonzero(self._validation)
-        windows = cut(demos, self._data.lengths[demos], self._size.frames, np.zeros_like(demos))
-        if len(windows) > VALIDATION_WINDOWS:
-            windows = windows[np.linspace(0, len(windows) - 1, VALIDATION_WINDOWS).round().astype(int)]
-        mine = windows[self.accelerator.process_index :: self.accelerator.num_processes]
         meter = Meter(self.accelerator.device)
         network = self.ema_network.eval()
         with torch.no_grad():
-            for start in range(0, len(mine), self._hp.batch):
-                batch = self._sampler.batch(mine[start : start + self._hp.batch])
+            for batch in self._validation_batches():
                 labels, valid = self._on_device(batch.labels), self._on_device(batch.valid)
                 images = self._on_device(batch.images)
                 if self._hp.freeze_backbone:
@@ -206,6 +204,34 @@ class Trainer:
                     logits = network(self._resized(to_float(images)), self._texts[batch.texts])
                 meter.add(token_loss(logits, labels, valid), logits, labels, valid)
         return meter.score(self.accelerator.reduce(meter.sums))
+
+    def where_is(self) -> Found | None:
+        """Answers to "where is NAME" on the validation demonstrations, of this process and its last weights.
+
+        None without a naming loss, or where nothing is named in them.
+        """
+        model = self.accelerator.unwrap_model(self._model)
+        if not isinstance(model, KeypointNetwork) or model.naming is None or self._data.seen is None:
+            return None
+        found = Found(self._data.seen.vocabulary)
+        model.eval()
+        with torch.no_grad():
+            for batch in self._validation_batches():
+                images = self._resized(to_float(self._on_device(batch.images)))
+                scores = model(images, self._texts[batch.texts]).names
+                if batch.seen is not None:
+                    found.add(scores, batch.seen.to(scores.device))
+        return found if found.asked else None
+
+    def _validation_batches(self) -> Iterator[Batch]:
+        """This process's share of the validation windows."""
+        demos = np.flatnonzero(self._validation)
+        windows = cut(demos, self._data.lengths[demos], self._size.frames, np.zeros_like(demos))
+        if len(windows) > VALIDATION_WINDOWS:
+            windows = windows[np.linspace(0, len(windows) - 1, VALIDATION_WINDOWS).round().astype(int)]
+        mine = windows[self.accelerator.process_index :: self.accelerator.num_processes]
+        for start in range(0, len(mine), self._hp.batch):
+            yield self._sampler.batch(mine[start : start + self._hp.batch])
 
     @property
     def _is_main(self) -> bool:
@@ -252,7 +278,7 @@ class Trainer:
         return loss + auxiliary
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor | float]:
-        """Logits for a batch, and the weighted keypoint loss."""
+        """Logits for a batch, and the weighted keypoint and naming losses."""
         hp, images = self._hp, self._on_device(batch.images)
         if hp.freeze_backbone:
             return self._model(images.float()), 0.0
@@ -260,13 +286,10 @@ class Trainer:
         random = generator("augmentation", hp.seed, *self._stream)
         drawn = draw(hp.augmentation, len(images), height, width, random)
         output = self._model(self._resized(augment(images, drawn)), self._texts[batch.texts])
-        if not hp.keypoint_loss_weight:
+        if not isinstance(output, Outputs):
             return output, 0.0
-        points, hand, valid = map(self._on_device, (batch.points, batch.hand, batch.valid))
-        logits, maps, positions = output
-        points = shift_points(points, drawn, height, width)
-        loss = heatmap_loss(maps, points, valid) + position_loss(positions, hand, points, valid)
-        return logits, hp.keypoint_loss_weight * loss
+        shift = Shift(drawn, images.shape[1], height, width)
+        return output.logits, auxiliary_loss(output, batch.to(self.accelerator.device), shift, hp)
 
     @property
     def _stream(self) -> tuple[int, int]:
@@ -293,6 +316,9 @@ class Trainer:
             self._write(log, Measurement(self.step, "validation", score=score))
             share = f"{score.mean:.1%} of tokens ({self.majority().mean:.1%} by the most frequent)"
             monitoring.say(f"  validation: loss {score.loss:.3f}, {share}")
+            if found := self.where_is():
+                self._write_naming(found, log)
+                monitoring.say(f"  {found}")
         if monitoring.evaluator and monitoring.evaluate and (last or self.step % monitoring.evaluate == 0):
             self._evaluate(monitoring, log)
         if time.monotonic() - self._saved > monitoring.save_s:
@@ -339,6 +365,13 @@ class Trainer:
             minutes = (self._seconds + time.monotonic() - self._began) / 60
             log.write(replace(found, images=images, minutes=minutes))
 
+    def _write_naming(self, found: Found, log: MetricsLog | None) -> None:
+        """One line for all things, and one for each kind."""
+        self._write(log, Measurement(self.step, NAMING, found=found.share()))
+        for kind, asked in found.asked.items():
+            share = found.right[kind] / asked
+            self._write(log, Measurement(self.step, f"{NAMING}/{kind}", found=share))
+
     def _save(self) -> None:
         self._saved = now = time.monotonic()
         if self._is_main:
@@ -359,30 +392,8 @@ class Trainer:
         return bool(self.accelerator.reduce(torch.tensor(float(over), device=self.accelerator.device)) > 0)
 
 
-def _model(network: RT1, hyperparameters: Hyperparameters) -> nn.Module:
-    """The module that is trained: the network, or a module around it."""
-    if hyperparameters.freeze_backbone:
-        return FrozenBackbone(network)
-    return KeypointNetwork(network) if hyperparameters.keypoint_loss_weight else network
-
-
 def _on_gpu(data: Dataset, device: torch.device) -> Dataset:
     """The data on the GPU, if they fill less than half of its free memory."""
     if device.type != "cuda" or data.frames.numel() > torch.cuda.mem_get_info(device)[0] / 2:
         return data
     return data.to(device)
-
-
-def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
-    """An exponential moving average whose decay is smaller in the first steps, so that it starts fast."""
-
-    @torch.no_grad()
-    def update(kept: tuple[Tensor, ...], new: tuple[Tensor, ...], count: Tensor | int) -> None:
-        share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
-        for old, fresh in zip(kept, new, strict=True):
-            if old.is_floating_point():
-                old.lerp_(fresh, share)
-            else:
-                old.copy_(fresh)
-
-    return update

@@ -113,7 +113,8 @@ def test_the_keypoint_network_is_the_network_and_a_head():
     network = RT1(TINY).eval()
     model = KeypointNetwork(network).eval()
     images, text = torch.rand(2, 3, 3, *TINY.image), torch.randn(2, TINY.text)
-    logits, cells, places = model(images, text)
+    logits, cells, places, names = model(images, text)
+    assert names is None
     assert torch.equal(logits, network(images, text))
     assert cells.shape == (2, 3, POINTS, *TINY.map)
     assert places.shape == (2, 3, HAND + 2 * POINTS)
@@ -169,7 +170,7 @@ def test_it_learns_keypoints_and_leaves_no_trace_in_the_weights(tmp_path):
     batch = learner._sampler.batch(np.array([[n, 0] for n in range(40)]))
     model = learner._model.eval()
     with torch.no_grad():
-        _, cells, _ = model(batch.images.movedim(-1, -3).float() / 255, learner._texts[batch.texts])
+        cells = model(batch.images.movedim(-1, -3).float() / 255, learner._texts[batch.texts]).maps
     height, width = TINY.map
     x, y = batch.points[batch.valid][:, 0].T
     rows, columns = (y * height).long(), (x * width).long()
