@@ -94,6 +94,14 @@ class DemosOptions:
             rich_help_panel=DATA,
         ),
     ] = False
+    shift_start: Annotated[
+        bool,
+        typer.Option(
+            "--shift-start",
+            help="Start the robot up to 2.5 cm and 2 degrees beside where the episode has it.",
+            rich_help_panel=DATA,
+        ),
+    ] = False
     keep: Annotated[
         Keep | None,
         typer.Option(

@@ -31,7 +31,13 @@ from rtbench.task.library import BUNDLED, Library
 from rtbench.task.suite import SEEDS, TRAINING_SEED, episodes
 from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
 
-FACTORY, SEGMENT_FACTORY = "rtbench.data.expert_env:make_env", "rtbench.data.segments:make_env"
+FACTORIES = {
+    (False, False): "rtbench.data.expert_env:make_env",
+    (False, True): "rtbench.data.expert_env:make_shifted_env",
+    (True, False): "rtbench.data.segments:make_env",
+    (True, True): "rtbench.data.segments:make_shifted_env",
+}
+"""Factories of the environment by whether segments are short, and whether starts are shifted."""
 DRAWS = 10_000
 """Number of draws, each with its own seeds."""
 TRAINING = "seen"
@@ -66,6 +72,8 @@ class Recording:
     """The user's content roots."""
     short_segments: bool = False
     """Record only a few steps of each episode, from a random point of it: see `rtbench.data.segments`."""
+    shift_start: bool = False
+    """Shift the robot's start a little: see `rtbench.data.expert_env`."""
     factory: str = ""
     """Factory of the environment; '': the kitchen's."""
 
@@ -193,7 +201,7 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
     reporter.begin(len(chosen), len(chosen) - len(missing))
     if not missing:
         return []
-    factory = recording.factory or (SEGMENT_FACTORY if recording.short_segments else FACTORY)
+    factory = recording.factory or FACTORIES[recording.short_segments, recording.shift_start]
     recorder = Recorder(acting, recording.size)
     needs = recorder.needs
     settings = EnvSettings(
@@ -276,6 +284,7 @@ def _header(recording: Recording, acting: Acting) -> Header:
         "noise": recording.noise,
         "beta": acting.beta,
         "short_segments": recording.short_segments,
+        **({"shift_start": True} if recording.shift_start else {}),
         "keep_failures": _keeps_failures(recording),
         "policy": {"name": acting.name, **identity},
         "control_hz": CONTROL_HZ,

@@ -10,19 +10,45 @@ from numpy.typing import NDArray
 
 from rtbench.core.action import SIZE
 from rtbench.core.environment import EnvSettings
-from rtbench.core.episode import Observation
+from rtbench.core.episode import Episode, Observation
+from rtbench.core.seeding import generator
 from rtbench.data.keypoints import GRIP, keypoint_places
 from rtbench.data.recorder import CAMERA, Labelled
 from rtbench.data.state import addresses
+from rtbench.env.episode_reset import SETTLE_STEPS
 from rtbench.env.kitchen import Kitchen
+from rtbench.env.robot import BASE_JOINTS
 from rtbench.env.visibility import in_picture
 from rtbench.policy.oracle import oracle_action
 from rtbench.policy.oracle.grasp import gripped_along
 from rtbench.policy.oracle.motion import View
+from rtbench.policy.seed import policy_seed
+
+START_SHIFT = (0.015, 0.025, 0.03)
+"""Half range of a further shift of the base's start [m, m, rad], about where the episode has it. With the
+episode's own it stays within what the suite `novel` perturbs at least: 5 cm aside and 4 degrees."""
 
 
 class LabellingKitchen(Kitchen):
     """A kitchen whose observations carry the oracle's action, keypoints, the grip and the state."""
+
+    shifts_start = False
+    """Whether the robot starts a little elsewhere than the episode has it."""
+
+    def begin(self, episode: Episode) -> Observation:
+        """Reset to an episode, with the robot's start shifted if that is wanted; the episode decides how."""
+        seen = super().begin(episode)
+        if not self.shifts_start:
+            return seen
+        stage, random = self._current(), generator("start shift", policy_seed(episode))
+        for joint, shift in zip(BASE_JOINTS, random.uniform(-1, 1, 3) * START_SHIFT, strict=True):
+            stage.data.joint(joint).qpos[0] += shift
+        stage.controller.reset()
+        self.wait(SETTLE_STEPS / 240)
+        stage.data.time = 0.0
+        # A replay starts where the episode does; the first state's hash shows it that.
+        self._first["state"] = self.state_hash()
+        return self.observe()
 
     def observe(self) -> Labelled:
         """The policy's observation, and what a recording wants beside it."""
@@ -54,3 +80,10 @@ class LabellingKitchen(Kitchen):
 def make_env(settings: EnvSettings) -> LabellingKitchen:
     """The environment of a worker."""
     return LabellingKitchen.for_worker(settings)
+
+
+def make_shifted_env(settings: EnvSettings) -> LabellingKitchen:
+    """The same, with shifted starts."""
+    env = LabellingKitchen.for_worker(settings)
+    env.shifts_start = True
+    return env

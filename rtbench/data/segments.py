@@ -73,6 +73,13 @@ def make_env(settings: EnvSettings) -> LabellingKitchen:
     return SegmentKitchen.for_worker(settings)
 
 
+def make_shifted_env(settings: EnvSettings) -> LabellingKitchen:
+    """The same, with shifted starts."""
+    env = SegmentKitchen.for_worker(settings)
+    env.shifts_start = True
+    return env
+
+
 _EMPTY = Labelled(
     images={},
     instruction="",

@@ -57,6 +57,7 @@ def _recording(options: DemosOptions) -> Recording:
         size=_image_size(options.size),
         noise=options.noise,
         short_segments=options.short_segments,
+        shift_start=options.shift_start,
         policy=options.policy,
         beta=options.beta,
         keep_failures=None if options.keep is None else options.keep is Keep.ALL,
