@@ -99,14 +99,21 @@ class Found:
     """Right answers by kind."""
     asked: dict[str, int] = field(default_factory=dict)
     """Questions by kind."""
-    chance: float = 0.0
-    """Answers that would be right if one of the frame's things were drawn for each question."""
+    guessed: dict[str, float] = field(default_factory=dict)
+    """Answers by kind that would be right if one of the frame's things of the group were drawn for each."""
 
     def __str__(self) -> str:
         """A line for the user."""
-        asked = sum(self.asked.values())
-        kinds = ", ".join(f"{kind} {self.right[kind] / self.asked[kind]:.0%}" for kind in sorted(self.asked))
-        return f"where is NAME: {self.share():.0%} of {asked} (chance {self.chance / asked:.0%}): {kinds}"
+        kinds = ", ".join(
+            f"{kind} {self.right[kind] / asked:.0%} ({self.guessed[kind] / asked:.0%})"
+            for kind, asked in sorted(self.asked.items())
+        )
+        total = sum(self.asked.values())
+        return f"where is NAME: {self.share():.0%} of {total} (chance {self.chance():.0%}): {kinds}"
+
+    def chance(self) -> float:
+        """Share of right answers of a guess among things of the group, 0 to 1."""
+        return sum(self.guessed.values()) / max(sum(self.asked.values()), 1)
 
     def share(self) -> float:
         """Share of right answers, 0 to 1."""
@@ -134,11 +141,12 @@ class Found:
         distances[(frames[:, None] != frames) | (groups[:, None] != groups)] = np.inf
         own = distances.diagonal()
         right = (own <= NEAR) & (own <= distances.min(axis=1))
-        for name, is_right in zip(names.tolist(), right.tolist(), strict=True):
+        guess = 1 / np.isfinite(distances).sum(axis=1)
+        for name, is_right, share in zip(names.tolist(), right.tolist(), guess.tolist(), strict=True):
             kind = self.vocabulary[name].kind
             self.asked[kind] = self.asked.get(kind, 0) + 1
             self.right[kind] = self.right.get(kind, 0) + is_right
-        self.chance += float(len(np.unique(frames)))
+            self.guessed[kind] = self.guessed.get(kind, 0) + share
 
 
 def _group(kind: str) -> str:

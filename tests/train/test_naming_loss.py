@@ -132,9 +132,10 @@ def test_the_probe_counts_by_kind_and_wants_the_named_thing():
     assert found.asked == {"can": 2, "bag": 1, "drawer": 1}
     assert found.right == {"can": 1, "bag": 0, "drawer": 1}
     assert found.share() == 0.5
-    assert found.chance == 2
-    assert "can 50%" in str(found)
-    assert "chance 50%" in str(found)
+    # A guess among two objects, twice; the wall, and the lamp of the second frame, are alone.
+    assert found.guessed == {"can": 1.5, "bag": 0.5, "drawer": 1.0}
+    assert "can 50% (75%)" in str(found)
+    assert "chance 75%" in str(found)
 
 
 def test_two_things_in_one_place_are_not_told_apart():
@@ -170,8 +171,7 @@ def test_it_learns_names_and_leaves_no_trace_in_the_weights(tmp_path, data):
     before = made.where_is()
     made.run(Monitoring(validate=250))
     after = made.where_is()
-    chance = after.chance / sum(after.asked.values())
-    assert before.share() < 2 * chance < after.share()
+    assert before.share() < after.chance() < 0.7
     assert after.share() > 0.8
     assert made.ema_network.state_dict().keys() == RT1(TINY).state_dict().keys()
     with (tmp_path / FILE).open() as file:
