@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from rtbench.report.html import (
     comparison,
@@ -112,6 +112,7 @@ def _render(
         loader=_LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    pages.filters |= {"code": _code, "breakable": _breakable}
     style, script = (_source(pages, name) for name in ("page.css", "list.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     title = ", ".join(one.label for one in runs)
@@ -132,6 +133,19 @@ def _render(
             episode_list.pictures({key: frame.picture for key, frame in frames.items()})
         ),
     )  # fmt: skip
+
+
+def _code(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if k % 2 else escape(part) for k, part in enumerate(parts)
+    )
+
+
+def _breakable(text: str) -> Markup:
+    """A head that may be broken after the underscores of names, so that its column is as wide as a word."""
+    return Markup("_<wbr>").join(map(escape, text.split("_")))
 
 
 def _source(pages: Environment, name: str) -> Markup:
