@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,9 @@ def film(path: Path, episode: Episode) -> Iterator[Film]:
     import imageio.v2 as imageio
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer: Any
-    with (
-        atomic_write(path) as beside,
-        imageio.get_writer(beside, fps=FPS, codec="libx264", macro_block_size=16, quality=7) as writer,
-    ):
+    settings: Any = {"fps": FPS, "codec": "libx264", "macro_block_size": 16, "quality": 7}
+    # The writer's own `with` leaves it open after an error, and it would write the file again.
+    with atomic_write(path) as beside, closing(imageio.get_writer(beside, **settings)) as writer:
         yield Film(writer, episode)
 
 

@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 from io import StringIO
 
-import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -20,7 +19,6 @@ from rtbench.result.folder import write_json
 from rtbench.result.record import Record, Times
 from rtbench.result.run import load_run
 from rtbench.result.summary import read_summary, summarise, write_summary
-from rtbench.result.video import captioned, write_video
 from rtbench.stats import Pairs, newcombe_paired, wilson
 from tests.helpers.paths import HELPERS
 
@@ -241,24 +239,3 @@ def test_without_training_the_suite_decides(tmp_path):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(RunError, match="is this the folder of a run"):
         load_run(tmp_path)
-
-
-def test_a_video_has_every_frame_with_a_caption(tmp_path):
-    import imageio.v2 as imageio
-
-    from rtbench.core.episode import Trace
-    from rtbench.evaluation.rollout import replayed, rollout
-
-    episode = make_episode(horizon=4, instruction="push the cart " * 12)
-    rows = np.tile([228, *[128] * 5, 0, 128, 128, 128, 0], (4, 1))
-    result = rollout(FakeEnv(), episode, replayed(rows), trace=Trace(keep_frames=True))
-    path = write_video(tmp_path / "videos", episode, result)
-    assert path.name == f"{episode.key}.mp4"
-    frames = imageio.mimread(path)
-    assert len(frames) == 5 + 2
-    assert frames[0].shape == (304, 320, 3)
-    assert frames[0][256:].max() > 150, "the caption is blank"
-    assert np.abs(frames[0][:256].astype(int) - result.trace.frames[0]).mean() < 8
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
-    outcomes = [captioned(result.trace.frames[0], episode, 0, replace(result.outcome, end=e)) for e in (0, 1)]
-    assert (outcomes[0] != outcomes[1]).any()
