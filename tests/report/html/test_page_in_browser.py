@@ -24,7 +24,7 @@ OBJECTS = tuple(f"small_orange_thing_{k}" for k in range(14))
 
 def touching(one, k):
     """The record of a failure in which another object was touched than the instructed one."""
-    made = record(one, success=False)
+    made = record(one, success=False, ms=150.0)  # near the deadline: a short axis of times
     goal = {f"lifted({OBJECTS[k % 7]})": False}
     outcome = dataclasses.replace(made.outcome, subgoals=goal, touched=OBJECTS[7 + k % 5])
     return dataclasses.replace(made, outcome=outcome)
@@ -326,4 +326,9 @@ def test_no_tick_is_a_formula_and_none_covers_another(visit):
         seen = visit(name, viewport={"width": 1200, "height": 900})
         assert seen.page.evaluate(covered) == []
         assert not seen.page.locator("svg text", has_text="$").count()
-        assert "`" not in seen.page.locator("main").inner_text()
+
+
+def test_commands_in_notes_are_code(visit):
+    seen = visit("one")
+    assert "`" not in seen.page.locator("main").inner_text()
+    assert seen.page.locator("main .note code").inner_text() == "rtbench report --frames all"
