@@ -267,8 +267,8 @@ class Scheduler:
         if answer.renewed:
             self._restart({worker.slot for worker in batch})
         if answer.fault and len(batch) > 1:
-            # The fault cannot be assigned to one slot. Each episode is played again alone, from its start: the
-            # policy may already have noted this observation in its history.
+            # The fault cannot be assigned to one slot. Each episode is played again alone, from its start:
+            # the policy may already have noted this observation in its history.
             for worker in batch:
                 self._give_up(worker, alone=True)
             return
