@@ -162,7 +162,10 @@ def _in_order(joined: Joined, terms: Terms) -> tuple[str, tuple[float, float]]:
 
 
 def _groups(joined: Joined) -> tuple[Contrast, ...]:
-    """Contrasts by split, axis and skill. A kind with one group is left out, because it equals the whole."""
+    """Contrasts by split, axis and skill, p adjusted as in a comparison.
+
+    A kind with one group is left out, because it equals the whole.
+    """
     by_kind = [contrasts(joined, kind) for kind in KINDS]
     return tuple(adjusted([group for found in by_kind if len(found) > 1 for group in found]))
 
