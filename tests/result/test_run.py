@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from rtbench.analysis.noise_floor import NOISE, noise
 from rtbench.core.episode import Outcome
 from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
@@ -21,7 +22,7 @@ from rtbench.result.record import Record, Times
 from rtbench.result.run import load_run
 from rtbench.result.summary import read_summary, summarise, write_summary
 from rtbench.result.video import captioned, write_video
-from rtbench.stats import Pairs, newcombe_paired, wilson
+from rtbench.stats import Pairs, clustered, newcombe_paired, wilson
 from tests.helpers.paths import HELPERS
 
 FAKE = HELPERS / "fake_env.py"
@@ -262,3 +263,31 @@ def test_a_video_has_every_frame_with_a_caption(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     outcomes = [captioned(result.trace.frames[0], episode, 0, replace(result.outcome, end=e)) for e in (0, 1)]
     assert (outcomes[0] != outcomes[1]).any()
+
+
+def test_the_summary_has_an_interval_of_tasks_where_episodes_share_one(tmp_path):
+    made = [record(i, end=i % 10 < 5) for i in range(40)]
+    tasks = [f"pick/thing_{i % 10}-v0" for i in range(40)]
+    shared = [
+        replace(one, episode=replace(one.episode, task=task)) for one, task in zip(made, tasks, strict=True)
+    ]
+    found = summarise(shared, 40, 3).by_task
+    assert found.tasks == 10
+    ends = [one.outcome.end for one in shared]
+    assert found.interval == pytest.approx(clustered(ends, tasks, "success", within=(0.0, 1.0)), abs=1e-6)
+    low, high = wilson(20, 40)
+    assert found.interval[0] < low < high < found.interval[1]
+    alone = [replace(one, episode=replace(one.episode, task=f"pick/{k}-v0")) for k, one in enumerate(shared)]
+    assert summarise(alone, 40, 3).by_task is None
+    assert summarise([], 1, 3).by_task is None
+    run = save(tmp_path, shared, 40)
+    write_summary(tmp_path, run.summary)
+    assert read_summary(tmp_path) == run.summary
+    write_json(tmp_path / NOISE, noise([{str(i): i > 3 or k for i in range(40)} for k in (True, False)]))
+    console = Console(width=80, file=StringIO())
+    for shown in tables(run):
+        console.print(shown)
+    text = console.file.getvalue()
+    assert "success with whole tasks resampled: " in text
+    assert "reruns agree: 90.0 %" in text
+    assert max(map(len, text.splitlines())) <= 80
