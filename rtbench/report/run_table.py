@@ -95,7 +95,7 @@ def caption(summary: Summary) -> str:
         lines.append(f"closed loop  {_ms(loop)} ms, {loop.hz:.1f} Hz")
     if found := summary.by_task:
         ends = " to ".join(f"{100 * bound:.1f}" for bound in found.interval)
-        lines.append(f"success with whole tasks resampled: {ends} % ({found.tasks} tasks)")
+        lines.append(f"success clustered by task: {ends} % ({found.tasks} tasks)")
     ends = ", ".join(f"{name} {count}" for name, count in overall.terminations.items())
     lines.append(f"termination: {ends}")
     if errors := overall.errors:

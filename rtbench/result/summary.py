@@ -20,7 +20,7 @@ from rtbench.result.jsonl import SCHEMA
 from rtbench.result.metadata import Decision
 from rtbench.result.record import Record
 from rtbench.result.stored import Stored
-from rtbench.stats import Pairs, clustered, macro, mcnemar, newcombe_paired, percentile, rate, wilson
+from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson, wilson_clustered
 
 TERMINATIONS = ("on_time", "early", "late", "missing")
 CONFIDENCE = 0.95
@@ -108,7 +108,7 @@ class Clustered(Stored):
     tasks: int
     """Tasks that have an episode with an outcome."""
     interval: tuple[float, float]
-    """Of the rate, at 95 %, by the bootstrap over whole tasks; see `rtbench.stats.clustered`."""
+    """Of the rate, at 95 %; see `rtbench.stats.wilson_clustered`."""
 
 
 class Summary(Stored):
@@ -145,7 +145,7 @@ class Summary(Stored):
     decision: Decision | None = None
     """Why a run against a baseline has ended."""
     by_task: Clustered | None = None
-    """Of the overall rate; None where no two episodes share a task, or where all tasks have one rate."""
+    """Of the overall rate; None where no two episodes share a task, or where all ended alike."""
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -209,14 +209,13 @@ def summarise(
 
 
 def by_task(records: Iterable[Record]) -> Clustered | None:
-    """The interval of the rate of some records with whole tasks resampled; see `Summary.by_task`."""
+    """The interval of the rate of some records, clustered by task; see `Summary.by_task`."""
     outcomes = [(record.episode.task, record.outcome.end) for record in records if record.outcome]
-    tasks = {task for task, _ in outcomes}
-    if len(tasks) == len(outcomes):
+    tasks = [task for task, _ in outcomes]
+    found = wilson_clustered([end for _, end in outcomes], tasks, CONFIDENCE)
+    if found is None:
         return None
-    names, ends = zip(*outcomes, strict=True)
-    found = clustered(ends, names, "success", confidence=CONFIDENCE, within=(0.0, 1.0))
-    return found and Clustered(tasks=len(tasks), interval=(round(found[0], 6), round(found[1], 6)))
+    return Clustered(tasks=len(set(tasks)), interval=(round(found[0], 6), round(found[1], 6)))
 
 
 def drops(records: Iterable[Record], perturbed: Iterable[Record]) -> dict[str, Drop]:

@@ -22,7 +22,7 @@ from rtbench.result.record import Record, Times
 from rtbench.result.run import load_run
 from rtbench.result.summary import read_summary, summarise, write_summary
 from rtbench.result.video import captioned, write_video
-from rtbench.stats import Pairs, clustered, newcombe_paired, wilson
+from rtbench.stats import Pairs, newcombe_paired, wilson, wilson_clustered
 from tests.helpers.paths import HELPERS
 
 FAKE = HELPERS / "fake_env.py"
@@ -274,7 +274,7 @@ def test_the_summary_has_an_interval_of_tasks_where_episodes_share_one(tmp_path)
     found = summarise(shared, 40, 3).by_task
     assert found.tasks == 10
     ends = [one.outcome.end for one in shared]
-    assert found.interval == pytest.approx(clustered(ends, tasks, "success", within=(0.0, 1.0)), abs=1e-6)
+    assert found.interval == pytest.approx(wilson_clustered(ends, tasks), abs=1e-6)
     low, high = wilson(20, 40)
     assert found.interval[0] < low < high < found.interval[1]
     alone = [replace(one, episode=replace(one.episode, task=f"pick/{k}-v0")) for k, one in enumerate(shared)]
@@ -288,6 +288,6 @@ def test_the_summary_has_an_interval_of_tasks_where_episodes_share_one(tmp_path)
     for shown in tables(run):
         console.print(shown)
     text = console.file.getvalue()
-    assert "success with whole tasks resampled: " in text
+    assert "success clustered by task: " in text
     assert "reruns agree: 90.0 %" in text
     assert max(map(len, text.splitlines())) <= 80

@@ -18,8 +18,8 @@ def section(runs: Sequence[Series]) -> Section:
     rows = [_row(one, cluster) for one in runs for cluster in failure_clusters(one.run.records)]
     note = (
         "Failures of episodes that share an object of the goal, a place, a look or a skill, against those of "
-        "all other episodes. Fisher's exact test; p adjusted by Holm over all that could be listed for a run, so "
-        "that chance alone shows any cluster in at most 5 % of runs. Clusters may overlap."
+        "all other episodes. Fisher's exact test; p adjusted by Holm over all properties of a run, "
+        "so that chance alone shows any cluster in at most 5 % of runs. Clusters may overlap."
     )
     figures = [Figure("Clusters", table=table(runs, _HEADS, rows), wide=True)] if rows else []
     return Section("clusters", "What failures have in common", tuple(figures), note)

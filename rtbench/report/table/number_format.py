@@ -163,7 +163,7 @@ def _tasks(table: Table) -> Iterator[str]:
     ]
     if found:
         told = "; ".join(found) if len(found) <= _LISTED else "in the JSON"
-        yield f"Overall with whole tasks resampled (bootstrap, episodes of a task are alike): {told}."
+        yield f"Overall, clustered by task (Wilson's of the effective number of episodes): {told}."
 
 
 def _reruns(table: Table) -> Iterator[str]:

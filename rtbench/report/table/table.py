@@ -17,7 +17,7 @@ from rtbench.report.table.comparability import Agreement, agree
 from rtbench.report.table.pairwise import Verdict, count_pairs, judge
 from rtbench.report.table.published_rows import Block, blocks
 from rtbench.report.table.row import REFERENCES, Entrant, Part, entrants
-from rtbench.stats import clustered, rate, wilson
+from rtbench.stats import rate, wilson, wilson_clustered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,8 +104,8 @@ class Row:
     met: bool | None
     """Whether it kept up with the control rate; None where that is not known."""
     by_task: tuple[float, float] | None = None
-    """Interval of the overall rate with whole tasks resampled; None where no two episodes share a task, or
-    where all tasks have one rate."""
+    """Interval of the overall rate clustered by task; None where no two episodes share a task, or where all
+    ended alike."""
     tasks: int = 0
     """Its tasks that have an episode with an outcome."""
     reruns: Reruns | None = None
@@ -316,15 +316,10 @@ def _row(entrant: Entrant, cells: Sequence[Cell | None], episodes: pd.DataFrame)
     measured = [found for one in entrant.parts if (found := read_reruns(one.path))]
     valid = episodes[episodes["valid"]]
     names = valid["task"].to_numpy(object).astype(str)
-    tasks = len(np.unique(names))
-    by_task = None
-    if tasks < len(names):
-        by_task = clustered(
-            valid["success"].to_numpy(bool), names, "success", confidence=CONFIDENCE, within=(0.0, 1.0)
-        )
+    by_task = wilson_clustered(valid["success"].to_numpy(bool), names, CONFIDENCE)
     return Row(
         entrant.name, entrant.policy, ids, entrant.reference, tuple(cells), entrant.hz, entrant.met,
-        by_task, tasks, next(iter(measured), None),
+        by_task, len(np.unique(names)), next(iter(measured), None),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from rtbench.result.folder import RUN, read_json, write_json
 from rtbench.result.run import load_run
 from rtbench.result.scores import load_scores
 from rtbench.result.summary import write_summary
-from rtbench.stats import clustered, wilson
+from rtbench.stats import wilson, wilson_clustered
 from tests.helpers import synthetic_runs as synthetic
 from tests.helpers.tables import NOVEL, SEEN, cell, made, three, told
 
@@ -252,7 +252,7 @@ def test_the_overall_rate_has_an_interval_of_tasks_too(tmp_path):
     table = made(tmp_path)
     (row,) = table.rows
     ends = [r.outcome.end for r in records]
-    expected = clustered(ends, [e.task for e in SEEN], "success", within=(0.0, 1.0))
+    expected = wilson_clustered(ends, [e.task for e in SEEN])
     assert (row.by_task, row.tasks) == (expected, 12)
     low, high = wilson(sum(ends), len(ends))
     assert row.by_task[0] < low < high < row.by_task[1]
@@ -265,7 +265,7 @@ def test_one_episode_a_task_needs_no_interval_of_tasks(tmp_path):
     synthetic.write(tmp_path, synthetic.rated(alone, 0.5), "a")
     table = made(tmp_path)
     assert table.rows[0].by_task is None
-    assert "tasks resampled" not in told(table)
+    assert "clustered by task" not in told(table)
 
 
 def test_the_agreement_of_reruns_is_told(tmp_path):
