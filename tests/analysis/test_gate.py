@@ -14,7 +14,7 @@ from rtbench.analysis.gate import decide, gate
 from rtbench.analysis.verdict import INCONCLUSIVE, PASS, REGRESSION, Terms, points
 from rtbench.core.errors import Exit, NotComparableError
 from rtbench.result.scores import load_scores
-from rtbench.stats import Pairs, Sequential, holm, inferiority
+from rtbench.stats import Pairs, Sequential, inferiority
 from tests.analysis.test_junit import check_schema
 from tests.helpers.commands import rtbench, width
 from tests.helpers.paths import ROOT
@@ -385,37 +385,3 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path):
         said = run(cand, base, option, tmp_path / "file" / "x")
         assert said.code == Exit.USAGE
         assert "cannot be written" in said.err
-
-
-def test_gate_and_compare_print_the_same_p_values(tmp_path):
-    """Six pairs of one skill that all went one way have p 0.031, and by Holm over three skills 0.094."""
-    played = episodes(60)
-    lost = {one.key for one in [one for one in played if one.skill == "pick"][:6]}
-    base = write(tmp_path, [record(one, success=True) for one in played], "base")
-    cand = write(tmp_path, [record(one, success=one.key not in lost) for one in played], "cand")
-    groups = json.loads(run(cand, base, "--json").out)["groups"]
-    contrasts = json.loads(rtbench("compare", base, cand, "--json").out)["contrasts"]
-    compared = {(c["by"], c["group"]): c["p_holm"] for c in contrasts}
-    assert {(g["by"], g["group"]) for g in groups} >= {("skill", "pick"), ("skill", "move_near")}
-    for group in groups:
-        assert group["p_holm"] == compared[group["by"], group["group"]]
-    assert compared["skill", "pick"] == pytest.approx(3 / 32)
-    summary = tmp_path / "summary.md"
-    told = [
-        run(cand, base, "--summary", summary).out,
-        rtbench("compare", base, cand).out,
-        summary.read_text(),
-    ]
-    for text in told:
-        assert "adjusted by Holm over the groups of each kind" in " ".join(text.split())
-
-
-def test_two_kinds_of_groups_are_adjusted_apart(tmp_path):
-    played = [*episodes(30), *episodes(30, axis="other")]
-    base = write(tmp_path, rated(played, 0.9, 1), "base")
-    cand = write(tmp_path, rated(played, 0.5, 2), "cand")
-    found = gate(load_scores(cand), load_scores(base), TERMS).groups
-    assert {group.by for group in found} == {"axis", "skill"}
-    for by in ("axis", "skill"):
-        mine = [group for group in found if group.by == by]
-        assert [group.p_holm for group in mine] == pytest.approx(holm([group.p for group in mine]))
