@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from rtbench.report.html import (
     comparison,
     episode_list,
+    failure_clusters,
     failures,
     provenance,
     success_curves,
@@ -75,6 +76,7 @@ def _sections(runs: Sequence[Series], distances: Mapping[str, float], request: R
         success_rates.section(runs),
         success_curves.section(runs, distances),
         failures.section(runs),
+        failure_clusters.section(runs),
         touched_objects.section(runs),
         timing.section(runs),
         token_histograms.section(runs),
