@@ -1,4 +1,4 @@
-"""Which share of a run's time does the RT-1 in the box think?
+"""Which share of a run's time does the shipped RT-1 think?
 
     .venv/bin/python benchmarks/rt1_share.py [--suite novel] [--rounds 1] [--workers 2] [--json FILE]
 

@@ -102,7 +102,7 @@ class Eye:
         scene = self._kitchen.world.scene
         if scene.spec.name not in self._renderers:
             self._renderers[scene.spec.name] = Renderer(scene.model)
-        data = self._kitchen.controller._data  # noqa: SLF001 - the state has no public name; nobody else draws it
+        data = self._kitchen.controller._data  # noqa: SLF001 - the state has no public name
         return self._renderers[scene.spec.name].segment(data, CAMERA, only=only)
 
 

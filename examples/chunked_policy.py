@@ -14,8 +14,8 @@ CHUNK = 4
 def predict(image, instruction):
     """Your model goes here: float[CHUNK, 7] of uint8[256, 320, 3] and a text.
 
-    An action is a displacement x, y, z [m], a rotation vector [rad], both in the robot's base frame, and the
-    gripper (-1 open, 1 closed). Scale what your model gives to these units first.
+    An action is a displacement x, y, z [m], a rotation vector (not Euler angles) [rad], both in the robot's
+    base frame, and the gripper (-1 open, +1 closed). Scale what your model gives to these units first.
     """
     close = "open" not in instruction and image.mean() > 50
     return np.tile([0.02, 0.0, -0.01, 0.0, 0.0, 0.05, 1.0 if close else -1.0], (CHUNK, 1))

@@ -24,7 +24,7 @@ def table(path):
 
 if __name__ == "__main__":
     output = Path("demonstrations.h5")
-    # Also `rtbench demos -n 4 --output demonstrations.h5`. Whoever calls again continues the file.
+    # Also `rtbench demos -n 4 --output demonstrations.h5`. A second call continues the file.
     print(collect(Recording(skills=("pick", "knock_over")), 4, output))
     steps = table(output)
     steps.to_csv("demonstrations.csv", index=False)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Train a small RT-1 in two minutes on two cores: record demonstrations, learn, play. Too little to succeed; the
-# same commands with larger numbers train the RT-1 in the box.
+# same commands with larger numbers train the shipped RT-1.
 #
 #     examples/train_rt1.sh [DEMONSTRATIONS] [STEPS] [EPISODES]
 set -euo pipefail

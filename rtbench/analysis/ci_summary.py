@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rtbench.analysis.compare import Contrast
+from rtbench.analysis.compare import ADJUSTMENT, Contrast
 from rtbench.analysis.junit import Case, write
 from rtbench.analysis.verdict import ERRORS, PASS, REGRESSION, Flip, Judgement, Side, chance, points
 from rtbench.core.errors import RtbenchError, RunError
@@ -82,6 +82,8 @@ def markdown(judged: Judgement) -> str:
             "|---|--:|--:|--:|--:|--:|--:|",
             *(_group(judged, group) for group in judged.groups),
             "",
+            f"Newcombe's intervals; p {ADJUSTMENT}.",
+            "",
         ]
     if judged.flips:
         lines += [f"<details><summary>Got worse: {len(judged.flips)}</summary>", ""]
@@ -106,7 +108,7 @@ def _case(judged: Judgement, group: Contrast) -> Case:
     low, high = (100 * bound for bound in group.interval)
     told = (
         f"{points(group.difference or 0.0)} (95 % interval {low:+.1f} to {high:+.1f}, n {group.second[1]}, "
-        f"p {chance(group.p_holm)} by Holm's method); informs, does not decide"
+        f"p {chance(group.p_holm)}, {ADJUSTMENT}); informs, does not decide"
     )
     outcome = ""
     if judged.worse(group):

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OVERALL = "overall"
+ADJUSTMENT = "adjusted by Holm over the groups of each kind (split, axis, skill, task)"
+"""How p values are adjusted, as every output says it; see `adjusted`."""
 
 
 class CompareError(NotComparableError):
@@ -67,7 +69,7 @@ class Contrast:
     p: float
     """Exact two-sided p value: McNemar's for pairs, Boschloo's for independent samples."""
     p_holm: float = 1.0
-    """The p value adjusted by Holm for all contrasts with this `by`."""
+    """The p value adjusted by Holm over all contrasts with this `by`; see `adjusted`."""
 
     @property
     def difference(self) -> float | None:
@@ -192,13 +194,14 @@ def compare(
         join(scores[0], run, rule=rule, allow_partial=allow_partial).where(**(only or {}))
         for run in scores[1:]
     )
-    found = [
-        contrast
-        for by in (OVERALL, *GROUPS)
-        for contrast in adjusted(
-            [c for name, j in zip(names[1:], joined, strict=True) for c in contrasts(j, by, name, confidence)]
-        )
-    ]
+    found = adjusted(
+        [
+            contrast
+            for by in (OVERALL, *GROUPS)
+            for name, j in zip(names[1:], joined, strict=True)
+            for contrast in contrasts(j, by, name, confidence)
+        ]
+    )
     marks, note = _letters(scores, joined, only or {}, 1 - confidence) if len(scores) > 2 else ((), "")
     said = dict.fromkeys(note for j in joined for note in (*j.notes, *j.first.notes, *j.second.notes))
     said |= dict.fromkeys(_stopped(name, run) for name, run in zip(names, scores, strict=True))
@@ -229,9 +232,16 @@ def contrasts(joined: Joined, by: str, candidate: str = "", confidence: float = 
 
 
 def adjusted(found: Sequence[Contrast]) -> list[Contrast]:
-    """The same contrasts, with Holm's p values for all of them together."""
-    p = holm([contrast.p for contrast in found])
-    return [replace(contrast, p_holm=float(value)) for contrast, value in zip(found, p, strict=True)]
+    """The same contrasts with their adjusted p values: Holm's method over those of one kind (`Contrast.by`).
+
+    Every comparison, gate and report adjusts by this function. The kinds are adjusted apart, because they
+    cut the same episodes in several ways, and their p values depend on each other.
+    """
+    p: dict[str, Iterator[float]] = {}
+    for by in dict.fromkeys(contrast.by for contrast in found):
+        values = holm([contrast.p for contrast in found if contrast.by == by])
+        p[by] = iter(values.tolist())
+    return [replace(contrast, p_holm=next(p[contrast.by])) for contrast in found]
 
 
 def flips(joined: Joined) -> pd.DataFrame:

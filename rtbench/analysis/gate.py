@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rtbench.analysis.compare import Contrast, adjusted, contrasts, flips
-from rtbench.analysis.noise_floor import NOISE
+from rtbench.analysis.noise_floor import read_reruns
 from rtbench.analysis.pairing import Joined, join
 from rtbench.analysis.sample_size import Odds, PlanError, Risk, paired, unpaired
 from rtbench.analysis.verdict import (
@@ -26,8 +26,7 @@ from rtbench.analysis.verdict import (
     Side,
     Terms,
 )
-from rtbench.core.errors import NotComparableError, RunError
-from rtbench.result.folder import read_json
+from rtbench.core.errors import NotComparableError
 from rtbench.result.scores import Scores, labels
 from rtbench.stats import Sequential, inferiority, inferiority_independent
 
@@ -162,7 +161,10 @@ def _in_order(joined: Joined, terms: Terms) -> tuple[str, tuple[float, float]]:
 
 
 def _groups(joined: Joined) -> tuple[Contrast, ...]:
-    """Contrasts by split, axis and skill. A kind with one group is left out, because it equals the whole."""
+    """Contrasts by split, axis and skill, p adjusted as in a comparison.
+
+    A kind with one group is left out, because it equals the whole.
+    """
     by_kind = [contrasts(joined, kind) for kind in KINDS]
     return tuple(adjusted([group for found in by_kind if len(found) > 1 for group in found]))
 
@@ -210,15 +212,8 @@ def read_floor(run: Path) -> NoiseFloor | None:
     Raises:
         RunError: its file is damaged.
     """
-    path = run / NOISE
-    if not path.is_file():
-        return None
-    told = read_json(path)
-    try:
-        rate, high = told["rate"], float(told["interval"][1])
-        return None if rate is None else NoiseFloor(float(rate), high, str(run))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise RunError(f"{path}: not what `rtbench run --repeat` writes ({error}); remove it.") from None
+    found = read_reruns(run)
+    return NoiseFloor(found.flips, found.interval[1], str(run)) if found else None
 
 
 def _more(joined: Joined, terms: Terms) -> int | None:

@@ -9,14 +9,60 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rtbench.result.folder import write_json
+from rtbench.core.errors import RunError
+from rtbench.result.folder import read_json, write_json
 from rtbench.result.run import Run
 from rtbench.stats import rate, wilson
 
 NOISE = "noise.json"
 """Name of the file beside the records of repeat 0."""
+
+
+@dataclass(frozen=True)
+class Reruns:
+    """How often two runs of one policy end alike on the same episode, from repeats of a run."""
+
+    repeats: int
+    """Times that each episode was played."""
+    episodes: int
+    """Episodes with at least two outcomes."""
+    flips: float
+    """Share of the pairs of repeats with unlike outcomes."""
+    interval: tuple[float, float]
+    """Of that share, at 95 %."""
+
+    @property
+    def agreement(self) -> float:
+        """Share of the pairs that ended alike."""
+        return 1 - self.flips
+
+    def __str__(self) -> str:
+        high, low = (100 * (1 - bound) for bound in self.interval)
+        times = f"{self.episodes} episodes played {self.repeats} times"
+        return f"{100 * self.agreement:.1f} % ({low:.1f} to {high:.1f}; {times})"
+
+
+def read_reruns(run: Path) -> Reruns | None:
+    """How well repeats agree, as it was measured with a run; None where none was.
+
+    Raises:
+        RunError: its file is damaged.
+    """
+    path = run / NOISE
+    if not path.is_file():
+        return None
+    told = read_json(path)
+    try:
+        low, high = map(float, told["interval"])
+        if told["rate"] is None:
+            return None
+        return Reruns(int(told["repeats"]), int(told["episodes"]), float(told["rate"]), (low, high))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: not what `rtbench run --repeat` writes ({error}); remove it.") from None
 
 
 def measure(runs: Sequence[Run]) -> dict[str, Any]:

@@ -136,7 +136,8 @@ class Judgement:
     stopped: bool = False
     """The candidate's run ended when it was decided; the bounds are then those of a sequential test."""
     groups: tuple[Contrast, ...] = ()
-    """By split, axis and skill, p adjusted over all; they inform and do not decide."""
+    """By split, axis and skill, p adjusted by `rtbench.analysis.compare.adjusted`; they inform and do not
+    decide."""
     flips: tuple[Flip, ...] = ()
     """All episodes that got worse, by key."""
     left_out: tuple[tuple[str, int], ...] = ()
@@ -160,7 +161,7 @@ class Judgement:
         return self.candidate.rate - self.baseline.rate
 
     def worse(self, group: Contrast) -> bool:
-        """Whether the candidate is worse in a group, and more so than by chance among all groups."""
+        """Whether the candidate is worse in a group, more than by chance among the groups of a kind."""
         return (group.difference or 0.0) < 0 and group.p_holm <= self.terms.alpha
 
     @property

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from rtbench.analysis.published import PublishedTable, beside, figures
+from rtbench.cli.column_widths import break_words
 from rtbench.task.library import BUNDLED, Library
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 _HEAD = 8
 """Columns of a model's name, which is broken at its hyphens."""
+_HERE = "here"
 
 
 def comparisons(run: Run, library: Library = BUNDLED) -> list[Group]:
@@ -35,7 +38,7 @@ def comparisons(run: Run, library: Library = BUNDLED) -> list[Group]:
     own = {f"{split[axis]}/{axis}": group for axis, group in run.summary.axes.items()}
     policy = run.meta.policy.name
     return [
-        Group(_table(table, pairs, policy, own), Text(_caption(table, pairs)), "")
+        Group(_table(table, pairs, policy, own), Text(_caption(table, pairs, policy)), "")
         for table, pairs in beside(list(own), library)
     ]
 
@@ -54,8 +57,8 @@ def _table(
         title_justify="left",
     )
     shown.add_column("axis", no_wrap=True, max_width=28, overflow="ellipsis")
-    for head in ("n", f"{policy} here", *published.compared):
-        shown.add_column(Text("\n".join(textwrap.wrap(head, _HEAD))), justify="right", vertical="bottom")
+    for head in ("n", f"{policy} here" if _fits(policy) else _HERE, *published.compared):
+        shown.add_column(Text("\n".join(_lines(head))), justify="right", vertical="bottom")
     for axis, column in pairs:
         rate = own[axis].rate
         ours = "-" if rate is None else f"{100 * rate:.1f}"
@@ -65,10 +68,26 @@ def _table(
     return shown
 
 
-def _caption(published: PublishedTable, pairs: Sequence[tuple[str, str]]) -> str:
-    """The label, whose trials these are, and what each axis stands beside and why."""
-    lines = [f"Figures of the paper: {published.label}. {published.evaluation}; success in %."]
+def _lines(head: str) -> list[str]:
+    """Lines of a head, broken at blanks and after hyphens."""
+    pieces = break_words(head, _HEAD).split("\n")
+    return [line for piece in pieces for line in textwrap.wrap(piece, _HEAD, break_on_hyphens=False)]
+
+
+def _fits(policy: str) -> bool:
+    """Whether a policy's name can be a head. Others stand under the table, where there is room for them."""
+    return cell_len(policy) <= _HEAD
+
+
+def _caption(published: PublishedTable, pairs: Sequence[tuple[str, str]], policy: str) -> str:
+    """The policy, the label, whose trials these are, and what each axis stands beside and why."""
+    lines = [] if _fits(policy) else [f"{_HERE}: {policy}."]
+    lines += [f"Figures of the paper: {published.label}. {published.evaluation}; success in %."]
     for axis, key in pairs:
         column = published.columns[key]
         lines.append(f"{axis.partition('/')[2]} beside {key!r}: {column.says}. {column.because}")
-    return "\n".join(piece for line in lines for piece in textwrap.wrap(line, WIDTH, subsequent_indent="  "))
+    return "\n".join(
+        piece
+        for line in lines
+        for piece in textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_long_words=False)
+    )

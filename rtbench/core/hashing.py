@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-import platformdirs
+from rtbench.core.atomic_write import atomic_write
+from rtbench.core.cache import cache_folder
 
 KEPT_FROM = 64 * 2**20
 """Size of a file [bytes] from which its digest is cached, because reading it takes long."""
@@ -59,7 +60,7 @@ def _file_hash(path: Path) -> str:
     if stat.st_size < KEPT_FROM:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     key = f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}"
-    cache = Path(os.environ.get("RTBENCH_CACHE") or platformdirs.user_cache_dir("rtbench")) / "digests"
+    cache = cache_folder() / "digests"
     kept = cache / hashlib.sha256(key.encode()).hexdigest()
     try:
         return kept.read_text("ascii")
@@ -67,11 +68,8 @@ def _file_hash(path: Path) -> str:
         pass
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    try:
+    with suppress(OSError):  # a cache that cannot be written costs time only
         cache.mkdir(parents=True, exist_ok=True)
-        beside = kept.with_name(f".{kept.name}.{os.getpid()}")
-        beside.write_text(digest, "ascii")
-        beside.replace(kept)
-    except OSError:
-        pass  # a cache that cannot be written costs time only
+        with atomic_write(kept) as beside:
+            beside.write_text(digest, "ascii")
     return digest

@@ -12,6 +12,8 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rtbench.core.vector import length
+
 Array = NDArray[np.float64]
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 """Quaternion of a gripper that points straight down, its x axis along the frame's x, its y along -y."""
@@ -98,5 +100,5 @@ def wrap(angle: float) -> float:
 def clip_length(vector: ArrayLike, longest: float) -> Array:
     """The vector float64[n], scaled down to the length `longest`, in the vector's unit, if it is longer."""
     v = np.asarray(vector, dtype=np.float64)
-    length = float(np.linalg.norm(v))
-    return v if length <= longest else v * (longest / length)
+    long = length(v)
+    return v if long <= longest else v * (longest / long)

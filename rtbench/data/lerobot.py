@@ -3,7 +3,8 @@
 The layout is that of `lerobot.datasets` under ``CODEBASE_VERSION = "v3.0"`` (huggingface/lerobot, commit
 000c716, `dataset_metadata.py`, `dataset_writer.py`): a file has many episodes, and ``meta/episodes`` their
 places. ``action`` is the oracle's action, which a policy should learn; ``acted`` is the executed action with
-its noise. Both are in SI units, in the order of `rtbench.core.action.DIMENSIONS`.
+its noise. Both are in SI units, in the order of `rtbench.core.action.DIMENSIONS`: roll, pitch and yaw are a
+rotation vector, and the gripper is -1 open, +1 closed.
 """
 
 from __future__ import annotations

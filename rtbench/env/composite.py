@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
+from rtbench.core.vector import turned
 from rtbench.env.mesh import Mesh, block, capsule, ellipsoid, rod
 from rtbench.task.object_parts import PartEntry, assemble
 from rtbench.task.object_shape import Primitive
@@ -55,8 +56,8 @@ def part_mesh(part: PartEntry) -> Mesh:
 def _joined(meshes: list[Mesh], placed: tuple[Primitive, ...]) -> Mesh:
     """All parts' meshes as one, each where its primitive is and in the colour of its square."""
     counts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
-    vertices = [m.vertices @ p.rotation.T + p.pos for m, p in zip(meshes, placed, strict=True)]
-    normals = [m.normals @ p.rotation.T for m, p in zip(meshes, placed, strict=True)]
+    vertices = [turned(p.rotation, m.vertices) + p.pos for m, p in zip(meshes, placed, strict=True)]
+    normals = [turned(p.rotation, m.normals) for m, p in zip(meshes, placed, strict=True)]
     texcoords = [
         np.full((len(mesh.vertices), 2), ((index + 0.5) / len(meshes), 0.5))
         for index, mesh in enumerate(meshes)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.action import ARM_SLICE, BASE_SLICE, GRIPPER, MODE, Mode
 from rtbench.core.rotation import clip_length, difference, from_rotation_vector, multiply
+from rtbench.core.vector import length
 from rtbench.env.kinematics import Arm
 from rtbench.env.robot import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS
 
@@ -88,7 +89,7 @@ class Controller:
         here, turned = self._arm.forward(self._data.qpos[self._arm_qpos])
         ahead = self.position - here
         turn = difference(self.quaternion, turned)
-        if np.linalg.norm(ahead) > MAX_LEAD[0] or np.linalg.norm(turn) > MAX_LEAD[1]:
+        if length(ahead) > MAX_LEAD[0] or length(turn) > MAX_LEAD[1]:
             self.position = here + clip_length(ahead, MAX_LEAD[0])
             self.quaternion = multiply(from_rotation_vector(clip_length(turn, MAX_LEAD[1])), turned)
             self.angles = self._arm.solve(
@@ -111,7 +112,7 @@ class Controller:
             self._lead = velocity * LAG if tick + 1 < ticks else np.zeros_like(LAG)
             self.run(substeps)
         position, quaternion = self._arm.forward(self.angles)
-        if np.linalg.norm(position - self.position) <= UNREACHED:
+        if length(position - self.position) <= UNREACHED:
             return True
         self.position, self.quaternion = position, quaternion
         return False

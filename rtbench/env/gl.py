@@ -44,7 +44,7 @@ _USERS: list[int] = []
 """Processes that have made a context. A forked child inherits the list, and is not in it."""
 _ALIASES = {"glx": "glfw", "on": "glfw", "enable": "glfw", "enabled": "glfw", "true": "glfw", "1": "glfw"}
 _DISABLED = ("off", "disable", "disabled", "false", "0")
-# Every variable that changes which driver answers. Whoever changes one gets a fresh probe.
+# Every variable that changes which driver answers. A change of one leads to a fresh probe.
 _VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "DISPLAY",

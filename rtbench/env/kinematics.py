@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import difference
+from rtbench.core.vector import length
 from rtbench.env.object import COLLISION_GROUP
 from rtbench.env.robot import ARM_JOINTS, HOME
 from rtbench.env.robot_cache import robot_path
@@ -98,11 +99,11 @@ class Arm:
         q = np.array(angles, dtype=np.float64)
         for _ in range(iterations):
             error, jacobian = self._linearise(q, position, quaternion)
-            if np.linalg.norm(error[:3]) < 2e-4 and np.linalg.norm(error[3:]) < 1e-3:
+            if length(error[:3]) < 2e-4 and length(error[3:]) < 1e-3:
                 break
             q = self._step(q, error, jacobian)
         error, _ = self._linearise(q, position, quaternion)
-        return Solution(q, float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:])))
+        return Solution(q, length(error[:3]), length(error[3:]))
 
     def follow(self, angles: Array, position: Array, quaternion: Array) -> Array:
         """One iteration of `solve`: joint angles float64[7] [rad] that come nearer to a pose not far away.

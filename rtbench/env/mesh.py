@@ -10,6 +10,7 @@ range of v a label may use is the shape's `Layout`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.vector import length
 from rtbench.task.object_shape import BOTTLE_CAP
 
 CREASE = np.deg2rad(40.0)
@@ -54,14 +56,17 @@ class Mesh:
         det / 120 * (sum of vertices outer itself + sum of each vertex outer itself).
         """
         corners = self.vertices.astype(np.float64)[self.faces]
-        det = np.linalg.det(corners)
+        a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+        det = (a * np.cross(b, c)).sum(axis=1)
         total = corners.sum(axis=1)
         volume = det.sum() / 6
         center = (det[:, None] * total).sum(axis=0) / (24 * volume)
         each = np.einsum("fki,fkj->fij", corners, corners) + np.einsum("fi,fj->fij", total, total)
         second = (det[:, None, None] * each).sum(axis=0) / (120 * volume) - np.outer(center, center)
-        # Rounded far below any effect: sums differ in their last bits between CPUs, and so would states.
-        return np.round(center, 9), np.round(mass * (np.trace(second) * np.eye(3) - second), 12)
+        # Rounded far below any effect: sums differ in their last bits between CPUs, and so would states. A
+        # sum that is zero but for these bits rounds to 0 or to -0. Adding 0 makes both of them 0.
+        inertia = np.round(mass * (np.trace(second) * np.eye(3) - second), 12)
+        return np.round(center, 9) + 0.0, inertia + 0.0
 
 
 @dataclass(frozen=True)
@@ -241,9 +246,9 @@ def revolve(profile: Sequence[tuple[float, float, float]] | Points, segments: in
     slope = np.column_stack([step[:, 1], -step[:, 0]]) / np.linalg.norm(step, axis=1, keepdims=True)
     low, high = slope.copy(), slope.copy()  # normals at the two ends of each strip, in (r, z)
     for i in range(len(slope) - 1):
-        if slope[i] @ slope[i + 1] > np.cos(CREASE):
+        if (slope[i] * slope[i + 1]).sum() > math.cos(CREASE):
             mean = slope[i] + slope[i + 1]
-            high[i] = low[i + 1] = mean / np.linalg.norm(mean)
+            high[i] = low[i + 1] = mean / length(mean)
     u = np.linspace(0, 1, segments + 1)
     around = np.column_stack([np.cos(2 * np.pi * u), np.sin(2 * np.pi * u)])
     around[-1] = around[0]  # sin(2 pi) is -2e-16, and the seam must close

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import from_rotation_vector, multiply
+from rtbench.core.vector import length
 from rtbench.env.material import material, surface_of
 from rtbench.env.room import LIGHT
 from rtbench.task.variant_entry import VariantEntry
@@ -47,7 +48,7 @@ def vary(model: mujoco.MjModel, variant: VariantEntry, rng: np.random.Generator)
         direction = np.array(variant.light.direction)
         model.vis.headlight.ambient[:] = variant.light.ambient
         model.light_diffuse[number] = variant.light.diffuse
-        model.light_dir[number] = direction / np.linalg.norm(direction)
+        model.light_dir[number] = direction / length(direction)
     if variant.camera is not None:
         number = model.camera(HEAD).id
         model.cam_pos[number] += _signs(rng, 3) * variant.camera.shift

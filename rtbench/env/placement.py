@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PlacementError
 from rtbench.core.rotation import about_z, multiply
+from rtbench.core.vector import length
 from rtbench.core.world import Pose, Region
 from rtbench.env.footprint import Disc, cover, overhang, shortage
 from rtbench.env.scene import ARM_TO_COUNTER, HEAD_CAMERA, HEAD_TARGET, Scene
@@ -270,7 +271,7 @@ class Placer:
         *_, space = self._spaces(self._hider, counter)
         obj, target = self._scene.objects[self._hider], self._scene.objects[self._task.objects[0]]
         spot, eye = (self._scene.to_counter(counter, point) for point in (points.mean(axis=0), sight.eye))
-        towards = (eye - spot) / np.linalg.norm(eye - spot)
+        towards = (eye - spot) / length(eye - spot)
         across = np.array([-towards[1], towards[0]])
         widest = obj.radius + target.radius
         column = 0.95 * math.sqrt(obj.half[0] * obj.half[1]), space.height + 2 * float(obj.half[2])
@@ -337,7 +338,7 @@ def _decided_by(goal: Goal, poses: dict[str, Pose]) -> bool:
 def _reaches_over(disc: Disc, sink: SinkEntry) -> bool:
     """Whether part of a disc is over a sink's opening."""
     middle = np.array(disc.center)
-    return float(np.linalg.norm(middle - np.clip(middle, sink.low, sink.high))) < disc.radius
+    return length(middle - np.clip(middle, sink.low, sink.high)) < disc.radius
 
 
 def _resting_height(obj: ObjectEntry, hollow: Cavity) -> float:

@@ -1,8 +1,8 @@
 """Makes every task known to gymnasium: ``gymnasium.make("rtbench/PickCokeCan-v0")``.
 
 Gymnasium loads no plugins by itself since 1.0, so `import rtbench` is what registers, as for any package of
-environments. But whoever only lists policies or reads results should not wait for gymnasium (0.15 s), nor for
-the 1,300 tasks: where gymnasium is not imported yet, registering waits until it is.
+environments. Listing policies or reading results should not wait for gymnasium (0.15 s), nor for the 1,300
+tasks: where gymnasium is not imported yet, registering waits until it is.
 """
 
 from __future__ import annotations

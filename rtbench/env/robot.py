@@ -123,7 +123,7 @@ def _geom_part(source: mujoco.MjModel, data: mujoco.MjData, geom: int, frame: Fr
     origin, rotation = frame
     material = source.geom_matid[geom]
     rgba = source.mat_rgba[material] if material >= 0 else source.geom_rgba[geom]
-    # Two nearby greys are one part: fewer draw calls, and nobody sees the difference.
+    # Two nearby greys are one part: fewer draw calls, and the difference is not visible.
     return Part((world - origin) @ rotation, faces, tuple(float(np.round(c * 4) / 4) for c in rgba))
 
 

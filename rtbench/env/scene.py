@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.errors import UnknownNameError
+from rtbench.core.vector import length
 from rtbench.core.world import Region
 from rtbench.env.fixture import add_counter, add_drawer, add_sink
 from rtbench.env.material import add_materials
@@ -211,9 +212,9 @@ def _add_head_camera(world: mujoco.MjSpec) -> None:
     """The head camera and the mast that carries it."""
     base = world.body("base")
     position, target = np.array(HEAD_CAMERA), np.array(HEAD_TARGET)
-    back = (position - target) / np.linalg.norm(position - target)
+    back = (position - target) / length(position - target)
     right = np.cross([0.0, 0.0, 1.0], back)
-    right /= np.linalg.norm(right)
+    right /= length(right)
     quaternion = np.zeros(4)
     mujoco.mju_mat2Quat(quaternion, np.stack([right, np.cross(back, right), back], axis=1).flatten())
     base.add_camera(name="head", pos=position, quat=np.round(quaternion, 9), fovy=HEAD_FOVY)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.errors import UnknownNameError
 from rtbench.core.rotation import from_rotation_vector, multiply, rotate, yaw_of
+from rtbench.core.vector import length, turned
 from rtbench.core.world import Pose, Region
 from rtbench.env.robot import BASE_JOINTS, FINGER_JOINTS
 from rtbench.env.scene import Scene
@@ -76,8 +77,8 @@ class SimWorld:
             return abs(float(self._data.joint(name).qvel[0]))
         self._id(name)
         velocity = self._data.joint(f"{name}:free").qvel
-        radius = float(np.linalg.norm(self.scene.objects[name].half))
-        return float(np.linalg.norm(velocity[:3]) + radius * np.linalg.norm(velocity[3:]))
+        radius = length(self.scene.objects[name].half)
+        return float(length(velocity[:3]) + radius * length(velocity[3:]))
 
     def asleep(self, name: str) -> bool:
         """Whether MuJoCo has put an object to sleep: it lies still and the robot does not touch it."""
@@ -99,7 +100,7 @@ class SimWorld:
             axis = rotation[:, 2]
             reach = half[2] * axis + half[0] * np.sqrt(np.maximum(0.0, 1.0 - axis**2))
         else:
-            reach = rotation @ half
+            reach = turned(rotation, half)
         return self._data.xpos[body] - reach, self._data.xpos[body] + reach
 
     def _reach(self, geom: int) -> tuple[Array, Array]:
@@ -107,9 +108,9 @@ class SimWorld:
         rotation = np.abs(self._data.geom_xmat[geom].reshape(3, 3))
         size, kind = self._model.geom_size[geom], self._model.geom_type[geom]
         if kind == mujoco.mjtGeom.mjGEOM_BOX:
-            reach = rotation @ size
+            reach = turned(rotation, size)
         elif kind == mujoco.mjtGeom.mjGEOM_ELLIPSOID:
-            reach = np.sqrt(rotation**2 @ size**2)
+            reach = np.sqrt(turned(rotation**2, size**2))
         else:  # a cylinder, or a capsule with its round ends
             axis = rotation[:, 2]
             flat = 1.0 if kind == mujoco.mjtGeom.mjGEOM_CAPSULE else np.sqrt(np.maximum(0.0, 1.0 - axis**2))
@@ -192,7 +193,7 @@ class SimWorld:
         def gap(counter: str) -> float:
             region = self.scene.counter_region(counter)
             local = region.local(np.array([x, y, 0.0]))
-            return float(np.linalg.norm(np.maximum(np.abs(local[:2]) - region.half[:2], 0.0)))
+            return length(np.maximum(np.abs(local[:2]) - region.half[:2], 0.0))
 
         return min(self.scene.spec.counters, key=gap)
 
@@ -210,7 +211,9 @@ class SimWorld:
             raise UnknownNameError("receptacle", name, known)
         height = (hollow.rim - hollow.floor) / 2
         middle = np.array([0.0, 0.0, (hollow.rim + hollow.floor) / 2])
-        center = self._data.xpos[self._id(name)] + self._data.xmat[self._id(name)].reshape(3, 3) @ middle
+        center = self._data.xpos[self._id(name)] + turned(
+            self._data.xmat[self._id(name)].reshape(3, 3), middle
+        )
         return Region(center, np.array([hollow.radius, hollow.radius, height]), round=True)
 
     def drawn_out(self, drawer: str) -> Region:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
 from rtbench.core.rotation import rotate
+from rtbench.core.vector import turned
 from rtbench.core.world import Pose
 from rtbench.env.object import COLLISION_GROUP
 from rtbench.task.object_entry import ObjectEntry
@@ -32,7 +33,7 @@ def visible_share(
     body, number = model.body(obj.name).id, model.camera(camera).id
     eye = data.cam_xpos[number]
     hit = np.zeros(1, dtype=np.int32)
-    points = data.xpos[body] + _inner_points(obj) @ data.xmat[body].reshape(3, 3).T
+    points = data.xpos[body] + turned(data.xmat[body].reshape(3, 3), _inner_points(obj))
     shown = in_picture(points, eye, data.cam_xmat[number].reshape(3, 3), float(model.cam_fovy[number]))
     seen = 0
     for point in points[np.isfinite(shown).all(axis=1)]:
@@ -54,7 +55,7 @@ def in_picture(points: Array, eye: Array, axes: Array, fovy: float) -> Array:
     Returns:
         NaN for points that are NaN, behind the camera or outside the picture.
     """
-    x, y, z = ((points - eye) @ axes).T
+    x, y, z = turned(axes.T, points - eye).T
     tall = 2 * math.tan(math.radians(fovy) / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.stack([0.5 - x / z / tall * IMAGE_HEIGHT / IMAGE_WIDTH, 0.5 + y / z / tall], axis=1)
@@ -109,7 +110,7 @@ def share_behind(eye: Array, points: Array, column: Cylinder) -> float:
     flat = ways[:, :2]
     # Where each ray enters and leaves the column's circle, from 0 at the eye to 1 at the point.
     a = np.einsum("ij,ij->i", flat, flat)
-    b = flat @ (eye[:2] - column.middle)
+    b = (flat * (eye[:2] - column.middle)).sum(axis=1)
     c = float(np.sum((eye[:2] - column.middle) ** 2)) - column.radius**2
     root = b**2 - a * c
     leave = (-b + np.sqrt(np.maximum(root, 0.0))) / np.maximum(a, 1e-12)

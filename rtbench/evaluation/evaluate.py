@@ -277,7 +277,7 @@ def _player(policy: str | Card | Policy, options: Options) -> Player:
 def _metadata(
     player: Player, chosen: Sequence[Episode], settings: EnvSettings, options: Options
 ) -> RunMetadata:
-    """What run.json says of the run, whoever runs it and how often."""
+    """What run.json says of the run: the same in each of its sessions."""
     suites = {episode.suite for episode in chosen}
     versions = packages()
     found = RunMetadata(

@@ -11,8 +11,8 @@ from rtbench.result.record import Record
 class ReorderBuffer:
     """Holds each record back until those before it in the list have come.
 
-    With several workers short episodes end first. Whoever stops at the n-th that *ended* has too many short
-    ones, and short ones are mostly successes.
+    With several workers short episodes end first. A run that stops at the n-th episode that *ended* has
+    too many short ones, and short ones are mostly successes.
     """
 
     def __init__(self, keys: Iterable[str]) -> None:

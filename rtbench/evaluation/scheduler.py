@@ -41,7 +41,7 @@ from rtbench.policy.seed import policy_seed
 from rtbench.result.record import Record, of_fault, of_result
 
 TICK_S = 0.25
-"""How long the runner sleeps when nobody speaks [s]."""
+"""How long the scheduler waits for a message of a worker [s]."""
 MAX_DEATHS = 2
 """Workers an episode may cost: it is run again once, for the first may have died of something else."""
 MAX_FAILED_STARTS = 2
@@ -106,8 +106,8 @@ class Plan:
     limits: Limits = Limits()
     """When to give up."""
     in_order: bool = False
-    """Records count in the order of `episodes`, not in the order in which these end: needed by whoever
-    stops the run half-way; see `rtbench.evaluation.reorder_buffer`."""
+    """Records count in the order of `episodes`, not in the order in which these end: needed by a
+    stopping rule; see `rtbench.evaluation.reorder_buffer`."""
     repeat: int = 0
     """Which of several runs of the same episodes this is; see `rtbench.policy.seed`."""
 
@@ -179,7 +179,7 @@ class Scheduler:
         return [worker for worker in self._pool.workers.values() if worker.job]
 
     def _waiting(self) -> int:
-        """Episodes that nobody plays now."""
+        """Number of episodes that wait for a worker."""
         return len(self._again) + len(self._fresh)
 
     def _staff(self) -> None:
@@ -267,8 +267,8 @@ class Scheduler:
         if answer.renewed:
             self._restart({worker.slot for worker in batch})
         if answer.fault and len(batch) > 1:
-            # Nobody can tell whose fault it was. Alone, each shows; acting on at once is no way, for the
-            # policy may already have noted this observation in its history.
+            # The fault cannot be assigned to one slot. Each episode is played again alone, from its start:
+            # the policy may already have noted this observation in its history.
             for worker in batch:
                 self._give_up(worker, alone=True)
             return

@@ -24,6 +24,7 @@ from rtbench.core.episode import EpisodeResult, Observation, Trace
 from rtbench.core.errors import ActionError, RenderError, RtbenchError
 from rtbench.core.fault import Fault, FaultError
 from rtbench.core.importing import load_object
+from rtbench.evaluation.film import BothCameras
 from rtbench.evaluation.messages import (
     Alive,
     Ask,
@@ -108,7 +109,8 @@ class Worker:
         trace = Trace(keep_frames=play.video != "none")
         try:
             act = self._act_here(play) if self._policy is not None else self._act_there
-            result = rollout(self.env, play.episode, act, pace=self._hello.pace, trace=trace)
+            env = cast("EpisodeEnv", BothCameras(self.env)) if trace.keep_frames else self.env
+            result = rollout(env, play.episode, act, pace=self._hello.pace, trace=trace)
         except WithdrawnError:
             return Idle()
         except RenderError as error:

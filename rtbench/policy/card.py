@@ -119,7 +119,7 @@ def coverage(card: Card, library: Library = BUNDLED) -> TrainingCoverage | None:
     """What the policy was trained on, by the content there is; None where its card says nothing of it.
 
     Raises:
-        UnknownNameError: the card names a task, skill, object, set, scene, variant or group that nobody has.
+        UnknownNameError: the card names what no content has.
     """
     if card.trained_on is None:
         return None

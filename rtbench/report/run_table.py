@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rtbench.analysis.noise_floor import read_reruns
 from rtbench.core.text import three_figures
 from rtbench.result.control_rate import Spread
 from rtbench.result.metadata import Decision
@@ -39,7 +40,8 @@ def table(run: Run) -> Table:
     means = summary.macro
     shown.add_row("mean of skills", "", "", *map(_percent, (means.rate,)), "",
                   *map(_percent, (means.held_rate, means.ever_rate)), "")  # fmt: skip
-    shown.caption = caption(summary)
+    reruns = read_reruns(run.path)
+    shown.caption = "\n".join([caption(summary), *([f"reruns agree: {reruns}"] if reruns else [])])
     shown.caption_justify = "left"
     return shown
 
@@ -91,6 +93,9 @@ def caption(summary: Summary) -> str:
         lines.append(f"policy       {_ms(policy)} ms (p50/p95/p99); {rates.control_hz} Hz {met}")
         lines.append(f"environment  {_ms(env)} ms")
         lines.append(f"closed loop  {_ms(loop)} ms, {loop.hz:.1f} Hz")
+    if found := summary.by_task:
+        ends = " to ".join(f"{100 * bound:.1f}" for bound in found.interval)
+        lines.append(f"success clustered by task: {ends} % ({found.tasks} tasks)")
     ends = ", ".join(f"{name} {count}" for name, count in overall.terminations.items())
     lines.append(f"termination: {ends}")
     if errors := overall.errors:

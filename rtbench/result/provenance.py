@@ -22,7 +22,9 @@ PACKAGES = (
 """Packages whose versions may change a result."""
 SIMULATING = (
     "core/action.py", "core/environment.py", "core/episode.py", "core/rotation.py", "core/seeding.py",
-    "core/world.py", "evaluation/latency.py", "evaluation/rollout.py", "task/predicate.py", "task/task.py",
+    "core/vector.py", "core/world.py", "evaluation/latency.py", "evaluation/rollout.py", "task/appearance.py",
+    "task/object_entry.py", "task/object_parts.py", "task/object_shape.py", "task/predicate.py",
+    "task/scene_entry.py", "task/task.py", "task/variant_entry.py",
 )  # fmt: skip
 """Files of the package that, with those of env/, decide what happens in an episode."""
 NOT_SIMULATING = ("diagnostics.py", "registration.py")

@@ -20,7 +20,7 @@ from rtbench.result.jsonl import SCHEMA
 from rtbench.result.metadata import Decision
 from rtbench.result.record import Record
 from rtbench.result.stored import Stored
-from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson
+from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson, wilson_clustered
 
 TERMINATIONS = ("on_time", "early", "late", "missing")
 CONFIDENCE = 0.95
@@ -102,6 +102,15 @@ class Drop(Stored):
     """Exact both-sided p of McNemar's test."""
 
 
+class Clustered(Stored):
+    """How sure the overall rate is as one of tasks like these, and not of these tasks alone."""
+
+    tasks: int
+    """Tasks that have an episode with an outcome."""
+    interval: tuple[float, float]
+    """Of the rate, at 95 %; see `rtbench.stats.wilson_clustered`."""
+
+
 class Summary(Stored):
     """summary.json. The order of the fields is that of the file.
 
@@ -135,6 +144,8 @@ class Summary(Stored):
     """Whether policy, environment and closed loop kept up."""
     decision: Decision | None = None
     """Why a run against a baseline has ended."""
+    by_task: Clustered | None = None
+    """Of the overall rate; None where no two episodes share a task, or where all ended alike."""
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -193,7 +204,18 @@ def summarise(
         drops=drops(records, counted),
         hz=control_rates(records, control_hz),
         decision=decision,
+        by_task=by_task(records),
     )
+
+
+def by_task(records: Iterable[Record]) -> Clustered | None:
+    """The interval of the rate of some records, clustered by task; see `Summary.by_task`."""
+    outcomes = [(record.episode.task, record.outcome.end) for record in records if record.outcome]
+    tasks = [task for task, _ in outcomes]
+    found = wilson_clustered([end for _, end in outcomes], tasks, CONFIDENCE)
+    if found is None:
+        return None
+    return Clustered(tasks=len(set(tasks)), interval=(round(found[0], 6), round(found[1], 6)))
 
 
 def drops(records: Iterable[Record], perturbed: Iterable[Record]) -> dict[str, Drop]:

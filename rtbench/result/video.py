@@ -1,8 +1,10 @@
-"""A video of an episode: what the head camera saw, with a caption under it."""
+"""A video of an episode: what head and wrist camera saw, side by side, with a caption under it."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,42 +18,94 @@ from rtbench.core.episode import Episode, EpisodeResult, Outcome
 
 CAPTION_HEIGHT = 48
 """Pixels under the picture; 256 + 48 is a multiple of 16, which the codec wants."""
-FPS = 3
-"""Frames a second: real time at 3 Hz."""
-LINGER = 3
-"""Times that the last frame is shown, so that a player's end does not hide it."""
+FPS = 24
+"""Frames a second, in real time: the rate at which the robot's targets move."""
+LINGER = FPS
+"""Times that the last frame, which has the outcome, is shown: for a second."""
 _FONT_SIZE, _LINE, _MARGIN = 11, 14, 4
 _COLOURS = {True: (120, 220, 120), False: (240, 130, 120)}
 
 
-def write_video(folder: Path, episode: Episode, result: EpisodeResult) -> Path:
-    """Write `<key>.mp4` (H.264, 320 x 304 pixels) from the frames of the result's trace; gives its path.
+class Film:
+    """A video that is being written; see `film`."""
 
-    It appears whole or not at all.
+    def __init__(self, writer: Any, episode: Episode) -> None:
+        self._writer, self._episode = writer, episode
+        self._last: NDArray[np.uint8] | None = None
+        self._frames = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no frame yet."""
+        return self._last is None
+
+    def add(self, frame: NDArray[np.uint8], step: int, times: int = 1) -> None:
+        """Show a picture uint8[h, w, 3] of that control step for `times` frames."""
+        picture = captioned(frame, self._episode, f"step {step}, {self._frames / FPS:.1f} s")
+        for _ in range(times):
+            self._writer.append_data(picture)
+        self._frames += times
+        self._last = frame
+
+    def end(self, outcome: Outcome) -> None:
+        """Show the last picture for another second, with the outcome."""
+        if self._last is None:
+            return
+        picture = captioned(self._last, self._episode, f"{outcome.steps} steps", outcome)
+        for _ in range(LINGER):
+            self._writer.append_data(picture)
+
+
+@contextmanager
+def film(path: Path, episode: Episode) -> Iterator[Film]:
+    """Write a video (H.264, 48 pixels higher than its pictures, `FPS` frames a second).
+
+    It appears whole, or not at all where the block raises.
 
     Raises:
         OSError: the folder cannot be written.
     """
     import imageio.v2 as imageio
 
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings: Any = {"fps": FPS, "codec": "libx264", "macro_block_size": 16, "quality": 7}
+    # The writer's own `with` leaves it open after an error, and it would write the file again.
+    with atomic_write(path) as beside, closing(imageio.get_writer(beside, **settings)) as writer:
+        yield Film(writer, episode)
+
+
+def write_video(folder: Path, episode: Episode, result: EpisodeResult) -> Path:
+    """Write `<key>.mp4` from the frames of the result's trace, one a control step; gives its path.
+
+    Each frame is shown until the next one, in real time.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     path = folder / f"{episode.key}.mp4"
     frames = result.trace.frames
-    last = len(frames) - 1
-    writer: Any
-    with (
-        atomic_write(path) as beside,
-        imageio.get_writer(beside, fps=FPS, codec="libx264", macro_block_size=16, quality=7) as writer,
-    ):
+    # Thinking time and the time left at the end are in no frame of their own: they lengthen the others.
+    ends = np.linspace(0, round(result.simulated_s * FPS), len(frames)).round().astype(int)
+    with film(path, episode) as made:
         for step, frame in enumerate(frames):
-            picture = captioned(frame, episode, step, result.outcome)
-            for _ in range(LINGER if step == last else 1):
-                writer.append_data(picture)
+            # The last one is the picture of the outcome.
+            times = 1 if step + 1 == len(frames) else max(1, int(ends[step + 1] - ends[step]))
+            made.add(frame, step, times)
+        made.end(result.outcome)
     return path
 
 
-def captioned(frame: NDArray[np.uint8], episode: Episode, step: int, outcome: Outcome) -> NDArray[np.uint8]:
-    """The frame uint8[h, w, 3] with a strip under it: uint8[h + 48, w, 3]."""
+def captioned(
+    frame: NDArray[np.uint8], episode: Episode, foot: str, outcome: Outcome | None = None
+) -> NDArray[np.uint8]:
+    """The frame uint8[h, w, 3] with a strip under it: uint8[h + 48, w, 3].
+
+    Args:
+        frame: The picture.
+        episode: Its instruction is in the strip.
+        foot: Text at the left of the last line.
+        outcome: Text at its right; None for none yet.
+    """
     height, width, _ = frame.shape
     picture = Image.new("RGB", (width, height + CAPTION_HEIGHT))
     picture.paste(Image.fromarray(frame), (0, 0))
@@ -61,11 +115,12 @@ def captioned(frame: NDArray[np.uint8], episode: Episode, step: int, outcome: Ou
     text = textwrap.wrap(episode.instruction, per_line, max_lines=2, placeholder=" ...")
     for number, line in enumerate(text):
         draw.text((_MARGIN, height + 3 + number * _LINE), line, font=font, fill=(240, 240, 240))
-    verdict = f"{'success' if outcome.end else 'failure'} ({outcome.termination})"
-    foot = height + CAPTION_HEIGHT - _LINE - 1
-    draw.text((_MARGIN, foot), f"step {step}/{outcome.steps}", font=font, fill=(170, 170, 170))
-    right = width - _MARGIN - font.getlength(verdict)
-    draw.text((right, foot), verdict, font=font, fill=_COLOURS[outcome.end])
+    base = height + CAPTION_HEIGHT - _LINE - 1
+    draw.text((_MARGIN, base), foot, font=font, fill=(170, 170, 170))
+    if outcome is not None:
+        verdict = f"{'success' if outcome.end else 'failure'} ({outcome.termination})"
+        right = width - _MARGIN - font.getlength(verdict)
+        draw.text((right, base), verdict, font=font, fill=_COLOURS[outcome.end])
     return np.asarray(picture)
 
 

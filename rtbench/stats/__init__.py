@@ -6,6 +6,7 @@ the command line's help read this package too.
 
 from rtbench.stats.bootstrap import clustered
 from rtbench.stats.bounds import inferiority, inferiority_independent
+from rtbench.stats.clustered_rate import wilson_clustered
 from rtbench.stats.independent import boschloo, newcombe
 from rtbench.stats.letter import letters
 from rtbench.stats.multiple import holm
@@ -33,4 +34,5 @@ __all__ = [
     "rate",
     "robbins",
     "wilson",
+    "wilson_clustered",
 ]

@@ -242,7 +242,7 @@ class Library:
             name: A name, or the path of a YAML file (recognised by its ending or a slash) with one suite.
 
         Raises:
-            UnknownNameError: an unknown suite, or a skill or task that the suite names and nobody has.
+            UnknownNameError: an unknown suite, or a skill or task that the suite names and no content has.
         """
         if name.endswith((".yaml", ".yml")) or "/" in name:
             entries = yaml_loader.read_file(Path(name), SuiteEntry)
@@ -291,7 +291,7 @@ def load_suite(name: str, roots: Iterable[str | PathLike[str]] = ()) -> Suite:
         roots: The user's content roots.
 
     Raises:
-        UnknownNameError: an unknown suite, or a skill or task that the suite names and nobody has.
+        UnknownNameError: an unknown suite, or a skill or task that the suite names and no content has.
         ContentError: a file that cannot be used.
     """
     return Library(roots).suite(name)

@@ -125,7 +125,7 @@ class ObjectEntry(Entry):
         if len(self.size) != len(wanted):
             raise ValueError(f"size of a {self.kind} is [{', '.join(wanted)}], got {len(self.size)} numbers")
         if max(self.half) > 0.25:
-            raise ValueError(f"longer than 0.5 m: its bounding box is {list(2 * self.half)} m")
+            raise ValueError(f"longer than 0.5 m: its bounding box is {(2 * self.half).tolist()} m")
         if self.kind == "bowl":
             self._check_bowl()
         if self.kind == "cup" and not 0.85 * self.size[0] <= self.size[2] <= self.size[0]:

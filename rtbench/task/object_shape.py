@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.vector import turned
+
 Array = NDArray[np.float64]
 Size = tuple[float, ...]
 Span = tuple[float, float]
@@ -78,9 +80,9 @@ class Primitive:
         """Half extents float64[3] [m] of its bounding box, aligned with the body frame."""
         reach: Array
         if self.form == "box":
-            reach = np.abs(self.rotation) @ np.array(self.size)
+            reach = turned(np.abs(self.rotation), self.size)
         elif self.form == "ellipsoid":
-            reach = np.sqrt(self.rotation**2 @ np.array(self.size) ** 2)
+            reach = np.sqrt(turned(self.rotation**2, np.array(self.size) ** 2))
         else:
             radius, half, _ = self.size
             axis = np.abs(self.rotation[:, 2])
@@ -90,7 +92,7 @@ class Primitive:
 
     def span(self, x: float, z: float) -> Span:
         """Interval [m] along y on the line at body x and z [m]; empty where the line misses it."""
-        start = self.rotation.T @ (np.array([x, 0.0, z]) - self.pos)
+        start = turned(self.rotation.T, np.array([x, 0.0, z]) - self.pos)
         along = self.rotation.T[:, 1]
         if self.form == "box":
             return _common(*(_between(s, a, h) for s, a, h in zip(start, along, self.size, strict=True)))
@@ -125,9 +127,14 @@ def _between(start: float, along: float, half: float) -> Span:
     return min(ends), max(ends)
 
 
+def _dot(a: Array, b: Array) -> float:
+    """Product of two vectors float64[3] without BLAS, whose last bit depends on the processor."""
+    return float((a * b).sum())
+
+
 def _in_ball(start: Array, along: Array) -> Span:
     """Interval of a line inside the unit ball."""
-    a, b, c = float(along @ along), float(start @ along), float(start @ start) - 1.0
+    a, b, c = _dot(along, along), _dot(start, along), _dot(start, start) - 1.0
     if a < 1e-9:
         return _EVERYWHERE if c <= 0 else _NOWHERE
     root = b * b - a * c

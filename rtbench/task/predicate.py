@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from rtbench.core.errors import RtbenchError, UnknownNameError
+from rtbench.core.vector import length
 from rtbench.core.world import Vector, World
 from rtbench.task.task import Goal
 
@@ -148,14 +149,14 @@ def between(world: World, a: str, b: str, c: str) -> bool:
     """On the way from one thing to another: seen from it, they are at least 135 degrees apart."""
     middle = world.pose(a).position
     to_b, to_c = (world.pose(name).position[:2] - middle[:2] for name in (b, c))
-    angle = math.atan2(abs(float(to_b[0] * to_c[1] - to_b[1] * to_c[0])), float(to_b @ to_c))
+    angle = math.atan2(abs(float(to_b[0] * to_c[1] - to_b[1] * to_c[0])), float((to_b * to_c).sum()))
     return angle >= BETWEEN and bool(np.any(to_b)) and bool(np.any(to_c))
 
 
 def nearer(world: World, a: str, b: str) -> bool:
     """At least 4 cm nearer to the counter's front than another thing, and not farther from the station."""
     station = world.station(world.counter(b))[:2]
-    far_a, far_b = (float(np.linalg.norm(world.pose(name).position[:2] - station)) for name in (a, b))
+    far_a, far_b = (length(world.pose(name).position[:2] - station) for name in (a, b))
     return _ahead_and_left(world, b, a)[0] >= ASIDE and far_a <= far_b
 
 

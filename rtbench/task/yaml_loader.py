@@ -1,7 +1,7 @@
 """Reads the YAML of content: envs/, tasks/, policies/ and results/.
 
-Each file maps entry names to fields. Reading is strict, so that a slip of the pen is an error that names
-the file, the entry and the key, instead of a default that nobody chose.
+Each file maps entry names to fields. Reading is strict: a misspelt key is an error that names the file,
+the entry and the key, and never becomes a default.
 """
 
 from __future__ import annotations

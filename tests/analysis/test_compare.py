@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbench.analysis.compare import adjusted, compare, contrasts, flips
+from rtbench.analysis.gate import gate
 from rtbench.analysis.pairing import join
+from rtbench.analysis.verdict import Terms
 from rtbench.core.errors import Exit, NotComparableError, UnknownNameError
 from rtbench.result.jsonl import SCHEMA
 from rtbench.result.scores import load_scores
@@ -212,3 +214,37 @@ def test_a_run_that_stopped_when_it_was_decided_is_told(tmp_path):
     second = scored(tmp_path, rated(CHOSEN[:30], 0.2, 2), "cand", decision=decision("regression"))
     assert any("cand stopped when it was decided" in note for note in compare([first, second]).notes)
     assert compare([first, first]).notes == ()
+
+
+def test_gate_and_compare_print_the_same_p_values(tmp_path):
+    """Six pairs of one skill that all went one way have p 0.031, and by Holm over three skills 0.094."""
+    played = episodes(60)
+    lost = {one.key for one in [one for one in played if one.skill == "pick"][:6]}
+    base = write(tmp_path, [record(one, success=True) for one in played], "base")
+    cand = write(tmp_path, [record(one, success=one.key not in lost) for one in played], "cand")
+    groups = json.loads(rtbench("gate", cand, "--baseline", base, "--json").out)["groups"]
+    contrasts = json.loads(rtbench("compare", base, cand, "--json").out)["contrasts"]
+    compared = {(c["by"], c["group"]): c["p_holm"] for c in contrasts}
+    assert {(g["by"], g["group"]) for g in groups} >= {("skill", "pick"), ("skill", "move_near")}
+    for group in groups:
+        assert group["p_holm"] == compared[group["by"], group["group"]]
+    assert compared["skill", "pick"] == pytest.approx(3 / 32)
+    summary = tmp_path / "summary.md"
+    told = [
+        rtbench("gate", cand, "--baseline", base, "--summary", summary).out,
+        rtbench("compare", base, cand).out,
+        summary.read_text(),
+    ]
+    for text in told:
+        assert "adjusted by Holm over the groups of each kind" in " ".join(text.split())
+
+
+def test_two_kinds_of_groups_are_adjusted_apart(tmp_path):
+    played = [*episodes(30), *episodes(30, axis="other")]
+    base = write(tmp_path, rated(played, 0.9, 1), "base")
+    cand = write(tmp_path, rated(played, 0.5, 2), "cand")
+    found = gate(load_scores(cand), load_scores(base), Terms(0.05)).groups
+    assert {group.by for group in found} == {"axis", "skill"}
+    for by in ("axis", "skill"):
+        mine = [group for group in found if group.by == by]
+        assert [group.p_holm for group in mine] == pytest.approx(holm([group.p for group in mine]))

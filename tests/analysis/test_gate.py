@@ -222,7 +222,7 @@ def test_no_number_decides_a_difference_at_the_margin(tmp_path):
 )
 def test_the_noise_floor_is_told(tmp_path, rate, high, says):
     base, cand = write_pair(tmp_path, both=90, lost=5, won=5)
-    noise = {"repeats": 3, "pairs": 300, "flips": 30, "rate": rate, "interval": [0.0, high]}
+    noise = {"repeats": 3, "episodes": 100, "pairs": 300, "flips": 30, "rate": rate, "interval": [0.0, high]}
     (base / "noise.json").write_text(json.dumps(noise))
     found = gate(load_scores(cand), load_scores(base), TERMS)
     assert any(f"here 10 % do, {says}" in remark for remark in found.remarks)

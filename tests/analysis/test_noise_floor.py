@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtbench.analysis.noise_floor import NOISE, measure, noise
+from rtbench.analysis.noise_floor import NOISE, measure, noise, read_reruns
+from rtbench.core.errors import RunError
 from rtbench.evaluation.evaluate import Options
 from rtbench.policy.seed import policy_seed
+from rtbench.result.folder import write_json
 from rtbench.result.run import load_run
 from rtbench.stats import wilson
 from tests.helpers.commands import rtbench as command
@@ -145,3 +147,19 @@ def test_a_policy_that_breaks_has_no_noise(repeat, tmp_path):
 def test_noise_is_not_measured_of_two_things_at_once(repeat, tmp_path):
     said = command("run", "--policy", "noop", "--repeat", 2, "--language", "blank", "--out", tmp_path)
     assert (said.code, "--repeat does not go with --language" in said.err) == (2, True)
+
+
+def test_the_agreement_of_reruns_is_read_back(tmp_path):
+    assert read_reruns(tmp_path) is None
+    flipped = [{str(i): i >= 4 or number == 0 for i in range(40)} for number in range(2)]
+    write_json(tmp_path / NOISE, noise(flipped))
+    found = read_reruns(tmp_path)
+    low, high = wilson(36, 40)
+    assert (found.repeats, found.episodes, found.agreement) == (2, 40, pytest.approx(0.9))
+    assert found.interval == pytest.approx((1 - high, 1 - low))
+    assert str(found) == f"90.0 % ({100 * low:.1f} to {100 * high:.1f}; 40 episodes played 2 times)"
+    write_json(tmp_path / NOISE, noise([{"a": None}, {"a": None}]))
+    assert read_reruns(tmp_path) is None
+    write_json(tmp_path / NOISE, {"rate": 0.1})
+    with pytest.raises(RunError, match="run --repeat"):
+        read_reruns(tmp_path)

@@ -215,6 +215,15 @@ def test_a_comparison_fits_a_terminal_whatever_is_played():
     assert not any("…" in line for line in lines)
 
 
+@pytest.mark.parametrize("policy", ["rt1", "a_policy_with_a_long_name", "visuomotor-diffusion", "x" * 70])
+def test_a_policys_name_is_never_broken_inside(policy):
+    played = run({("seen", "seen"): [True]}, policy)
+    for table in comparisons(played):
+        lines = printed([table])
+        assert max(map(len, lines)) <= 80
+        assert any(policy in line for line in lines)
+
+
 def test_nothing_stands_beside_axes_of_ones_own():
     assert comparisons(run({("novel", "mine"): [True]})) == []
 

@@ -186,7 +186,9 @@ def test_it_prints_what_it_assumes_and_what_is_needed():
 
 def test_it_learns_from_a_run(tmp_path):
     run = write(tmp_path, [record(one, success=k % 10 > 0) for k, one in enumerate(episodes(50))], "a")
-    (run / "noise.json").write_text(json.dumps({"rate": 0.06, "interval": [0.02, 0.12]}))
+    (run / "noise.json").write_text(
+        json.dumps({"repeats": 2, "episodes": 50, "rate": 0.06, "interval": [0.02, 0.12]})
+    )
     data = json.loads(rtbench("plan", "--run", run, "--jobs", "4", "--json").out)
     assert data["odds"] == {"rate": 0.9, "flips": 0.03, "drop": 0.0}
     # 20 ms for a reset, and 12 steps of 12.5 ms: see tests/helpers/synthetic_runs.py.

@@ -161,11 +161,44 @@ def test_in_another_process(alone):
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="kernels named are those of x86")
-@pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])
+@pytest.mark.parametrize("kernel", ["Prescott", "Haswell", "SkylakeX"])
 def test_with_the_linear_algebra_of_another_processor(alone, kernel):
     """OpenBLAS computes last bits by the processor's model; the simulation must not depend on them."""
     found = elsewhere(("drive", "pick"), OPENBLAS_CORETYPE=kernel)
     assert found == {skill: alone[skill][0] for skill in ("drive", "pick")}
+
+
+BEGINNINGS = (
+    "import json\n"
+    "from rtbench.env import gl; gl.prepare()\n"
+    "from rtbench.env.kitchen import Kitchen\n"
+    "from rtbench.task.library import load_suite\n"
+    "from rtbench.task.suite import episodes\n"
+    "kitchen, found = Kitchen(cameras=()), {}\n"
+    "for episode in episodes(load_suite('novel'), rounds=2, axes=['distractors/9_hidden']):\n"
+    "    kitchen.begin(episode)\n"
+    "    found[episode.key] = kitchen.state_hash()\n"
+    "print(json.dumps(found))\n"
+)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="kernels named are those of x86")
+def test_objects_are_placed_the_same_by_the_arithmetic_of_another_processor():
+    """Kernels of OpenBLAS and vector instructions of NumPy differ in last bits; placements must not."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    found = []
+    for settings in (
+        {"OPENBLAS_CORETYPE": "Haswell"},
+        {"OPENBLAS_CORETYPE": "SkylakeX"},
+        {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL"},
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", BEGINNINGS], env={**os.environ, "PYTHONPATH": path, **settings},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found.append(json.loads(done.stdout))
+    assert len(found[0]) > 5
+    assert found[0] == found[1] == found[2]
 
 
 def test_recorded_tokens_lead_to_the_same_state(kitchen, alone):

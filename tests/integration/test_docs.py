@@ -7,7 +7,9 @@ import re
 import subprocess
 
 import pytest
+import typer
 
+from rtbench.cli.app import app
 from rtbench.core.action import CONVENTIONS
 from rtbench.core.errors import Exit
 from tests.helpers.pages import PAGES
@@ -138,6 +140,45 @@ def test_the_table_of_actions_is_true():
     for column, convention in ((2, "rtbench"), (3, "rt1")):
         modes = [mode.name.lower() for mode in CONVENTIONS[convention].modes]
         assert rows["mode"][column] == ", ".join(f"{k} {name}" for k, name in enumerate(modes))
+
+
+@pytest.mark.parametrize("page", ["policies/README.md", "docs/evaluate.md", "rtbench/core/action.py",
+                                  "examples/chunked_policy.py", "rtbench/data/lerobot.py"])  # fmt: skip
+def test_the_rotation_and_the_signs_of_the_gripper_are_told_alike(page):
+    text = " ".join((ROOT / page).read_text().split())
+    assert "rotation vector" in text
+    assert re.search(r"-1 (is )?open(,| and) \+?1 (is )?closed", text)
+
+
+def test_where_the_rotation_is_named_it_is_a_rotation_vector():
+    for page in (*PAGES, "examples/chunked_policy.py"):
+        text = (ROOT / page).read_text()
+        for found in re.finditer(r"roll, pitch(,| and) yaw", text):
+            assert "rotation vector" in text[max(0, found.start() - 300) : found.end() + 300], page
+
+
+def test_the_order_of_proprioception_is_told():
+    text = (ROOT / "policies/README.md").read_text().split("## Observations")[1]
+    rows = re.findall(r"(?m)^\| (\d+)(?: to (\d+))? \| (.*?) \|", text)
+    places = [range(int(low), int(high or low) + 1) for low, high, _ in rows]
+    assert [len(place) for place in places] == [7, 3, 4, 1]
+    assert [i for place in places for i in place] == list(range(15))
+    words = ("angles", "position", "quaternion: w, x, y, z", "opening")
+    assert [word for word, (_, _, told) in zip(words, rows, strict=True) if word not in told] == []
+    brief = (ROOT / "docs/evaluate.md").read_text()
+    found = [
+        brief.index(word) for word in ("seven joint angles", "position x, y, z", "quaternion w", "opening")
+    ]
+    assert found == sorted(found)
+
+
+def test_the_commands_with_a_rule_are_those_that_the_pages_name():
+    commands = typer.main.get_command(app).commands
+    have = {name for name, one in commands.items() if any("--rule" in p.opts for p in one.params)}
+    for page, form in (("docs/evaluate.md", r"`rtbench (\w+)`"), ("docs/faq.md", r"`rtbench (\w+)`")):
+        text = (ROOT / page).read_text()
+        around = [text[m.start() - 200 : m.end() + 200] for m in re.finditer("--rule ever", text)]
+        assert set(re.findall(form, "".join(around))) - {"run"} == have, page
 
 
 def _number(text: str) -> float:

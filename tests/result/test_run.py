@@ -5,11 +5,11 @@ import re
 from dataclasses import replace
 from io import StringIO
 
-import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 
+from rtbench.analysis.noise_floor import NOISE, noise
 from rtbench.core.episode import Outcome
 from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
@@ -20,8 +20,7 @@ from rtbench.result.folder import write_json
 from rtbench.result.record import Record, Times
 from rtbench.result.run import load_run
 from rtbench.result.summary import read_summary, summarise, write_summary
-from rtbench.result.video import captioned, write_video
-from rtbench.stats import Pairs, newcombe_paired, wilson
+from rtbench.stats import Pairs, newcombe_paired, wilson, wilson_clustered
 from tests.helpers.paths import HELPERS
 
 FAKE = HELPERS / "fake_env.py"
@@ -243,22 +242,29 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         load_run(tmp_path)
 
 
-def test_a_video_has_every_frame_with_a_caption(tmp_path):
-    import imageio.v2 as imageio
-
-    from rtbench.core.episode import Trace
-    from rtbench.evaluation.rollout import replayed, rollout
-
-    episode = make_episode(horizon=4, instruction="push the cart " * 12)
-    rows = np.tile([228, *[128] * 5, 0, 128, 128, 128, 0], (4, 1))
-    result = rollout(FakeEnv(), episode, replayed(rows), trace=Trace(keep_frames=True))
-    path = write_video(tmp_path / "videos", episode, result)
-    assert path.name == f"{episode.key}.mp4"
-    frames = imageio.mimread(path)
-    assert len(frames) == 5 + 2
-    assert frames[0].shape == (304, 320, 3)
-    assert frames[0][256:].max() > 150, "the caption is blank"
-    assert np.abs(frames[0][:256].astype(int) - result.trace.frames[0]).mean() < 8
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
-    outcomes = [captioned(result.trace.frames[0], episode, 0, replace(result.outcome, end=e)) for e in (0, 1)]
-    assert (outcomes[0] != outcomes[1]).any()
+def test_the_summary_has_an_interval_of_tasks_where_episodes_share_one(tmp_path):
+    made = [record(i, end=i % 10 < 5) for i in range(40)]
+    tasks = [f"pick/thing_{i % 10}-v0" for i in range(40)]
+    shared = [
+        replace(one, episode=replace(one.episode, task=task)) for one, task in zip(made, tasks, strict=True)
+    ]
+    found = summarise(shared, 40, 3).by_task
+    assert found.tasks == 10
+    ends = [one.outcome.end for one in shared]
+    assert found.interval == pytest.approx(wilson_clustered(ends, tasks), abs=1e-6)
+    low, high = wilson(20, 40)
+    assert found.interval[0] < low < high < found.interval[1]
+    alone = [replace(one, episode=replace(one.episode, task=f"pick/{k}-v0")) for k, one in enumerate(shared)]
+    assert summarise(alone, 40, 3).by_task is None
+    assert summarise([], 1, 3).by_task is None
+    run = save(tmp_path, shared, 40)
+    write_summary(tmp_path, run.summary)
+    assert read_summary(tmp_path) == run.summary
+    write_json(tmp_path / NOISE, noise([{str(i): i > 3 or k for i in range(40)} for k in (True, False)]))
+    console = Console(width=80, file=StringIO())
+    for shown in tables(run):
+        console.print(shown)
+    text = console.file.getvalue()
+    assert "success clustered by task: " in text
+    assert "reruns agree: 90.0 %" in text
+    assert max(map(len, text.splitlines())) <= 80

@@ -152,15 +152,15 @@ def _cells(contrast: Contrast, *, several: bool) -> tuple[str, ...]:
 
 
 def _caption(found: Comparison) -> str:
+    from rtbench.analysis.compare import ADJUSTMENT
+
     kinds = sorted({joined.paired for joined in found.joined}, reverse=True)
     tests = {
         True: "of pairs (Newcombe; McNemar, exact)",
         False: "of independent samples (Newcombe; Boschloo)",
     }
     told = " or ".join(tests[paired] for paired in kinds)
-    lines = [
-        f"diff: candidate less baseline, points; interval and p {told}; p adjusted by Holm in each block"
-    ]
+    lines = [f"diff: candidate less baseline, points; interval and p {told}; p {ADJUSTMENT}"]
     if found.letters:
         shown = ", ".join(f"{label} {mark}" for label, mark in zip(found.labels, found.letters, strict=True))
         lines.append(f"letters (no common letter: they differ): {shown}")

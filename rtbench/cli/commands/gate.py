@@ -164,12 +164,14 @@ def _table(judged: Judgement) -> Table:
     from rich import box
     from rich.table import Table
 
+    from rtbench.analysis.compare import ADJUSTMENT
+
     rows = [(group, _cells(group)) for group in judged.groups]
     others = [max(map(len, column)) for column in zip(_HEADS, *(cells for _, cells in rows), strict=True)]
     room, gap = room_for_names([group.group for group in judged.groups], others, WIDTH)
     shown = Table(
         box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, caption_justify="left",
-        caption="groups inform and do not decide; Newcombe's interval,\np by Holm's method over all of them",
+        caption=f"groups inform and do not decide; Newcombe's interval;\np {ADJUSTMENT}",
     )  # fmt: skip
     shown.add_column("", width=room, overflow="fold")
     for head in _HEADS:

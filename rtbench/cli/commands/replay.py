@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,8 +12,11 @@ from rtbench.cli.options import Content, Out
 from rtbench.core.errors import RtbenchError, RunError
 
 if TYPE_CHECKING:
-    from rtbench.core.episode import EpisodeResult
+    from rtbench.core.environment import EpisodeEnv
+    from rtbench.core.episode import Outcome
+    from rtbench.env.kitchen import Kitchen
     from rtbench.result.locate import Found
+    from rtbench.result.video import Film
     from rtbench.task.library import Library
 
 EXAMPLE = "Example:  rtbench replay runs/oracle/seen/0123456789ab:fedcba98"
@@ -53,6 +55,7 @@ def replay(
     """Make a video of a recorded episode, by simulating its stored tokens again."""
     from rtbench.cli.console import note, print_fields
     from rtbench.evaluation import recorded_env
+    from rtbench.result.folder import VIDEOS
     from rtbench.result.locate import find_episode, find_run, in_run
     from rtbench.task.library import Library
 
@@ -64,11 +67,11 @@ def replay(
         None, (recorded_env.mujoco_differs(found.run), *recorded_env.changes(found.run, library))
     ):
         note(change)
-    again = _simulate(found, library)
-    path = _write(found, again.result, output)
+    path = output or found.run.path / VIDEOS / f"{found.record.key}.mp4"
+    again = _film(found, library, path)
     for line in again.remarks:
         note(line)
-    outcome, error = again.result.outcome, found.record.error
+    outcome, error = again.outcome, found.record.error
     verdict = (
         f"error ({error.kind})" if error else f"{_VERDICTS[outcome.end]}, termination {outcome.termination}"
     )
@@ -84,68 +87,52 @@ def replay(
 class _Again:
     """An episode played again."""
 
-    result: EpisodeResult
+    outcome: Outcome
     remarks: list[str]
     """How it differs from the record, or why it broke off."""
 
 
-def _simulate(found: Found, library: Library) -> _Again:
-    from rtbench.core.episode import Trace
+def _film(found: Found, library: Library, path: Path) -> _Again:
+    """Play the episode again and write its video."""
     from rtbench.env import gl
     from rtbench.evaluation import recorded_env
-    from rtbench.evaluation.replay import differences
-    from rtbench.evaluation.rollout import replayed, rollout
+    from rtbench.result.video import film
 
-    record = found.record
     gl.prepare()
     from rtbench.env.kitchen import make_worker_env
 
     env = make_worker_env(recorded_env.settings(found.run, library))
-    trace = Trace(keep_frames=True)
     try:
-        act = replayed(record.token_rows)
-        result = rollout(env, record.episode, act, pace=recorded_env.pace(found.run), trace=trace)
-    except RtbenchError as error:
-        # An episode that was an error ends before its time: where it broke is what one wants to see.
-        if not trace.frames:
-            raise
-        return _Again(_broken(trace), [str(error)])
-    finally:
-        env.close()
-    return _Again(result, [f"not as recorded: {line}" for line in differences(record, result)])
-
-
-def _broken(trace: object) -> EpisodeResult:
-    """What there is of an episode that broke off, for its video."""
-    from rtbench.core.episode import EpisodeResult, Outcome, Trace
-
-    kept = trace if isinstance(trace, Trace) else Trace()
-    outcome = Outcome(
-        ever=False,
-        end=False,
-        held=False,
-        steps=len(kept.hashes),
-        termination="broke off",
-        progress=0.0,
-        subgoals={},
-    )
-    return EpisodeResult(outcome, kept, "", {}, true_at_reset=False, simulated_s=0.0)
-
-
-def _write(found: Found, result: EpisodeResult, output: Path | None) -> Path:
-    from rtbench.result.folder import VIDEOS
-    from rtbench.result.video import write_video
-
-    place = output.parent if output else found.run.path / VIDEOS
-    try:
-        if output is None:
-            return write_video(place, found.record.episode, result)
-        place.mkdir(parents=True, exist_ok=True)
-        # Beside its place, so that the last move is within one file system.
-        with tempfile.TemporaryDirectory(dir=place) as folder:
-            return write_video(Path(folder), found.record.episode, result).replace(output)
+        with film(path, found.record.episode) as made:
+            again = _play(found, env, made)
+            made.end(again.outcome)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RunError(
-            f"{output or place}: cannot be written: {reason}. Choose another place with -o."
-        ) from None
+        raise RunError(f"{path}: cannot be written: {reason}. Choose another place with -o.") from None
+    finally:
+        env.close()
+    return again
+
+
+def _play(found: Found, env: Kitchen, made: Film) -> _Again:
+    from rtbench.core.episode import Outcome, Trace
+    from rtbench.evaluation import recorded_env
+    from rtbench.evaluation.film import Filmed
+    from rtbench.evaluation.replay import differences
+    from rtbench.evaluation.rollout import replayed, rollout
+
+    record, trace = found.record, Trace()
+    filmed = cast("EpisodeEnv", Filmed(env, made))
+    try:
+        act = replayed(record.token_rows)
+        result = rollout(filmed, record.episode, act, pace=recorded_env.pace(found.run), trace=trace)
+    except RtbenchError as error:
+        # An episode that was an error ends before its time: where it broke is what one wants to see.
+        if made.empty:
+            raise
+        outcome = Outcome(
+            ever=False, end=False, held=False, steps=len(trace.hashes), termination="broke off",
+            progress=0.0, subgoals={},
+        )  # fmt: skip
+        return _Again(outcome, [str(error)])
+    return _Again(result.outcome, [f"not as recorded: {line}" for line in differences(record, result)])

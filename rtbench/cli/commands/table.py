@@ -56,7 +56,7 @@ SUFFIXES = {
 
 
 class OutputError(RtbenchError):
-    """A file that the table cannot be written to."""
+    """A file that the table cannot be written to, or an option that its format does not have."""
 
 
 def table(  # noqa: PLR0913 - each is an option
@@ -111,6 +111,14 @@ def table(  # noqa: PLR0913 - each is an option
     references: Annotated[
         bool, typer.Option("--references", help="Significance letters also for oracle, random and noop.")
     ] = False,
+    transpose: Annotated[
+        bool,
+        typer.Option(
+            "--transpose",
+            help="Groups of episodes as rows and policies as columns, for few policies and many groups. Only "
+            "for LaTeX.",
+        ),
+    ] = False,
     allow_partial: Partial = False,
     out: Out = Path("runs"),
 ) -> None:
@@ -121,7 +129,7 @@ def table(  # noqa: PLR0913 - each is an option
     """
     from rtbench.report.table.table import Options, tabulate
 
-    write = _writer(form or _format(output), terminal=output is None)
+    write = _writer(form or _format(output), terminal=output is None, transpose=transpose)
     options = Options(
         by=by.value, rule=rule.value, splits=tuple(split or ()), published=published,
         allow_partial=allow_partial, references=references, sort=sort.value,
@@ -138,7 +146,7 @@ def _format(output: Path | None) -> Format:
     return SUFFIXES[output.suffix]
 
 
-def _writer(form: Format, *, terminal: bool) -> Callable[[Table], str]:
+def _writer(form: Format, *, terminal: bool, transpose: bool) -> Callable[[Table], str]:
     from rtbench.cli.console import console
     from rtbench.report.table.csv_json import as_csv, as_json
     from rtbench.report.table.html import page
@@ -146,11 +154,16 @@ def _writer(form: Format, *, terminal: bool) -> Callable[[Table], str]:
     from rtbench.report.table.markdown import markdown
     from rtbench.report.table.terminal import WIDTH, text
 
+    if transpose and form is not Format.LATEX:
+        raise OutputError(
+            f"--transpose: is for LaTeX, and this table is {form.value}; give --format latex, or an --output "
+            "that ends in .tex."
+        )
     width = console().width if terminal else WIDTH
     return {
         Format.TEXT: lambda made: text(made, width),
         Format.MARKDOWN: markdown,
-        Format.LATEX: latex,
+        Format.LATEX: lambda made: latex(made, transpose=transpose),
         Format.CSV: as_csv,
         Format.JSON: as_json,
         Format.HTML: page,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import wrap
+from rtbench.core.vector import length
 from rtbench.env.scene import ARM_AHEAD, ARM_TO_COUNTER
 from rtbench.policy.oracle.motion import REACH, View, drive_step, move
 
@@ -30,7 +31,7 @@ def drive_to(view: View, pose: Array, close: tuple[float, float] = CLOSE) -> Arr
         close: Errors [m, rad] at which the base has arrived.
     """
     offset = np.asarray(pose) - view.base
-    distance, turn = float(np.linalg.norm(offset[:2])), abs(wrap(float(offset[2])))
+    distance, turn = length(offset[:2]), abs(wrap(float(offset[2])))
     if distance <= close[0] and turn <= close[1]:
         return None
     tuck = _tuck(view, far=distance > 0.3 or turn > 0.5)
@@ -64,7 +65,7 @@ def come_near(view: View, point: Array) -> Array | None:
 def _workplace(view: View, point: Array) -> Array:
     """Base pose [m, m, rad] from which the arm reaches a point on the nearest counter."""
     spec = view.world.scene.spec
-    near = min(spec.counters, key=lambda c: float(np.linalg.norm(view.world.surface(c).center[:2] - point)))
+    near = min(spec.counters, key=lambda c: length(view.world.surface(c).center[:2] - point))
     station = view.world.station(near)
     c, s = math.cos(station[2]), math.sin(station[2])
     d = point - station[:2]
@@ -106,7 +107,7 @@ def _back_off(view: View) -> Array | None:
     for name in view.world.scene.spec.counters:
         region = view.world.surface(name)
         local = region.local(np.array([*view.base[:2], 0.0]))
-        gap = float(np.linalg.norm(np.maximum(np.abs(local[:2]) - region.half[:2], 0.0)))
+        gap = length(np.maximum(np.abs(local[:2]) - region.half[:2], 0.0))
         ahead = region.center[:2] - view.base[:2]
         if gap < ARM_TO_COUNTER + ARM_AHEAD + APRON - 0.08 and float(ahead @ [c, s]) > 0:
             return np.array([view.base[0] - 0.3 * c, view.base[1] - 0.3 * s, view.base[2]])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
+from rtbench.core.vector import length
 from rtbench.env.fixture import HANDLE_OFFSET, HANDLE_RADIUS
 from rtbench.policy.oracle.motion import FINGERTIP, HAND_HALF, View, move
 from rtbench.task.scene_entry import DRAWER_SIZE
@@ -111,16 +112,16 @@ class _Approach:
 def _approach(view: View, way: _Approach) -> Array:
     """One step over the counter's height to the lane, down it, in, and along the last stretch to the goal."""
     here, before, lane = view.hand.position, way.before, way.lane
-    turned = np.linalg.norm(difference(way.quaternion, view.hand.quaternion)) < 0.15
+    turned = length(difference(way.quaternion, view.hand.quaternion)) < 0.15
     off = here - before
-    beside = float(np.linalg.norm(off - (off @ way.along) * way.along))
+    beside = length(off - (off @ way.along) * way.along)
     if turned and beside < 0.018 and -0.03 < off @ way.along < STRETCH + 0.02:
         return move(view, way.goal, way.quaternion, 0.0)
     clear = max(float(c.center[2]) for c in map(view.world.surface, view.world.scene.spec.counters)) + 0.09
-    if np.linalg.norm(here[:2] - lane[:2]) < 0.025:
+    if length(here[:2] - lane[:2]) < 0.025:
         level = turned and abs(here[2] - lane[2]) < 0.015
         return move(view, before if level else lane, way.quaternion, 0.0)
-    if turned and abs(off[2]) < 0.02 and np.linalg.norm(here - lane) + np.linalg.norm(off) < way.out + 0.03:
+    if turned and abs(off[2]) < 0.02 and length(here - lane) + length(off) < way.out + 0.03:
         return move(view, before, way.quaternion, 0.0)
     if here[2] >= clear - 0.02:
         return move(view, np.array([*lane[:2], clear]), way.quaternion, 0.0)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import rotate, wrap
+from rtbench.core.vector import length
 from rtbench.policy.oracle.footprint import Footprint, footprint
 from rtbench.policy.oracle.motion import (
     FINGERTIP,
@@ -82,7 +83,7 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     if other is not None and other != name:
         return put_back(view, other)
     grasp = grasp or best_grasp(view, name)
-    across = float(np.linalg.norm(grasp.position[:2] - view.hand.position[:2]))
+    across = length(grasp.position[:2] - view.hand.position[:2])
     above = float(view.hand.position[2] - grasp.position[2])
     turned = abs(wrap(grasp.yaw - view.hand_yaw))
     wide = view.opening > grasp.width + 0.003
@@ -102,7 +103,7 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
 
 def _hover(view: View, name: str, grasp: Grasp, quaternion: Array) -> Array:
     """One step towards where the hand waits over a grasp, turned as it will grip, open."""
-    across = float(np.linalg.norm(grasp.position[:2] - view.hand.position[:2]))
+    across = length(grasp.position[:2] - view.hand.position[:2])
     hover = np.array([*grasp.position[:2], grasp.top + HOVER + FINGERTIP])
     if view.hand.position[2] - FINGERTIP < grasp.top - DEEP and across < 0.10:
         # The fingers are beside or around the object, but misaligned: straight up first.
@@ -135,7 +136,7 @@ def best_grasp(view: View, name: str) -> Grasp:
     """The grasp with the most room for fingers and hand, nearest to how the hand is turned now."""
     candidates = _candidates(view, name)
     middle = view.world.pose(name).position[:2]
-    aside = [0.3 * float(np.linalg.norm(grasp.position[:2] - middle)) for grasp in candidates]
+    aside = [0.3 * length(grasp.position[:2] - middle) for grasp in candidates]
     return easiest(view, name, candidates, aside)
 
 

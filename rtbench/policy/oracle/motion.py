@@ -19,6 +19,7 @@ from rtbench.core.rotation import (
     wrap,
     yaw_of,
 )
+from rtbench.core.vector import length
 from rtbench.core.world import Pose
 from rtbench.env.kitchen import Kitchen
 from rtbench.env.scene import ARM_AHEAD
@@ -206,7 +207,7 @@ def travel(
     """
     here = view.hand.position
     flat = position[:2] - here[:2]
-    if np.linalg.norm(flat) < 0.02:
+    if length(flat) < 0.02:
         return move(view, position, quaternion, opening)
     height = max(float(position[2]), _clear_height(view, here[:2], position[:2], ignore))
     if here[2] < height - 0.015:
@@ -232,7 +233,7 @@ def _clear_height(view: View, start: Array, end: Array, ignore: tuple[str, ...])
         if name == carried or name in ignore:
             continue
         low, high = view.world.box(name)
-        reach = CORRIDOR + float(np.linalg.norm(high[:2] - low[:2])) / 4
+        reach = CORRIDOR + length(high[:2] - low[:2]) / 4
         if _distance_to_segment((low[:2] + high[:2]) / 2, start, end) < reach:
             top = max(top, float(high[2]))
     for counter in view.world.scene.spec.counters:
@@ -245,14 +246,14 @@ def _clear_height(view: View, start: Array, end: Array, ignore: tuple[str, ...])
 def _distance_to_segment(point: Array, start: Array, end: Array) -> float:
     along = end - start
     share = float(np.clip((point - start) @ along / max(float(along @ along), 1e-9), 0.0, 1.0))
-    return float(np.linalg.norm(point - start - share * along))
+    return length(point - start - share * along)
 
 
 def counter_of(view: View, name: str) -> str:
     """The counter nearest to an object."""
     position = view.world.pose(name).position
     counters = view.world.scene.spec.counters
-    return min(counters, key=lambda c: float(np.linalg.norm(view.world.surface(c).center[:2] - position[:2])))
+    return min(counters, key=lambda c: length(view.world.surface(c).center[:2] - position[:2]))
 
 
 def counter_height(view: View, name: str) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import rotate, wrap
+from rtbench.core.vector import length
 from rtbench.policy.oracle.grasp import put_back
 from rtbench.policy.oracle.motion import MAX_OPENING, View, move, stay, travel
 from rtbench.policy.oracle.placement_search import Spot, free_spot, is_free
@@ -29,9 +30,9 @@ def put_down(view: View, name: str, spot: Spot) -> Array:
     quaternion = view.down(view.hand_yaw) if quaternion is None else quaternion
     turned = 0.0 if yaw is None else abs(wrap(yaw - view.hand_yaw))
     height = max(ground + float(view.hand.position[2] - low[2]) + TOUCHDOWN - 0.002, spot.least)
-    if np.linalg.norm(error) > ARRIVED or turned > 0.15 or view.leaning > 0.15:
+    if length(error) > ARRIVED or turned > 0.15 or view.leaning > 0.15:
         over = np.array([*(view.hand.position[:2] + error), height + 0.04])
-        if np.linalg.norm(error) < 0.03 and turned <= 0.15:
+        if length(error) < 0.03 and turned <= 0.15:
             return move(view, np.array([*over[:2], view.hand.position[2]]), quaternion, 0.0)
         return travel(view, over, quaternion, 0.0)
     pressing = view.pressing and low[2] < ground + 0.04

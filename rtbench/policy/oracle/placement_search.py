@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import about_z, rotate, wrap
+from rtbench.core.vector import length
 from rtbench.core.world import Region
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.policy.oracle.drawer import drawer_window
@@ -167,8 +168,8 @@ def bowl_spot(view: View, name: str, bowl: str) -> Spot:
     if not inside:
         return Spot(cavity.center[:2], floor, least=least)
     away = cavity.center[:2] - np.mean([view.world.pose(o).position[:2] for o in inside], axis=0)
-    length = float(np.linalg.norm(away))
-    direction = away / length if length > 0.004 else _turned(np.array([0.0, 1.0]), float(view.base[2]))
+    far = length(away)
+    direction = away / far if far > 0.004 else _turned(np.array([0.0, 1.0]), float(view.base[2]))
     own = float(np.min(footprint(view, name).half))
     place = cavity.center[:2] + max(0.0, float(cavity.half[0]) - own - WALL_ROOM) * direction
     return Spot(place, rim - 0.03, least=least)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.vector import length
 from rtbench.policy.oracle.base_motion import come_near, drive_to
 from rtbench.policy.oracle.drawer import (
     PULLED,
@@ -123,7 +124,7 @@ def _topple(view: View, job: Job) -> Array | None:
         return None
     if _elsewhere(view, job):
         return _bring(view, job)
-    beside = np.linalg.norm(view.hand.position - view.world.pose(name).position) < 0.13
+    beside = length(view.hand.position - view.world.pose(name).position) < 0.13
     return _first(
         lambda: _free_hand(view, name),
         lambda: None if beside else come_near(view, view.world.pose(name).position[:2]),

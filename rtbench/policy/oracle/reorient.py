@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import about_z, difference, from_rotation_vector, multiply, rotate, wrap
+from rtbench.core.vector import length
 from rtbench.core.world import Pose
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.policy.oracle.footprint import Footprint, footprint
@@ -100,7 +101,7 @@ def _set_down(view: View, name: str, axis: Array, lift: float) -> Array:
             return _by(view, [0.0, 0.0, 0.002 - lift], view.hand.quaternion)
         return stay(view, view.opening + 0.022)
     stand = _best_stand(view, name, axis)
-    if stand is None or np.linalg.norm(stand.spot - view.world.pose(name).position[:2]) >= 0.03:
+    if stand is None or length(stand.spot - view.world.pose(name).position[:2]) >= 0.03:
         return _turn_up(view, name, axis)
     return _by(view, [0.0, 0.0, 0.002 - lift], stand.quaternion)
 
@@ -161,7 +162,7 @@ def _elsewhere(view: View, name: str, axis: Array) -> Spot | None:
         return 10 * crowding(view, name, grasp.position[:2] + places - middle[:2], ground, grasp.yaw)
 
     spot = free_spot(view, name, counter_of(view, name), crowded)
-    return spot if np.linalg.norm(spot.place - middle[:2]) > NO_BETTER else None
+    return spot if length(spot.place - middle[:2]) > NO_BETTER else None
 
 
 def _towards_top(view: View, name: str) -> float:
@@ -184,7 +185,7 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
     for spot, headings, row in zip(spots, wanted, costs, strict=True):
         for toward, cost in zip(headings, row, strict=True):
             quaternion = multiply(about_z(wrap(toward - now)), current)
-            turn = float(np.linalg.norm(difference(quaternion, view.hand.quaternion)))
+            turn = length(difference(quaternion, view.hand.quaternion))
             options.append((float(cost) + 0.05 * turn, spot, quaternion))
     options.sort(key=lambda option: option[0])
     # Held over the floor it is where it was brought because nothing was found: then every place counts.
@@ -252,7 +253,7 @@ def _blocking(view: View, name: str, spots: Array) -> Array:
 def difference_to_up(axis: Array) -> Array:
     """Quaternion float64[4] (wxyz), world, of the shortest rotation of a unit vector float64[3] to +z."""
     turn = np.cross(axis, [0.0, 0.0, 1.0])
-    sine, cosine = float(np.linalg.norm(turn)), float(axis[2])
+    sine, cosine = length(turn), float(axis[2])
     if sine < 1e-6:
         return np.array([1.0, 0.0, 0.0, 0.0]) if cosine > 0 else np.array([0.0, 1.0, 0.0, 0.0])
     return from_rotation_vector(turn / sine * math.atan2(sine, cosine))

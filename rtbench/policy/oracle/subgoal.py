@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.vector import length
 from rtbench.policy.oracle.motion import View
 from rtbench.policy.oracle.predicted_world import done
 from rtbench.task.predicate import is_closed, is_open
@@ -131,8 +132,8 @@ def _effort(view: View, goal: Goal) -> tuple[bool, float, float]:
     for leaf in missing:
         places = [_where(view, name) for name in leaf.arguments]
         at_hand |= leaf.arguments[0] in view.world.names() and view.world.held(leaf.arguments[0])
-        way += sum(float(np.linalg.norm(a - b)) for a, b in itertools.pairwise(places))
-        way += float(np.linalg.norm(places[0] - view.hand.position[:2]))
+        way += sum(length(a - b) for a, b in itertools.pairwise(places))
+        way += length(places[0] - view.hand.position[:2])
         way += _crowd(view, leaf)
     return not at_hand, len(missing) / len(leaves), way
 

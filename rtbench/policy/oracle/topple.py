@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.rotation import rotate, wrap
+from rtbench.core.vector import length
 from rtbench.core.world import Pose
 from rtbench.env.scene import ARM_AHEAD
 from rtbench.policy.oracle.grasp import crowding
@@ -79,7 +80,7 @@ def knock_over(view: View, name: str) -> Array | None:
     if across < 0.015 and abs(off[2]) < 0.02 and -0.05 < along < 0.12 and view.opening < 0.01:
         place = view.hand.position[:2] + STEP * push.direction
         return move(view, np.array([*place, push.start[2]]), push.quaternion, 0.0)
-    aside = float(np.linalg.norm(off[:2]))
+    aside = length(off[:2])
     over = view.hand.position[2] - FINGERTIP > push.top + 0.01
     if aside < (0.015 if over else 0.03):
         return move(view, push.start, push.quaternion, 0.0)
@@ -150,7 +151,7 @@ def _under_way(view: View, name: str) -> Array | None:
     """
     pose, obj = view.world.pose(name), view.world.scene.objects[name]
     away = pose.position[:2] - view.hand.position[:2]
-    distance = float(np.linalg.norm(away))
+    distance = length(away)
     low = view.hand.position[2] - FINGERTIP < view.world.box(name)[1][2] - 0.004
     beside = distance < float(obj.half[0]) + BESIDE
     if not (low and beside and view.opening < 0.01 and view.leaning < 0.15) or distance < 0.005:
@@ -158,7 +159,7 @@ def _under_way(view: View, name: str) -> Array | None:
     direction: Array = away / distance
     region = view.world.surface(view.world.counter(name))
     ahead = np.array([*(pose.position[:2] + (float(obj.half[2]) + FALL_ROOM) * direction), 0.0])
-    reach = float(np.linalg.norm(view.world.to_base(pose).position[:2] - [ARM_AHEAD, 0.0]))
+    reach = length(view.world.to_base(pose).position[:2] - [ARM_AHEAD, 0.0])
     return direction if region.covers(ahead) and reach < REACH[1] + 0.03 else None
 
 

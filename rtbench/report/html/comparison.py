@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure as Canvas
+from matplotlib.axes import Axes
 
 from rtbench.analysis.compare import OVERALL, Comparison, Contrast, compare, flips
 from rtbench.report.html import svg_chart
-from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, Table, percent
+from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, Table, narrow_first, percent
 from rtbench.result.scores import load_scores
 from rtbench.stats import rate
 
@@ -27,7 +27,7 @@ def section(runs: Sequence[Series], *, allow_partial: bool = False) -> Section:
     if len(runs) < 2:
         return Section("contrasts", "Against the baseline")
     found = compare([load_scores(Path(one.run.path)) for one in runs], allow_partial=allow_partial)
-    figures = [_overall(runs, found), *(_figure(runs, found, kind) for kind in _KINDS)]
+    figures = [_overall(runs, found), *narrow_first(_figure(runs, found, kind) for kind in _KINDS)]
     note = (
         f"Candidate less baseline ({runs[0].label}), in points: left of 0 is worse. Episodes with an error "
         "are left out. Of episodes that both played: Newcombe's paired interval and McNemar's exact p; of "
@@ -50,7 +50,7 @@ def _overall(runs: Sequence[Series], found: Comparison) -> Figure:
     heads = ("policy", *_HEADS, *(("letters",) if found.letters else ()))
     cut = len(heads) + 1
     table = Table(heads, tuple(row[1:cut] for row in rows))
-    return Figure("All episodes", table=table, note=" ".join(said), wide=True)
+    return Figure("All episodes", table=table, note=" ".join(said), whole_width=True)
 
 
 _HEADS = ("baseline", "candidate", "difference", "95 % interval", "lost", "gained", "p", "p (Holm)")
@@ -67,16 +67,14 @@ def _figure(runs: Sequence[Series], found: Comparison, kind: str) -> Figure:
                 *contrast.interval,
             )
 
-    def paint(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        svg_chart.whiskers(axes, names, points)
+    def paint(axes: Axes) -> None:
         axes.axvline(0, color=svg_chart.FAINT, linewidth=1.2)
         axes.set_xlabel("difference [points]")
 
     rows = [_row(runs, found, contrast)[:-1] for contrast in contrasts]
     return Figure(
         f"Difference by {kind}",
-        svg_chart.draw(f"contrast-{kind}", svg_chart.rows_high(names, len(runs)), paint),
+        svg_chart.whiskers_by_name(f"contrast-{kind}", names, points, paint),
         f"Difference to the baseline by {kind} in points, a dot with its 95 % interval for each.",
         Table((kind, "policy", *_HEADS), tuple(rows)),
     )
@@ -116,7 +114,7 @@ def _flips(runs: Sequence[Series], found: Comparison) -> list[Figure]:
             "Flips",
             table=Table(("change", "policy", "task", "key", "instruction"), tuple(rows[:_FLIPS])),
             note=f"Choose a change in the list of episodes to see both videos side by side.{more}",
-            wide=True,
+            whole_width=True,
             fold=True,
         )
     ]

@@ -11,7 +11,6 @@ from rtbench.core.episode import EVENTS, Outcome
 from rtbench.report.html import svg_chart
 from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, Table, percent, table
 from rtbench.result.record import Record
-from rtbench.result.summary import TERMINATIONS
 from rtbench.stats import rate
 
 REASONS: Mapping[str, Callable[[Outcome], bool]] = {
@@ -80,7 +79,7 @@ def _terminations(runs: Sequence[Series]) -> Figure:
     return _counted(
         "How failures ended",
         "failure-termination",
-        TERMINATIONS,
+        ("early", "missing"),  # the others are of successes
         runs,
         counts,
         "Early: the policy terminated, but the goal was not true. Missing: it never terminated.",
@@ -162,7 +161,9 @@ def _leaves(runs: Sequence[Series]) -> Figure | None:
 
     def paint(canvas: Canvas) -> None:
         values = [[float(counts[name]) for name in names] for counts in by_predicate]
-        svg_chart.bars(canvas.subplots(), names, values, "times never true in a failure")
+        axes = canvas.subplots()
+        svg_chart.bars(axes, names, values, "times never true in a failure")
+        svg_chart.count_axis(axes.xaxis)
 
     return Figure(
         "Parts of the goal that never came true",
@@ -188,4 +189,4 @@ def _errors(runs: Sequence[Series]) -> Figure | None:
     )
     if not rows:
         return None
-    return Figure("Errors", table=Table(("kind", "policy", "n", "message"), rows), wide=True)
+    return Figure("Errors", table=Table(("kind", "policy", "n", "message"), rows), whole_width=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.core.episode import IMAGE_HEIGHT
+from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
 from rtbench.core.errors import RtbenchError
 from rtbench.result.folder import VIDEOS, read_json, write_json
 from rtbench.result.record import Record
@@ -155,7 +155,7 @@ def _distance(kitchen: Kitchen) -> float | None:
 
 
 def _of_video(run: Run, record: Record) -> bytes | None:
-    """The first picture of an episode's video without its caption; None where there is none."""
+    """The head camera's first picture of an episode's video; None where there is none."""
     import imageio.v2 as imageio
 
     path = run.path / VIDEOS / Path(record.video or "").name
@@ -164,7 +164,7 @@ def _of_video(run: Run, record: Record) -> bytes | None:
     try:
         reader: Any
         with imageio.get_reader(path) as reader:
-            return webp(np.asarray(reader.get_data(0))[:IMAGE_HEIGHT])
+            return webp(np.asarray(reader.get_data(0))[:IMAGE_HEIGHT, :IMAGE_WIDTH])
     except (OSError, ValueError, IndexError, RuntimeError):
         return None  # a truncated or unreadable video: the report omits the frame
 

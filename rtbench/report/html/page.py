@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from rtbench.report.html import (
     comparison,
     episode_list,
+    failure_clusters,
     failures,
     provenance,
     success_curves,
@@ -75,6 +76,7 @@ def _sections(runs: Sequence[Series], distances: Mapping[str, float], request: R
         success_rates.section(runs),
         success_curves.section(runs, distances),
         failures.section(runs),
+        failure_clusters.section(runs),
         touched_objects.section(runs),
         timing.section(runs),
         token_histograms.section(runs),
@@ -112,6 +114,7 @@ def _render(
         loader=_LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    pages.filters |= {"code": _code, "breakable": _breakable}
     style, script = (_source(pages, name) for name in ("page.css", "list.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     title = ", ".join(one.label for one in runs)
@@ -132,6 +135,19 @@ def _render(
             episode_list.pictures({key: frame.picture for key, frame in frames.items()})
         ),
     )  # fmt: skip
+
+
+def _code(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if k % 2 else escape(part) for k, part in enumerate(parts)
+    )
+
+
+def _breakable(text: str) -> Markup:
+    """A head that may be broken after the underscores of names, so that its column is as wide as a word."""
+    return Markup("_<wbr>").join(map(escape, text.split("_")))
 
 
 def _source(pages: Environment, name: str) -> Markup:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from markupsafe import Markup
 
@@ -14,6 +16,8 @@ MOST_RUNS = 8
 """Most runs of a chart, each with its colour and marker."""
 UNKNOWN = "-"
 """Text of a missing value."""
+_NUMBER = re.compile(r"(< |[+-])?\d.*|-|")
+"""A cell that stands to the right, or is empty."""
 
 
 class ReportError(RtbenchError):
@@ -45,6 +49,12 @@ class Table:
     shades: tuple[tuple[float, ...], ...] = ()
     """Tint of each cell but the first of a row, 0 to 1; empty for none."""
 
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether each column has numbers alone, which stand to the right, under their head."""
+        columns = zip(*self.rows, strict=True) if self.rows else ([] for _ in self.columns)
+        return tuple(k > 0 and all(map(_NUMBER.fullmatch, cells)) for k, cells in enumerate(columns))
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -53,17 +63,22 @@ class Figure:
     title: str
     """A line."""
     chart: Markup | None = None
-    """An SVG."""
+    """An SVG, or several that stand side by side where there is room."""
     alt: str = ""
     """Description of the chart, for screen readers."""
     table: Table | None = None
     """The chart's numbers, folded in under it."""
     note: str = ""
     """Explanation, one or two sentences."""
-    wide: bool = False
-    """Whether it needs the page's whole width."""
+    whole_width: bool = False
+    """Whether it has the page's whole width even with a single chart."""
     fold: bool = False
     """Whether its table is folded in though there is no chart."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the page's whole width."""
+        return self.whole_width or (self.chart is not None and self.chart.count("<svg") > 1)
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,15 @@ class Section:
     """Its figures; a section without figures is left out."""
     note: str = ""
     """Note on all its figures."""
+
+    @property
+    def blocks(self) -> list[tuple[Figure, ...]]:
+        """Its figures in order: each wide one by itself, the others between them together."""
+        found: list[tuple[Figure, ...]] = []
+        for wide, figures in groupby(self.figures, key=lambda figure: figure.wide):
+            together = tuple(figures)
+            found += [(figure,) for figure in together] if wide else [together]
+        return found
 
 
 def series(runs: Sequence[Run]) -> list[Series]:
@@ -107,6 +131,11 @@ def table(runs: Sequence[object], columns: Sequence[str], rows: Iterable[Sequenc
     """A table whose second column names the policy; of a single run it is left out."""
     kept = range(len(columns)) if len(runs) > 1 else [0, *range(2, len(columns))]
     return Table(tuple(columns[k] for k in kept), tuple(tuple(row[k] for k in kept) for row in rows))
+
+
+def narrow_first(figures: Iterable[Figure]) -> list[Figure]:
+    """Wide figures after the others, so that these stand beside each other."""
+    return sorted(figures, key=lambda figure: figure.wide)
 
 
 def percent(share: float | None) -> str:

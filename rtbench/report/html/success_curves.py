@@ -110,6 +110,7 @@ def _time(runs: Sequence[Series]) -> Figure:
             )  # fmt: skip
         axes.set_ylim(0, 102)
         axes.set_xlim(0, last)
+        svg_chart.count_axis(axes.xaxis)
         axes.set_xlabel("control step")
         axes.set_ylabel("solved [%]")
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.figure import Figure as Canvas
+from matplotlib.axes import Axes
 
 from rtbench.analysis.language_ignorance import ignorance
 from rtbench.report.html import svg_chart
-from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, Table, bounds, percent, table
+from rtbench.report.html.section import (
+    UNKNOWN,
+    Figure,
+    Section,
+    Series,
+    Table,
+    bounds,
+    narrow_first,
+    percent,
+    table,
+)
 from rtbench.result.summary import Drop, Group
 
 _KINDS = {"splits": "split", "axes": "axis", "skills": "skill"}
@@ -17,11 +27,11 @@ _COLUMNS = ("n", "errors", "success", "95 % interval", "held", "ever", "steps")
 
 def section(runs: Sequence[Series]) -> Section:
     """Rates by split, axis and skill, and drops."""
-    figures = [_overall(runs), *(_figure(kind, word, runs) for kind, word in _KINDS.items())]
+    figures = [_figure(kind, word, runs) for kind, word in _KINDS.items()]
     if any(one.run.summary.drops for one in runs):
         figures.append(_drops(runs))
     arms = _arms(runs)
-    figures += [arms] if arms else []
+    figures = [_overall(runs), *narrow_first(figures), *([arms] if arms else [])]
     note = (
         "Intervals are Wilson's at 95 %. An error is neither success nor failure: it is counted apart, and "
         "rates are of the episodes that have an outcome. Held: the goal stayed true for another second; "
@@ -37,7 +47,7 @@ def _overall(runs: Sequence[Series]) -> Figure:
         cautious = percent(whole.rate_errors_as_failures) if whole.errors else UNKNOWN
         rows.append((one.label, *_cells(whole), percent(means.rate), cautious))
     columns = ("policy", *_COLUMNS, "mean of skills", "errors as failures")
-    return Figure("All episodes", table=Table(columns, tuple(rows)), wide=True)
+    return Figure("All episodes", table=Table(columns, tuple(rows)), whole_width=True)
 
 
 def _figure(kind: str, word: str, runs: Sequence[Series]) -> Figure:
@@ -45,9 +55,7 @@ def _figure(kind: str, word: str, runs: Sequence[Series]) -> Figure:
     names = sorted({name for found in groups for name in found})
     points = [[_point(found.get(name)) for name in names] for found in groups]
 
-    def paint(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        svg_chart.whiskers(axes, names, points)
+    def paint(axes: Axes) -> None:
         axes.set_xlim(-3, 103)
 
     rows = [
@@ -59,7 +67,7 @@ def _figure(kind: str, word: str, runs: Sequence[Series]) -> Figure:
     by_card = kind == "splits" and any(one.run.summary.splits_by == "card" for one in runs)
     return Figure(
         f"By {word}",
-        svg_chart.draw(f"rates-{kind}", svg_chart.rows_high(names, len(runs)), paint),
+        svg_chart.whiskers_by_name(f"rates-{kind}", names, points, paint),
         f"Success by {word}, a dot with its 95 % interval for each of {len(names)}.",
         table(runs, (word, "policy", *_COLUMNS), rows),
         "Seen, novel or emergent by what the policy's card says it was trained on." if by_card else "",
@@ -90,9 +98,7 @@ def _drops(runs: Sequence[Series]) -> Figure:
     found = [one.run.summary.drops for one in runs]
     points = [[_drop_point(drops.get(name)) for name in names] for drops in found]
 
-    def paint(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        svg_chart.whiskers(axes, names, points)
+    def paint(axes: Axes) -> None:
         axes.axvline(0, color=svg_chart.FAINT, linewidth=1.2)
         axes.set_xlabel("drop [points]")
 
@@ -105,7 +111,7 @@ def _drops(runs: Sequence[Series]) -> Figure:
     heads = ("axis", "policy", "pairs", "twin", "here", "drop", "95 % interval", "p")
     return Figure(
         "Drop against the same episodes unperturbed",
-        svg_chart.draw("rates-drops", svg_chart.rows_high(names, len(runs)), paint),
+        svg_chart.whiskers_by_name("rates-drops", names, points, paint),
         f"Drop in points against unperturbed twins, with its 95 % interval, for each of {len(names)} axes.",
         table(runs, heads, rows),
         "Right of 0, the perturbation costs success. Newcombe's paired interval, McNemar's exact p.",
@@ -150,4 +156,6 @@ def _arms(runs: Sequence[Series]) -> Figure | None:
         "Ignorance: the share of the episodes solved with their own instruction that are solved in the "
         "control arm too. Chance counts as ignorance: compare with the random policy."
     )
-    return Figure("Control arms", table=Table(heads, tuple(rows)), note=note, wide=True) if rows else None
+    return (
+        Figure("Control arms", table=Table(heads, tuple(rows)), note=note, whole_width=True) if rows else None
+    )

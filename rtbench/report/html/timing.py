@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter
 
 from rtbench.core.text import three_figures
 from rtbench.report.html import svg_chart
@@ -38,11 +37,11 @@ def _table(runs: Sequence[Series]) -> Figure:
             found: Spread = getattr(rates, name)
             values = found.p50, found.p95, found.p99, found.hz
             cells = (UNKNOWN if value is None else three_figures(value) for value in values)
-            in_time = percent(rates.in_time) if name == "policy" else ""
+            in_time = percent(rates.in_time) if name == "policy" else UNKNOWN
             rows.append((_NAMES.get(name, name), one.label, *cells, in_time))
     hz = runs[0].run.summary.hz.control_hz
     heads = ("", "policy", "p50 [ms]", "p95 [ms]", "p99 [ms]", "mean rate [Hz]", f"within 1/{hz} s")
-    return Figure("Percentiles", table=table(runs, heads, rows), wide=True)
+    return Figure("Percentiles", table=table(runs, heads, rows), whole_width=True)
 
 
 def _times(one: Series, name: str) -> list[float]:
@@ -64,7 +63,8 @@ def _histogram(runs: Sequence[Series], name: str) -> Figure:
             )
         axes.axvline(deadline, color=svg_chart.INK, linestyle="--", linewidth=1.2)
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
+        axes.set_xlim(ends[0], ends[-1])
+        svg_chart.log_axis(axes.xaxis, lambda ms: f"{ms:g}")
         axes.set_xlabel("time [ms]")
         axes.set_ylabel("share [%]")
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter
 
 from rtbench.core.action import BINS, DIMENSIONS, GRIPPER, MODE, Mode
 from rtbench.report.html import svg_chart
@@ -56,7 +55,7 @@ def _bins(told: Told) -> Figure:
                 )  # fmt: skip
             axes.set_yscale("log")
             axes.set_ylim(_LEAST, 1.3)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))
+            svg_chart.log_axis(axes.yaxis, lambda share: f"{100 * share:g}")
             axes.set_xticks([0, 128, 255])
             axes.set_title(DIMENSIONS[dimension].replace("_", " "))
         canvas.supylabel("share of steps [%], logarithmic", fontsize=9, color=svg_chart.INK)
@@ -107,7 +106,7 @@ def _saturation(told: Told) -> Figure:
         "A gripper has its ends at 0 and 255 by nature; elsewhere they may mean that the policy wanted more "
         "than a bin can say."
     )
-    return Figure("Saturation", table=table(told, heads, rows), note=note, wide=len(told) > 1)
+    return Figure("Saturation", table=table(told, heads, rows), note=note, whole_width=len(told) > 1)
 
 
 def _widths(told: Told) -> Figure:

@@ -9,7 +9,7 @@ from rtbench.report.html.section import Figure, Section, Series, Table
 from rtbench.result.record import Record
 
 NOTHING, OTHERS = "nothing", "others"
-_ROWS, _COLUMNS = 15, 12
+_ROWS, _COLUMNS = 15, 10
 """Most objects that a matrix names; the others share one column."""
 
 
@@ -46,7 +46,7 @@ def _matrix(one: Series) -> Figure:
     wrong = Counter[str]()
     for (meant, met), n in counts.items():
         wrong[meant] += n * (met not in {meant, NOTHING})
-    rows = [name for name, _ in wrong.most_common(_ROWS)]
+    rows = [name for name, n in wrong.most_common(_ROWS) if n]
     by_column = Counter[str]()
     for (meant, met), n in counts.items():
         by_column[met] += n * (meant in rows and met not in {meant, NOTHING})
@@ -59,10 +59,10 @@ def _matrix(one: Series) -> Figure:
         table=Table(
             ("instructed", "itself", NOTHING, *columns, OTHERS),
             tuple((name, *map(str, found)) for name, found in cells),
-            "Episodes; the last row has all objects",
+            "Episodes. Objects for which another one was touched; the last row has all.",
             tuple(tuple(n / total for n in found) for (_, found), total in zip(cells, totals, strict=True)),
         ),
-        wide=True,
+        whole_width=True,
     )
 
 

@@ -80,7 +80,7 @@ def caption(table: Table, mark: str = "Bold") -> list[str]:
         table: The table.
         mark: Name of the mark of the best in a column.
     """
-    return [*_measured(table), *_tests(table, mark), *_rates(table)]
+    return [*_measured(table), *_tests(table, mark), *_rates(table), *_tasks(table), *_reruns(table)]
 
 
 def remarks(table: Table) -> list[str]:
@@ -152,6 +152,25 @@ def _rates(table: Table) -> Iterator[str]:
         else ""
     )
     yield f"Hz: decisions a second of the policy's own time (control rate {rates} Hz{told})."
+
+
+def _tasks(table: Table) -> Iterator[str]:
+    """Overall intervals for a claim about tasks like these, beside Wilson's, which are of these episodes."""
+    found = [
+        f"{row.name} {percent(row.by_task[0])}-{percent(row.by_task[1])} ({row.tasks} tasks)"
+        for row in table.rows
+        if row.by_task
+    ]
+    if found:
+        told = "; ".join(found) if len(found) <= _LISTED else "in the JSON"
+        yield f"Overall, clustered by task (Wilson's of the effective number of episodes): {told}."
+
+
+def _reruns(table: Table) -> Iterator[str]:
+    found = [f"{row.name} {row.reruns}" for row in table.rows if row.reruns]
+    if found:
+        told = "; ".join(found) if len(found) <= _LISTED else "in the JSON"
+        yield f"Agreement of reruns: {told}."
 
 
 def _published(table: Table) -> Iterator[str]:

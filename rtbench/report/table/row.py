@@ -67,7 +67,8 @@ def part(scores: Scores, rule: str) -> Part:
         scores: The run.
         rule: Rule of success: success, ever or held.
     """
-    versions = scores.frame["task"].map(scores.meta.tasks).fillna("").astype("str")
+    tasks = scores.meta.tasks
+    versions = scores.frame["task"].astype("str").map(lambda task: tasks.get(task, "")).astype("str")
     frame = scores.frame.assign(success=scores.frame[rule], version=versions)[list(COLUMNS)]
     meta = scores.meta.replace(novelties=None)
     return Part(scores.path, meta, frame, _in_time(scores), tuple(scores.notes))

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.analysis.noise_floor import Reruns, read_reruns
 from rtbench.core.errors import RunError, UnknownNameError
 from rtbench.core.split import LEFT_OUT
 from rtbench.report.table.comparability import Agreement, agree
 from rtbench.report.table.pairwise import Verdict, count_pairs, judge
 from rtbench.report.table.published_rows import Block, blocks
 from rtbench.report.table.row import REFERENCES, Entrant, Part, entrants
-from rtbench.stats import rate, wilson
+from rtbench.stats import rate, wilson, wilson_clustered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +103,13 @@ class Row:
     """Decisions a second of its own time [Hz]."""
     met: bool | None
     """Whether it kept up with the control rate; None where that is not known."""
+    by_task: tuple[float, float] | None = None
+    """Interval of the overall rate clustered by task; None where no two episodes share a task, or where all
+    ended alike."""
+    tasks: int = 0
+    """Its tasks that have an episode with an outcome."""
+    reruns: Reruns | None = None
+    """How often reruns of it end alike, where that was measured with `rtbench run --repeat`."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +166,10 @@ def tabulate(parts: Iterable[Part], options: Options = Options()) -> Table:
     return Table(
         options=options,
         columns=tuple(columns),
-        rows=tuple(_row(entrant, [c[i] for c in cells]) for i, entrant in enumerate(found)),
+        rows=tuple(
+            _row(entrant, [c[i] for c in cells], episodes[episodes["row"] == i])
+            for i, entrant in enumerate(found)
+        ),
         skills=episodes["skill"].nunique(),
         control_hz=tuple(sorted({p.meta.settings.control_hz for e in found for p in e.parts})),
         blocks=blocks(_counterparts(episodes, groups, options.by)) if options.published else (),
@@ -300,9 +311,16 @@ def _mean(groups: Sequence[tuple[int, int, int]]) -> Cell | None:
     return Cell(None, n, played - n, mean, max(0.0, mean - below), min(1.0, mean + above))
 
 
-def _row(entrant: Entrant, cells: Sequence[Cell | None]) -> Row:
+def _row(entrant: Entrant, cells: Sequence[Cell | None], episodes: pd.DataFrame) -> Row:
     ids = tuple(one.meta.id for one in entrant.parts)
-    return Row(entrant.name, entrant.policy, ids, entrant.reference, tuple(cells), entrant.hz, entrant.met)
+    measured = [found for one in entrant.parts if (found := read_reruns(one.path))]
+    valid = episodes[episodes["valid"]]
+    names = valid["task"].to_numpy(object).astype(str)
+    by_task = wilson_clustered(valid["success"].to_numpy(bool), names, CONFIDENCE)
+    return Row(
+        entrant.name, entrant.policy, ids, entrant.reference, tuple(cells), entrant.hz, entrant.met,
+        by_task, len(np.unique(names)), next(iter(measured), None),
+    )  # fmt: skip
 
 
 def _notes(found: Sequence[Entrant], episodes: pd.DataFrame) -> list[str]:

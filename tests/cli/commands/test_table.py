@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -61,6 +62,13 @@ def test_options_reach_the_table(runs):
         "by": "skill", "rule": "held", "splits": ["seen"], "published": True, "allow_partial": True,
         "references": True, "sort": "rate",
     }  # fmt: skip
+
+
+def test_a_transposed_table_is_one_of_latex(runs, tmp_path):
+    said = rtbench("table", runs, "--by", "skill", "--transpose", "--format", "latex")
+    assert said.code == 0, said.err
+    assert re.search(r"(?m)^ *skill & a & b", said.out)
+    refused(rtbench("table", runs, "--transpose"), 2, "--transpose: is for LaTeX", "--format latex")
 
 
 def refused(said, code, *words):

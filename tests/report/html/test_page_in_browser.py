@@ -19,6 +19,17 @@ EVIL = "<img src=x onerror=\"document.title='broken'\"> pick"
 EPISODES = 2000
 
 
+OBJECTS = tuple(f"small_orange_thing_{k}" for k in range(14))
+
+
+def touching(one, k):
+    """The record of a failure in which another object was touched than the instructed one."""
+    made = record(one, success=False, ms=150.0)  # near the deadline: a short axis of times
+    goal = {f"lifted({OBJECTS[k % 7]})": False}
+    outcome = dataclasses.replace(made.outcome, subgoals=goal, touched=OBJECTS[7 + k % 5])
+    return dataclasses.replace(made, outcome=outcome)
+
+
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
@@ -41,7 +52,16 @@ def reports(tmp_path_factory):
     few = [record(episode, end) for episode, end in zip(chosen[:40], ends[:40], strict=True)]
     other = [record(episode, k % 2 == 0) for k, episode in enumerate(chosen[:40])]
     pair = [write(out, few, "few"), write(out, other, "other")]
-    paths = {"one": (out / "one.html", [one]), "two": (out / "two.html", pair)}
+    names = [f"a_rather_long/axis_of_the_suite_{k}" for k in range(20)]
+    drawn = [episode(k, axis=names[k % 20], objects=OBJECTS) for k in range(80)]
+    wide = [
+        write(out, [touching(one, k) for k, one in enumerate(drawn)], name) for name in ("tall", "other_tall")
+    ]
+    paths = {
+        "one": (out / "one.html", [one]),
+        "two": (out / "two.html", pair),
+        "wide": (out / "wide.html", wide),
+    }
     for path, folders in paths.values():
         page.write_report([load_run(folder) for folder in folders], path, Request(frames=Frames.NONE))
     return {name: path for name, (path, _) in paths.items()}
@@ -238,3 +258,77 @@ def test_all_but_the_list_needs_no_script(visit):
     assert "needs JavaScript" in seen.page.locator("noscript").inner_html()
     assert seen.page.locator("svg").count() > 8
     assert not seen.page.locator("#filters").is_visible()
+
+
+OPEN = "document.querySelectorAll('main details').forEach((node) => { node.open = true; })"
+
+
+@pytest.mark.parametrize("name", ["one", "two", "wide"])
+@pytest.mark.parametrize("width", [1200, 1280])
+def test_no_table_is_cut_off_on_a_screen(visit, name, width):
+    seen = visit(name, viewport={"width": width, "height": 900})
+    seen.page.evaluate(OPEN)
+    cut = """() => [...document.querySelectorAll(".scroll")]
+      .filter((node) => node.scrollWidth > node.clientWidth)
+      .map((node) => node.closest("figure").querySelector("h3").textContent)"""
+    assert seen.page.evaluate(cut) == []
+
+
+def test_heads_stand_over_their_numbers(visit):
+    """The texts of a head and of its cells end at the same place, or begin there in a column of words."""
+    seen = visit("two", viewport={"width": 1200, "height": 900})
+    seen.page.evaluate(OPEN)
+    apart = """() => {
+      const range = document.createRange();
+      const box = (node) => { range.selectNodeContents(node); return range.getBoundingClientRect(); };
+      const found = [];
+      for (const table of document.querySelectorAll("table")) {
+        const heads = [...table.querySelectorAll("thead th")];
+        for (const row of table.querySelectorAll("tbody tr")) {
+          [...row.children].forEach((cell, k) => {
+            const [a, b] = [box(heads[k]), box(cell)];
+            if (!heads[k].textContent || !cell.textContent) return;
+            const [left, right] = [Math.abs(a.left - b.left), Math.abs(a.right - b.right)];
+            if (Math.min(left, right) > 1) found.push(heads[k].textContent);
+          });
+        }
+      }
+      return [...new Set(found)];
+    }"""
+    assert seen.page.evaluate(apart) == []
+
+
+def test_charts_of_many_names_leave_no_blank_beside_them(visit):
+    seen = visit("wide", viewport={"width": 1200, "height": 900})
+    figure = seen.page.locator("#rates figure", has_text="By axis")
+    charts = [chart.bounding_box() for chart in figure.locator("svg").all()]
+    assert len(charts) >= 2
+    assert len({round(box["y"]) for box in charts}) == 1
+    whole, inside = figure.bounding_box()["width"], sum(box["width"] for box in charts)
+    assert inside > 0.75 * whole > 800
+    # A phone has them one below the other.
+    seen.page.set_viewport_size({"width": 390, "height": 800})
+    charts = [chart.bounding_box() for chart in figure.locator("svg").all()]
+    assert len({round(box["x"]) for box in charts}) == 1
+    assert max(box["x"] + box["width"] for box in charts) <= 390
+
+
+def test_no_tick_is_a_formula_and_none_covers_another(visit):
+    covered = """() => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
+      const nodes = [...svg.querySelectorAll("text")];
+      const texts = nodes.map((node) => [node.textContent, node.getBoundingClientRect()]);
+      const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
+        && a.top < b.bottom - 3 && b.top < a.bottom - 3;
+      return texts.flatMap(([said, a], k) =>
+        texts.slice(k + 1).filter(([, b]) => meet(a, b)).map(([other]) => `${said} / ${other}`));
+    })"""
+    for name in ("one", "two", "wide"):
+        seen = visit(name, viewport={"width": 1200, "height": 900})
+        assert seen.page.evaluate(covered) == []
+        assert not seen.page.locator("svg text", has_text="$").count()
+
+
+def test_commands_in_notes_are_code(visit):
+    seen = visit("one")
+    assert "`" not in seen.page.locator("main").inner_text()
+    assert seen.page.locator("main .note code").inner_text() == "rtbench report --frames all"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rtbench.analysis.noise_floor import NOISE, noise
 from rtbench.core.errors import RunError, UnknownNameError
 from rtbench.report.table.number_format import common_size
 from rtbench.report.table.row import part
@@ -15,7 +16,7 @@ from rtbench.result.folder import RUN, read_json, write_json
 from rtbench.result.run import load_run
 from rtbench.result.scores import load_scores
 from rtbench.result.summary import write_summary
-from rtbench.stats import wilson
+from rtbench.stats import wilson, wilson_clustered
 from tests.helpers import synthetic_runs as synthetic
 from tests.helpers.tables import NOVEL, SEEN, cell, made, three, told
 
@@ -242,3 +243,36 @@ def test_a_size_shared_by_all_stands_in_the_head(tmp_path):
     synthetic.write(single, [*synthetic.rated(SEEN[1:], 0.5), synthetic.record(SEEN[0], None)], "flawed")
     assert common_size(0, made(single)) is None
     assert common_size(0, made(tmp_path)) is None
+
+
+def test_the_overall_rate_has_an_interval_of_tasks_too(tmp_path):
+    """Of tasks that always or never succeed, Wilson's interval says too much."""
+    records = [synthetic.record(e, success=int(e.task[-4]) % 2 == 0) for e in SEEN]
+    synthetic.write(tmp_path, records, "a")
+    table = made(tmp_path)
+    (row,) = table.rows
+    ends = [r.outcome.end for r in records]
+    expected = wilson_clustered(ends, [e.task for e in SEEN])
+    assert (row.by_task, row.tasks) == (expected, 12)
+    low, high = wilson(sum(ends), len(ends))
+    assert row.by_task[0] < low < high < row.by_task[1]
+    text = f"a {100 * expected[0]:.1f}-{100 * expected[1]:.1f} (12 tasks)"
+    assert text in told(table)
+
+
+def test_one_episode_a_task_needs_no_interval_of_tasks(tmp_path):
+    alone = [replace(e, task=f"pick/thing_{k}-v0") for k, e in enumerate(SEEN)]
+    synthetic.write(tmp_path, synthetic.rated(alone, 0.5), "a")
+    table = made(tmp_path)
+    assert table.rows[0].by_task is None
+    assert "clustered by task" not in told(table)
+
+
+def test_the_agreement_of_reruns_is_told(tmp_path):
+    path = synthetic.write(tmp_path, synthetic.rated(SEEN, 0.5), "a")
+    assert "Agreement of reruns" not in told(made(tmp_path))
+    write_json(path / NOISE, noise([{str(i): i > 5 or k for i in range(60)} for k in (True, False)]))
+    table = made(tmp_path)
+    assert table.rows[0].reruns.agreement == pytest.approx(0.9)
+    assert "Agreement of reruns: a 90.0 %" in told(table)
+    assert "60 episodes played 2 times" in told(table)

@@ -16,7 +16,7 @@ from rtbench.report.table import latex as tex
 from rtbench.report.table import markdown as md
 from rtbench.report.table.csv_json import as_csv, as_json
 from rtbench.report.table.html import page
-from rtbench.report.table.number_format import caption, common_size, interval, percent, remarks, size
+from rtbench.report.table.number_format import caption, common_size, interval, percent, remarks, size, title
 from rtbench.report.table.row import part
 from rtbench.report.table.table import Options, tabulate
 from rtbench.report.table.terminal import text
@@ -224,6 +224,41 @@ def test_latex_compiles_and_fits_the_page(table, tmp_path):
     assert (tmp_path / "paper.pdf").stat().st_size > 1000
 
 
+def test_latex_has_its_notes_below_the_numbers(table):
+    for transpose in (False, True):
+        made = tex.latex(table, transpose=transpose)
+        captions = re.findall(r"\\caption\{(.*)\}", made)
+        assert captions
+        assert all(line.startswith(tex.escape(title(table))) and len(line) < 60 for line in captions)
+        notes = made.index(tex.escape(caption(table)[0]))
+        assert made.index(r"\end{tabular}") < notes < made.index(r"\end{table}")
+        assert made.rstrip().endswith(r"\end{table}"), "nothing is left in the text of the paper"
+        assert tex.escape(remarks(table)[-1]) in made
+
+
+def test_transposed_latex_reads_back(table):
+    made = tex.latex(table, transpose=True)
+    lines = [line.strip().removesuffix(r" \\") for line in made.splitlines()]
+    for i, column in enumerate(table.columns):
+        found = [cell for line in lines if line.startswith(f"{tex._named(column.name)} & ")
+                 for cell in line.split(" & ")[1:]]  # fmt: skip
+        own, figures = found[: len(table.rows)], found[len(table.rows) :]
+        assert [re.sub(r"\$.*|\\textbf|[{}]", "", cell) for cell in own] == [
+            percent(row.cells[i].rate if row.cells[i] else None) for row in table.rows
+        ]
+        published = [block.rows[model] for block in table.blocks for model in block.rows]
+        assert [bool(cell) for cell in figures] == [column.name in row for row in published]
+    assert sum(line.startswith("Hz & ") for line in lines) == made.count(r"\begin{table}")
+
+
+@needs_latex
+def test_transposed_latex_compiles_and_fits_the_page(table, tmp_path):
+    done = compile_latex(tex.latex(table, transpose=True), tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull \\hbox" not in done.stdout
+    assert "too large for page" not in done.stdout
+
+
 @needs_latex
 def test_latex_that_is_broken_does_not_compile(table, tmp_path):
     assert compile_latex(tex.latex(table).replace(r"\%", r"\nonsense"), tmp_path).returncode != 0
@@ -236,12 +271,14 @@ def test_latex_of_many_policies_and_columns_compiles(tmp_path):
         records = synthetic.rated(episodes, number / 40, number)
         synthetic.write(tmp_path, records, f"a_policy_with_a_long_name_{number:03d}")
     parts = [part(load_scores(path.parent), "success") for path in sorted(tmp_path.rglob("run.json"))]
-    made = tex.latex(tabulate(parts, Options(by="task")))
-    assert made.count(r"\begin{table}") == 4 * 4
-    done = compile_latex(made, tmp_path)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "too large for page" not in done.stdout
-    assert "Overfull \\hbox" not in done.stdout
+    wide = tabulate(parts, Options(by="task"))
+    for transpose, floats in ((False, 4 * 4), (True, 2 * 10)):
+        made = tex.latex(wide, transpose=transpose)
+        assert made.count(r"\begin{table}") == floats
+        done = compile_latex(made, tmp_path)
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert "too large for page" not in done.stdout
+        assert "Overfull \\hbox" not in done.stdout
 
 
 def test_same_input_same_bytes(table):
