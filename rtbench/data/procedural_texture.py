@@ -85,8 +85,9 @@ def _stripes(random: np.random.Generator, size: tuple[int, int]) -> Field:
 
 
 def _chequers(random: np.random.Generator, size: tuple[int, int]) -> Field:
-    """A chequerboard that stands on a corner."""
-    down, right = _periods(random, 5)
+    """A chequerboard that stands askew: one of equal periods would be the woven check."""
+    down = int(random.integers(1, 5))
+    right = int(random.choice([k for k in range(1, 6) if k != down]))
     wave = np.sin(_phase(size, down, right)) * np.sin(_phase(size, -right, down))
     return _edges(wave, random.uniform(4, 20))
 

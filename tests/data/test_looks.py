@@ -24,7 +24,7 @@ from rtbench.task.library import BUNDLED, load_suite
 from rtbench.task.suite import episodes
 
 LOOKS = 60
-ALIKE = 0.8
+ALIKE = 0.65
 """Correlation, in the best shift, above which a picture shows the same pattern as another."""
 
 
