@@ -21,7 +21,7 @@ def section(runs: Sequence[Series]) -> Section:
         "all other episodes. Fisher's exact test; p adjusted by Holm over all properties of a run, "
         "so that chance alone shows any cluster in at most 5 % of runs. Clusters may overlap."
     )
-    figures = [Figure("Clusters", table=table(runs, _HEADS, rows), wide=True)] if rows else []
+    figures = [Figure("Clusters", table=table(runs, _HEADS, rows), whole_width=True)] if rows else []
     return Section("clusters", "What failures have in common", tuple(figures), note)
 
 
