@@ -37,6 +37,22 @@ def wheel(tmp_path_factory):
     return built
 
 
+HIDE = """
+import sys
+from importlib.machinery import PathFinder
+
+
+class Others(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in {hidden} else PathFinder.find_spec(name, path, target)
+
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Others
+"""
+"""Hides packages. A None in sys.modules would do too, but SciPy asks what it finds there for attributes."""
+
+
 @pytest.fixture(scope="module")
 def empty(wheel, tmp_path_factory):
     """Python of an environment with our wheel, whose other packages are those of this environment.
@@ -65,7 +81,8 @@ def empty(wheel, tmp_path_factory):
     run(sys.executable, *install, cwd=folder)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     hidden = sorted({module for modules in EXTRAS.values() for module in modules})
-    (site / "hidden.pth").write_text(f"import sys; sys.modules.update(dict.fromkeys({hidden}))\n")
+    (site / "hide_extras.py").write_text(HIDE.format(hidden=hidden))
+    (site / "hidden.pth").write_text("import hide_extras\n")
     return python
 
 

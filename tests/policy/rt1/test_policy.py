@@ -339,7 +339,7 @@ def test_an_argument_under_its_old_name_is_refused_with_the_new_one(weights: Pat
 def test_larger_images_are_bilinear_too_for_the_published_network() -> None:
     """As `tf.image.resize`: of 600 x 600 pixels it takes the mean of the four around each centre."""
     pixels = generator("prepare").integers(0, 256, (600, 900, 3), dtype=np.uint8)
-    found = prepare([pixels], (300, 300), published=True)[0].permute(1, 2, 0) * 255
+    found = prepare([pixels], (300, 300), published=True)[0].permute(1, 2, 0).numpy() * 255
     between = pixels.reshape(300, 2, 900, 3).mean(1)[:, 1::3]  # of three columns the middle one
     np.testing.assert_allclose(found, between, atol=1e-2)
-    assert np.abs(prepare([pixels], (300, 300))[0].permute(1, 2, 0) * 255 - between).max() > 20
+    assert np.abs(prepare([pixels], (300, 300))[0].permute(1, 2, 0).numpy() * 255 - between).max() > 20
