@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 import sys
 import tomllib
 from types import ModuleType
@@ -60,7 +61,7 @@ def small(words: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("page", SITE)
 def test_the_commands_of_a_page_run_one_after_the_other(page, tmp_path, monkeypatch):
-    (tmp_path / "results").symlink_to(ROOT / "results")
+    shutil.copytree(ROOT / "results", tmp_path / "results")  # reports keep pictures beside the runs
     monkeypatch.chdir(tmp_path)
     for block in blocks(page):
         if block.file:
@@ -75,7 +76,7 @@ def test_the_commands_of_a_page_run_one_after_the_other(page, tmp_path, monkeypa
 
 @pytest.mark.parametrize("page", [page for page in SITE if blocks(page, "python")])
 def test_the_python_of_a_page_runs_as_one_script(page, tmp_path):
-    (tmp_path / "results").symlink_to(ROOT / "results")
+    shutil.copytree(ROOT / "results", tmp_path / "results")  # reports keep pictures beside the runs
     written = blocks(page, "python")
     for block in written:
         if block.file:
