@@ -64,7 +64,7 @@ def _made(card: Card, thread: PolicyThread) -> Player:
     before = file_hashes(card)
     policy = build(card)
     found = identity(card, policy)
-    if file_hashes(card) != before:
+    if {name: found.get(name) for name in before} != before:
         raise PolicyError(
             f"policy {card.name}: a file that it reads changed while it was read. If a training still "
             "writes it, copy the file and name the copy."

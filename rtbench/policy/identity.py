@@ -61,8 +61,8 @@ def check_identity(card: Card, policy: Policy, expected: Mapping[str, Any]) -> N
 
 
 def file_hashes(card: Card) -> dict[str, Any]:
-    """Hashes of all files that the card names: asked before and after a policy reads them."""
-    return {"weights": _weights_hash(card), "files": _files(card.arguments)[0]}
+    """What `identity` says of the files that the card names, to be asked before a policy reads them."""
+    return {"weights": _weights_hash(card), "files": _files(card.arguments)[0] or None}
 
 
 def fingerprint(policy: Policy | None) -> str:

@@ -148,3 +148,18 @@ def test_a_renewed_policy_must_be_the_same(tmp_path):
     weights.write_text("other")
     with pytest.raises(PolicyError, match="changed while the run was going on"):
         player.renew()
+
+
+def test_a_file_that_changes_while_the_policy_reads_it_is_refused(tmp_path):
+    weights = tmp_path / "last.bin"
+    weights.write_text("one")
+    path = tmp_path / "pol.py"
+    path.write_text(
+        "from pathlib import Path\nfrom rtbench.policy.baselines import NoopPolicy\n\n\n"
+        "class P(NoopPolicy):\n    def __init__(self, weights):\n        super().__init__()\n"
+        "        Path(weights).write_text('two')\n"
+    )
+    mine = Card(name="P", factory=f"{path}:P", summary="", arguments={"weights": str(weights)})
+    with pytest.raises(PolicyError, match="changed while it was read"):
+        player_of(mine)
+    assert player_of(mine).identity["files"]["weights"], "now it stays what it is"
