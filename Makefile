@@ -30,7 +30,7 @@ help:
 
 # The oracle shows what of the same episodes can be solved.
 run: $(VENV)/.installed
-	$(BIN)/rtbench run --policy rt1 --suite novel --rounds 1 --video 10 --out runs/first $(ARGS)
+	$(BIN)/rtbench run --policy rt1 --suite novel --rounds 1 --video 4 --out runs/first $(ARGS)
 	$(BIN)/rtbench run --policy oracle --suite novel --rounds 1 --out runs/first $(ARGS)
 	$(BIN)/rtbench table runs/first --by split
 

@@ -24,7 +24,6 @@ from rtbench.core.episode import EpisodeResult, Observation, Trace
 from rtbench.core.errors import ActionError, RenderError, RtbenchError
 from rtbench.core.fault import Fault, FaultError
 from rtbench.core.importing import load_object
-from rtbench.evaluation.film import BothCameras
 from rtbench.evaluation.messages import (
     Alive,
     Ask,
@@ -106,11 +105,10 @@ class Worker:
 
     def play(self, play: Play) -> Done | Idle | Broken:
         """Play one episode; whatever happens in it, the worker stays fit for the next."""
-        trace = Trace(keep_frames=play.video != "none")
+        trace = Trace()
         try:
             act = self._act_here(play) if self._policy is not None else self._act_there
-            env = cast("EpisodeEnv", BothCameras(self.env)) if trace.keep_frames else self.env
-            result = rollout(env, play.episode, act, pace=self._hello.pace, trace=trace)
+            result = rollout(self.env, play.episode, act, pace=self._hello.pace, trace=trace)
         except WithdrawnError:
             return Idle()
         except RenderError as error:
@@ -135,17 +133,28 @@ class Worker:
         return fault
 
     def _finish(self, play: Play, result: EpisodeResult) -> Done:
-        video, warning = None, ""
         if play.video == "all" or (play.video == "fail" and not result.outcome.end):
-            from rtbench.result.video import write_video
+            return self._film(play, result)
+        return Done(result, None)
 
-            try:
-                video = write_video(Path(self._hello.videos), play.episode, result).name
-            except (OSError, RuntimeError) as error:
-                warning = f"{play.episode.key}: no video: {error}"
-        # Frames have done their work, and are a hundred times larger than all the rest.
-        result.trace.frames.clear()
-        return Done(result, None, video=video, warning=warning)
+    def _film(self, play: Play, result: EpisodeResult) -> Done:
+        from rtbench.evaluation.film import film_again
+
+        path = Path(self._hello.videos) / f"{play.episode.key}.mp4"
+        try:
+            film_again(
+                self.env,
+                play.episode,
+                result,
+                path,
+                pace=self._hello.pace,
+                on_step=lambda: self.send(Alive()),
+            )
+        except Exception as error:  # noqa: BLE001 - whatever breaks, the episode had been played
+            if not isinstance(error, OSError | RtbenchError):
+                self._renew_env()
+            return Done(result, None, warning=f"{play.episode.key}: no video: {error}")
+        return Done(result, None, video=path.name)
 
     def _act_there(self, observation: Observation) -> Decision:
         self.send(Ask(observation))
