@@ -178,8 +178,11 @@ def _play(
     options = setting.options
     reporter, stopping_rule = options.reporter or Silent(), options.stopping_rule
     missing = _missing(folder, chosen, options)
+    if missing:
+        folder.check_writable()
     meta = meta.replace(sessions=_sessions(folder, player.policy, playing=bool(missing)))
-    write_metadata(folder.path, meta)
+    if not folder.unwritable:
+        write_metadata(folder.path, meta)
     if not missing:
         last = meta.sessions[-1].started[:16].replace("T", " ")
         reporter.say(f"nothing was played: shown from {last} UTC; --fresh plays it anew.")
@@ -219,7 +222,8 @@ def _play(
             write_metadata(folder.path, meta.replace(decision=decision))
     finally:
         # Half a run is worth a summary too.
-        write_summary(folder.path, load_run(folder.path).summary)
+        if folder.in_place and not folder.unwritable:
+            write_summary(folder.path, load_run(folder.path).summary)
 
 
 def _missing(
