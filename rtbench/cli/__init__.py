@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from rtbench.cli import process
+from rtbench.core import early_interrupt
 
 
 def main() -> None:
@@ -53,10 +54,10 @@ def _code() -> int:
         return process.report(error)
     except SystemExit as ending:
         if ending.code == Exit.INTERRUPTED and process.came_from_ctrl_c(ending):
-            print(process.INTERRUPTED, file=sys.stderr)
+            print(early_interrupt.SENTENCE, file=sys.stderr)
         return ending.code if isinstance(ending.code, int) else Exit.OK if ending.code is None else Exit.USAGE
     except KeyboardInterrupt:
-        print(process.INTERRUPTED, file=sys.stderr)
+        print(early_interrupt.SENTENCE, file=sys.stderr)
         return Exit.INTERRUPTED
     except Exception:  # noqa: BLE001 - whatever it is, it has a traceback and an exit code of its own
         traceback.print_exc()

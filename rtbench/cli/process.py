@@ -14,11 +14,9 @@ import sys
 from types import FrameType
 from typing import IO, Any, NoReturn
 
+from rtbench.core import early_interrupt
 from rtbench.core.errors import Exit
 from rtbench.core.interruption import FirstSignal
-
-INTERRUPTED = "error: interrupted."
-_SHOW_CURSOR = "\x1b[?25h"
 
 
 class OutputError(Exception):
@@ -133,7 +131,7 @@ def _drop(descriptor: int) -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt, but not within an import, whose code may take it for an error of its own."""
     if _interrupt_raised or _importing(frame):
-        _leave_interrupted()
+        early_interrupt.leave()
     _interrupt_raised.append(number)
     raise KeyboardInterrupt
 
@@ -153,11 +151,5 @@ def _importing(frame: FrameType | None) -> bool:
 def _unraisable(unraisable: Any) -> None:
     """Python drops a KeyboardInterrupt that comes in a destructor, and shows a traceback."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        _leave_interrupted()
+        early_interrupt.leave()
     sys.__unraisablehook__(unraisable)
-
-
-def _leave_interrupted() -> NoReturn:
-    cursor = _SHOW_CURSOR if os.isatty(2) else ""
-    os.write(2, f"{cursor}{INTERRUPTED}\n".encode())
-    os._exit(Exit.INTERRUPTED)

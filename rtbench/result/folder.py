@@ -164,8 +164,8 @@ class RunFolder:
             raise RunError(f"{place}: {reason}. Earlier records are intact. {_remedy(error)}") from None
         if not self.in_place:
             raise RunError(
-                f"{self.path}: was moved or removed during the run, which has stopped. Move it back, and the same "
-                "command continues the run; without the folder it begins anew."
+                f"{self.path}: was moved or removed during the run, which has stopped. Move it back, and the "
+                "same command continues the run; without the folder it begins anew."
             )
 
     def close(self) -> None:
