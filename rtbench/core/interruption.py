@@ -29,8 +29,9 @@ class FirstSignal:
         # Python lets no other thread set handlers.
         if threading.current_thread() is threading.main_thread():
             for number in self._handlers:
-                # What a shell starts in the background ignores Ctrl-C, and is to go on ignoring it.
-                if signal.getsignal(number) is not signal.SIG_IGN:
+                # What a shell starts in the background ignores Ctrl-C, and is to go on ignoring it. None: a
+                # handler that is not Python's.
+                if signal.getsignal(number) not in {signal.SIG_IGN, None}:
                     self._before[number] = signal.signal(number, self._handle)
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import rtbench.policy.card as policies
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError, UnknownNameError
+from rtbench.core.interruption import FirstSignal
 from rtbench.evaluation.latency import NO_LATENCY, Latency
 from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import Player, player_of
@@ -156,7 +158,8 @@ def evaluate(
         set_aside(path)
     folder = RunFolder(path)
     try:
-        with shown(options.reporter) as reporter:
+        # A second Ctrl-C is not to disturb the summary of what the first one ended.
+        with FirstSignal({signal.SIGINT: None}), shown(options.reporter) as reporter:
             options = replace(options, reporter=reporter)
             _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:

@@ -1,7 +1,6 @@
 """The process of a command: exit codes are verdicts, whatever happens to its streams."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -106,16 +105,26 @@ def interrupted(process, times=1):
     return process.communicate(timeout=60)
 
 
-@pytest.mark.parametrize("after_s", [0.15, 0.3, 0.6, 1.2])
-def test_ctrl_c_in_the_first_second_is_one_sentence(after_s, tmp_path):
+SCRIPT = """
+import sys
+import rtbench
+print("go", flush=True)
+from rtbench.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(("after_s", "times"), [(0, 1), (0.05, 1), (0.2, 3), (0.6, 1)])
+def test_ctrl_c_in_the_first_second_is_one_sentence(after_s, times, tmp_path):
     (tmp_path / "sleeper.py").write_text(SLEEPER)
+    # As pip installs it. Before its first line, Python itself starts, and no code of ours can answer.
+    (tmp_path / "rtbench").write_text(SCRIPT)
     line = command("run", "--policy", "./sleeper.py:Sleeper", "--suite", "seen", "--limit", 1, cwd=tmp_path)
-    # The interpreter itself starts before any code of ours can answer.
-    line["args"][1:3] = ["-c", "import sys; print('go', flush=True); from rtbench.cli import main; main()"]
+    line["args"][1:3] = [str(tmp_path / "rtbench")]
     with subprocess.Popen(**line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "go\n"
         time.sleep(after_s)
-        _, errors = interrupted(process)
+        _, errors = interrupted(process, times)
     assert (process.returncode, errors) == (Exit.INTERRUPTED, INTERRUPTED)
 
 
@@ -177,12 +186,3 @@ def test_a_name_that_is_not_utf8_is_no_crash(tmp_path):
         done = ran(line, capture_output=True)
         assert b"Traceback" not in done.stderr
         assert done.returncode in {Exit.OK, Exit.USAGE}
-
-
-def test_few_file_descriptors_are_enough(tmp_path):
-    def few():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
-
-    line = command("ls", "suites", "--json")
-    done = ran({**line, "preexec_fn": few}, capture_output=True, text=True)
-    assert done.returncode == Exit.OK, done.stderr
