@@ -5,7 +5,7 @@ This is imported first of all, so it imports nothing that takes time itself.
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found] # signal's own, without enum, which takes longer
 import os
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this

@@ -19,8 +19,10 @@ def text_of(value: object, show: Callable[[object], str] = str) -> str:
 
 
 def storable(text: str, most: int) -> str:
-    """The text as UTF-8 can hold it, of about `most` characters: of a longer one the ends are kept."""
-    if len(text) > most:
-        half = most // 2
-        text = f"{text[:half]} ... ({len(text)} characters in all) ... {text[-half:]}"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The text as UTF-8 can hold it, of at most `most` characters: of a longer one the ends are kept."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(text) <= most:
+        return text
+    middle = f" ... ({len(text)} characters in all) ... "
+    half = (most - len(middle)) // 2
+    return text[:half] + middle + text[-half:]

@@ -66,13 +66,22 @@ class Found:
     codes: Counter[int] = field(default_factory=Counter)
     """Exit codes of the main processes."""
 
+    def __str__(self) -> str:
+        return (
+            f"{self.workers} workers killed ({self.young} while starting), {self.runs} runs killed; "
+            f"{self.finished} runs ended with the records of an uninterrupted one; exit codes "
+            f"{dict(sorted(self.codes.items()))}"
+        )
 
-def kill(command: Command, out: Path, workers: int, runs: int, seed: int = 0) -> Found:
+
+def kill(
+    command: Command, out: Path, workers: int, runs: int, seed: int = 0, say: Callable[[str], None] = str
+) -> Found:
     """Kill that many workers and runs; raises an AssertionError where a record is lost or differs."""
     random, found = generator("kills", seed), Found()
     began = time.monotonic()
     subprocess.run(command(out / "whole"), cwd=ROOT, env=_environment(), check=True, capture_output=True)
-    whole, pace_s = essence(_run(out / "whole")), (time.monotonic() - began) / 3
+    whole, pace_s = essence(_run(out / "whole")), (time.monotonic() - began) / 4
     while found.workers < workers or found.runs < runs:
         folder = out / f"killed{found.finished}"
         for _ in range(MOST_STARTS):
@@ -83,6 +92,7 @@ def kill(command: Command, out: Path, workers: int, runs: int, seed: int = 0) ->
         assert _complete(folder), f"{folder}: never ended: {dict(found.codes)}"
         assert essence(run) == whole, f"{folder}: records differ"
         found.finished += 1
+        say(f"{found}")
     return found
 
 
@@ -136,6 +146,10 @@ def _run(out: Path) -> Run:
     return load_run(file.parent)
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -151,12 +165,8 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         command = oracle if given.oracle else toy
-        found = kill(command, Path(folder), given.workers, given.runs, given.seed)
-    print(
-        f"{found.workers} workers killed ({found.young} while starting), {found.runs} runs killed; "
-        f"{found.finished} runs ended with the records of an uninterrupted one; exit codes "
-        f"{dict(sorted(found.codes.items()))}; {time.monotonic() - began:.0f} s"
-    )
+        found = kill(command, Path(folder), given.workers, given.runs, given.seed, _say)
+    _say(f"{found}; {time.monotonic() - began:.0f} s in all")
 
 
 if __name__ == "__main__":
