@@ -32,6 +32,7 @@ UNREACHED = 0.015
 """A commanded position that inverse kinematics misses by more than this is out of reach [m]."""
 MAX_SPEED = np.array([2.175] * 4 + [2.61] * 3)
 """Fastest each joint turns [rad/s], float64[7]: limits of the real Panda."""
+_MAX_SPEEDS = MAX_SPEED.tolist()
 MAX_OPENING = 0.08
 """Greatest distance between the finger pads [m]."""
 LAG = np.array([damping / stiffness for stiffness, damping, _ in ACTUATORS.values()])
@@ -45,9 +46,8 @@ class Controller:
         self._model, self._data, self._arm = model, data, arm
         self._arm_qpos = _addresses(model, ARM_JOINTS)
         self._base_qpos = _addresses(model, BASE_JOINTS)
-        self._arm_ctrl = [model.actuator(j).id for j in ARM_JOINTS]
-        self._base_ctrl = [model.actuator(j).id for j in BASE_JOINTS]
-        self._finger_ctrl = [model.actuator(j).id for j in FINGER_JOINTS]
+        self._ctrl, joints = data.ctrl, (*ARM_JOINTS, *BASE_JOINTS, *FINGER_JOINTS)
+        self._ctrl_order = np.array([model.actuator(j).id for j in joints])
         self.reset()
 
     def reset(self) -> None:
@@ -57,7 +57,7 @@ class Controller:
         self.position, self.quaternion = self._arm.forward(self.angles)
         self.opening = MAX_OPENING
         self._lead = np.zeros(len(ARM_JOINTS))
-        self._write()
+        self._play([self._row()], [0])
 
     def apply(self, action: Array, steps: int) -> bool:
         """Carry out one action over some physics steps; return False if its pose was out of reach.
@@ -81,9 +81,7 @@ class Controller:
 
     def run(self, steps: int) -> None:
         """Simulate `steps` physics steps of 1/240 s under the last command."""
-        self._write()
-        if steps:
-            mujoco.mj_step(self._model, self._data, nstep=steps)
+        self._play([self._row()], [steps])
 
     def _limit_lead(self) -> None:
         here, turned = self._arm.forward(self._data.qpos[self._arm_qpos])
@@ -98,19 +96,25 @@ class Controller:
 
     def _move_arm(self, delta: Array, opening: float, ticks: int, steps: int) -> bool:
         start, turned, open_before = self.position, self.quaternion, self.opening
-        for tick in range(ticks):
+        timestep = self._model.opt.timestep
+        rows, substeps = [], [_share(steps, ticks, tick) for tick in range(ticks)]
+        # Targets follow from the commanded pose alone. Solving all before physics starts keeps its caches warm.
+        for tick, seconds in enumerate([n * timestep for n in substeps]):
             share = min(1.0, (tick + 1) / (RAMP * ticks))
             self.position = start + share * delta[:3]
             self.quaternion = multiply(from_rotation_vector(share * delta[3:]), turned)
             self.opening = open_before + share * (opening - open_before)
-            wanted = self._arm.follow(self.angles, self.position, self.quaternion)
-            substeps = _share(steps, ticks, tick)
-            velocity = (wanted - self.angles) / max(substeps * self._model.opt.timestep, 1e-9)
+            velocity = self._arm.follow(self.angles, self.position, self.quaternion)
+            velocity -= self.angles
+            velocity /= max(seconds, 1e-9)
             # Near singular poses this asks for more than the joints can do: all slow down together.
-            velocity /= max(1.0, float(np.max(np.abs(velocity) / MAX_SPEED)))
-            self.angles = self.angles + velocity * (substeps * self._model.opt.timestep)
+            excess = max([abs(v) / most for v, most in zip(velocity.tolist(), _MAX_SPEEDS, strict=True)])
+            if excess > 1.0:
+                velocity /= excess
+            self.angles = self.angles + velocity * seconds
             self._lead = velocity * LAG if tick + 1 < ticks else np.zeros_like(LAG)
-            self.run(substeps)
+            rows.append(self._row())
+        self._play(rows, substeps)
         position, quaternion = self._arm.forward(self.angles)
         if length(position - self.position) <= UNREACHED:
             return True
@@ -129,10 +133,17 @@ class Controller:
             self.base - self._data.qpos[self._base_qpos], -0.02, 0.02
         )
 
-    def _write(self) -> None:
-        self._data.ctrl[self._arm_ctrl] = self.angles + self._lead
-        self._data.ctrl[self._base_ctrl] = self.base
-        self._data.ctrl[self._finger_ctrl] = (self.opening / 2, -self.opening / 2)
+    def _play(self, rows: list[list[float]], substeps: list[int]) -> None:
+        """Simulate `substeps[k]` physics steps of 1/240 s under the targets `rows[k]`, one after another."""
+        for row, count in zip(rows, substeps, strict=True):
+            self._ctrl[self._ctrl_order] = row
+            if count:
+                mujoco.mj_step(self._model, self._data, nstep=count)
+
+    def _row(self) -> list[float]:
+        """The present targets of arm [rad], base [m, rad] and fingers [m]."""
+        arm = self.angles + self._lead
+        return [*arm.tolist(), *self.base.tolist(), self.opening / 2, -self.opening / 2]
 
 
 def _share(steps: int, ticks: int, tick: int) -> int:
