@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rtbench.core.action import ARM_SLICE, BASE_SLICE, GRIPPER, MODE, Mode
 from rtbench.core.rotation import clip_length, difference, from_rotation_vector, multiply
 from rtbench.core.vector import length
-from rtbench.env.kinematics import Arm
+from rtbench.env.kinematics import Arm, span
 from rtbench.env.robot import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS
 
 Array = NDArray[np.float64]
@@ -32,7 +32,6 @@ UNREACHED = 0.015
 """A commanded position that inverse kinematics misses by more than this is out of reach [m]."""
 MAX_SPEED = np.array([2.175] * 4 + [2.61] * 3)
 """Fastest each joint turns [rad/s], float64[7]: limits of the real Panda."""
-_MAX_SPEEDS = MAX_SPEED.tolist()
 MAX_OPENING = 0.08
 """Greatest distance between the finger pads [m]."""
 LAG = np.array([damping / stiffness for stiffness, damping, _ in ACTUATORS.values()])
@@ -46,8 +45,9 @@ class Controller:
         self._model, self._data, self._arm = model, data, arm
         self._arm_qpos = _addresses(model, ARM_JOINTS)
         self._base_qpos = _addresses(model, BASE_JOINTS)
-        self._ctrl, joints = data.ctrl, (*ARM_JOINTS, *BASE_JOINTS, *FINGER_JOINTS)
-        self._ctrl_order = np.array([model.actuator(j).id for j in joints])
+        self._arm_ctrl = span([model.actuator(j).id for j in ARM_JOINTS])
+        self._base_ctrl = span([model.actuator(j).id for j in BASE_JOINTS])
+        self._finger_ctrl = span([model.actuator(j).id for j in FINGER_JOINTS])
         self.reset()
 
     def reset(self) -> None:
@@ -57,7 +57,11 @@ class Controller:
         self.position, self.quaternion = self._arm.forward(self.angles)
         self.opening = MAX_OPENING
         self._lead = np.zeros(len(ARM_JOINTS))
-        self._play([self._row()], [0])
+        self._write()
+
+    def measured(self) -> Array:
+        """Angles of the arm's joints now, float64[7] [rad]."""
+        return self._data.qpos[self._arm_qpos].copy()
 
     def apply(self, action: Array, steps: int) -> bool:
         """Carry out one action over some physics steps; return False if its pose was out of reach.
@@ -81,7 +85,9 @@ class Controller:
 
     def run(self, steps: int) -> None:
         """Simulate `steps` physics steps of 1/240 s under the last command."""
-        self._play([self._row()], [steps])
+        self._write()
+        if steps:
+            mujoco.mj_step(self._model, self._data, nstep=steps)
 
     def _limit_lead(self) -> None:
         here, turned = self._arm.forward(self._data.qpos[self._arm_qpos])
@@ -95,31 +101,53 @@ class Controller:
             ).angles
 
     def _move_arm(self, delta: Array, opening: float, ticks: int, steps: int) -> bool:
-        start, turned, open_before = self.position, self.quaternion, self.opening
-        timestep = self._model.opt.timestep
-        rows, substeps = [], [_share(steps, ticks, tick) for tick in range(ticks)]
-        # Targets follow from the commanded pose alone. Solving all before physics starts keeps its caches warm.
-        for tick, seconds in enumerate([n * timestep for n in substeps]):
-            share = min(1.0, (tick + 1) / (RAMP * ticks))
-            self.position = start + share * delta[:3]
-            self.quaternion = multiply(from_rotation_vector(share * delta[3:]), turned)
+        shares = [min(1.0, (tick + 1) / (RAMP * ticks)) for tick in range(ticks)]
+        substeps = [_share(steps, ticks, tick) for tick in range(ticks)]
+        # The targets follow from the commanded pose alone. Solved ahead of all physics they take less time:
+        # neither drives the other out of the processor's caches.
+        path, leads = self._solve(delta, shares, [n * self._model.opt.timestep for n in substeps])
+        open_before = self.opening
+        for share, angles, lead, n in zip(shares, path, leads, substeps, strict=True):
+            self.angles, self._lead = angles, lead
             self.opening = open_before + share * (opening - open_before)
-            velocity = self._arm.follow(self.angles, self.position, self.quaternion)
-            velocity -= self.angles
-            velocity /= max(seconds, 1e-9)
-            # Near singular poses this asks for more than the joints can do: all slow down together.
-            excess = max([abs(v) / most for v, most in zip(velocity.tolist(), _MAX_SPEEDS, strict=True)])
-            if excess > 1.0:
-                velocity /= excess
-            self.angles = self.angles + velocity * seconds
-            self._lead = velocity * LAG if tick + 1 < ticks else np.zeros_like(LAG)
-            rows.append(self._row())
-        self._play(rows, substeps)
+            self.run(n)
         position, quaternion = self._arm.forward(self.angles)
         if length(position - self.position) <= UNREACHED:
             return True
         self.position, self.quaternion = position, quaternion
         return False
+
+    def _solve(self, delta: Array, shares: list[float], seconds: list[float]) -> tuple[Array, Array]:
+        """Move the commanded pose by `delta` float64[6] [m, rad], in ticks, and the arm's joints after it.
+
+        Args:
+            delta: Displacement and rotation vector, base frame.
+            shares: Share of `delta` at the end of each tick.
+            seconds: Length of each tick [s].
+
+        Returns:
+            Joint angles at the end of each tick, and what is fed forward to them, float64[ticks, 7] each [rad].
+        """
+        turned, angles, speeds = self.quaternion, self.angles, MAX_SPEED.tolist()
+        moves = np.multiply.outer(shares, delta)
+        positions = self.position + moves[:, :3]
+        path, velocities = np.empty((2, len(shares), len(angles)))
+        for tick, (position, move) in enumerate(zip(positions, moves, strict=True)):
+            quaternion = multiply(from_rotation_vector(move[3:]), turned)
+            velocity = self._arm.follow(angles, position, quaternion)
+            velocity -= angles
+            velocity /= max(seconds[tick], 1e-9)
+            # Near singular poses this asks for more than the joints can do: all slow down together.
+            excess = max([abs(v) / most for v, most in zip(velocity.tolist(), speeds, strict=True)])
+            if excess > 1.0:
+                velocity /= excess
+            velocities[tick] = velocity
+            velocity *= seconds[tick]
+            angles = np.add(angles, velocity, out=path[tick])
+        self.position, self.quaternion = positions[-1], quaternion
+        leads = velocities * LAG
+        leads[-1] = 0.0
+        return path, leads
 
     def _move_base(self, delta: Array, ticks: int, steps: int) -> None:
         start = self.base.copy()
@@ -133,17 +161,10 @@ class Controller:
             self.base - self._data.qpos[self._base_qpos], -0.02, 0.02
         )
 
-    def _play(self, rows: list[list[float]], substeps: list[int]) -> None:
-        """Simulate `substeps[k]` physics steps of 1/240 s under the targets `rows[k]`, one after another."""
-        for row, count in zip(rows, substeps, strict=True):
-            self._ctrl[self._ctrl_order] = row
-            if count:
-                mujoco.mj_step(self._model, self._data, nstep=count)
-
-    def _row(self) -> list[float]:
-        """The present targets of arm [rad], base [m, rad] and fingers [m]."""
-        arm = self.angles + self._lead
-        return [*arm.tolist(), *self.base.tolist(), self.opening / 2, -self.opening / 2]
+    def _write(self) -> None:
+        self._data.ctrl[self._arm_ctrl] = self.angles + self._lead
+        self._data.ctrl[self._base_ctrl] = self.base
+        self._data.ctrl[self._finger_ctrl] = (self.opening / 2, -self.opening / 2)
 
 
 def _share(steps: int, ticks: int, tick: int) -> int:
@@ -151,5 +172,5 @@ def _share(steps: int, ticks: int, tick: int) -> int:
     return steps * (tick + 1) // ticks - steps * tick // ticks
 
 
-def _addresses(model: mujoco.MjModel, joints: tuple[str, ...]) -> list[int]:
-    return [int(model.joint(j).qposadr[0]) for j in joints]
+def _addresses(model: mujoco.MjModel, joints: tuple[str, ...]) -> slice | list[int]:
+    return span([int(model.joint(j).qposadr[0]) for j in joints])
