@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 
 import mujoco
@@ -101,7 +102,9 @@ class Stage:
     def check_finite(self) -> None:
         """Raise a SimulationError if the physics has diverged."""
         # MuJoCo resets a diverged state and continues; only its warnings show it.
-        if self.data.warning.number[_DIVERGED].any() or not np.isfinite(self.data.qpos).all():
+        # A sum is finite only where all its terms are.
+        numbers = self.data.warning.number.tolist()
+        if any([numbers[w] for w in _DIVERGED]) or not math.isfinite(mujoco.mju_sum(self.data.qpos)):
             raise SimulationError(
                 f"the physics diverged at {self.data.time:.3f} s; the episode's tokens reproduce it with "
                 "`rtbench replay`."

@@ -237,12 +237,12 @@ class SimWorld:
 
     def gripper_opening(self) -> float:
         """Distance between the finger pads [m]."""
-        left, right = self._data.qpos[self._fingers]
+        left, right = self._data.qpos[self._fingers].tolist()
         return float(left - right)
 
     def to_base(self, pose: Pose) -> Pose:
         """A pose of the world frame, expressed in the base frame."""
-        x, y, yaw = self.base().tolist()
+        x, y, yaw = self._data.qpos[self._base].tolist()
         c, s = math.cos(yaw), math.sin(yaw)
         forward, left, up = pose.position.tolist()
         forward, left = forward - x, left - y
@@ -257,9 +257,8 @@ class SimWorld:
 
     def _contacts(self) -> frozenset[tuple[str, str]]:
         if self._contact_stamp != self._data.time:
-            contacts = self._data.contact
-            geoms = contacts.geom
-            near = contacts.dist < TOUCH
-            self._pairs = frozenset((self._owner[a], self._owner[b]) for a, b in geoms[near].tolist())
+            contacts, owner = self._data.contact, self._owner
+            found = zip(contacts.geom.tolist(), contacts.dist.tolist(), strict=True) if self._data.ncon else ()
+            self._pairs = frozenset([(owner[a], owner[b]) for (a, b), gap in found if gap < TOUCH])
             self._contact_stamp = self._data.time
         return self._pairs
