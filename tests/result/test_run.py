@@ -91,6 +91,16 @@ def test_a_rate_is_met_when_99_of_100_decisions_are_in_time():
     assert control_rates([record(0, error="x")], 3).met is None
 
 
+def test_slots_per_call_are_decisions_over_calls(tmp_path):
+    """Two calls for two slots and one for one: five decisions, three calls."""
+    together = replace(record(0), times=Times(1.0, (5.0,) * 2, (2.0,) * 2, (9.0,) * 2, (2, 2)))
+    now_alone = replace(record(1), times=Times(1.0, (5.0,) * 3, (2.0,) * 3, (9.0,) * 3, (2, 2, 1)))
+    assert control_rates([together, now_alone], 3).slots_per_call == pytest.approx(5 / 3, abs=1e-3)
+    assert "1.67 slots per call" in show(save(tmp_path / "new", [together, now_alone], 2))
+    assert control_rates([record(0)], 3).slots_per_call is None
+    assert "slots per call" not in show(save(tmp_path / "old", [record(0)], 1))
+
+
 def test_the_frame_has_a_row_an_episode(tmp_path):
     frame = save(tmp_path, RECORDS).frame
     assert len(frame) == 12
