@@ -43,7 +43,9 @@ def main() -> None:
     for turn in range(WARM_UP + options.rounds):
         for size in sizes:
             seen = [
-                Observation({"head": images[(turn + slot) % WARM_UP]}, "", np.zeros(15, dtype=np.float32), turn)
+                Observation(
+                    {"head": images[(turn + slot) % WARM_UP]}, "", np.zeros(15, dtype=np.float32), turn
+                )
                 for slot in range(size)
             ]
             start, worked = time.perf_counter(), time.process_time()
@@ -62,9 +64,13 @@ def main() -> None:
         }
         data[str(size)] = found
         median, of_processor = found["ratio"]["median"], found["processor_ratio"]["median"]
-        rows.append([str(size), ms(found["ms"]), f"{median:.2f}", ms(found["processor_ms"]), f"{of_processor:.2f}"])
+        rows.append(
+            [str(size), ms(found["ms"]), f"{median:.2f}", ms(found["processor_ms"]), f"{of_processor:.2f}"]
+        )
     columns = ["slots", "ms a decision", "times one", "processor ms", "times one"]
-    report("RT-1's decision for several slots at once", columns, rows, {"rounds": options.rounds, "slots": data})
+    report(
+        "RT-1's decision for several slots at once", columns, rows, {"rounds": options.rounds, "slots": data}
+    )
 
 
 if __name__ == "__main__":

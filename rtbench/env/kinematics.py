@@ -139,7 +139,7 @@ class Arm:
         step = _damped(scratch, scratch.jacobian, posture)
         moved: Array = q + step
         pairs = zip(moved.tolist(), self._bounds, strict=True)
-        if all([low <= angle <= high for angle, (low, high) in pairs]):
+        if all(low <= angle <= high for angle, (low, high) in pairs):
             return moved
         low, high = self.limits[:, 0], self.limits[:, 1]
         free = np.ones(len(q), dtype=bool)
@@ -182,7 +182,7 @@ def _damped(scratch: _Scratch, jacobian: Array, posture: Array) -> Array:
     mujoco.mju_mulMatTVec(step, jacobian, scratch.solution)
     step += posture
     angles = step.tolist()
-    longest = max(max(angles), -min(angles))
+    longest = max(*angles, -min(angles))
     if longest > LONGEST_STEP:
         step *= LONGEST_STEP / longest
     return step

@@ -14,7 +14,7 @@ from rtbench.core.episode import Outcome
 from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
 from rtbench.core.importing import load_object
-from rtbench.report.run_table import tables
+from rtbench.report.run_table import caption, tables
 from rtbench.result.control_rate import control_rates
 from rtbench.result.folder import write_json
 from rtbench.result.record import Record, Times
@@ -96,9 +96,13 @@ def test_slots_per_call_are_decisions_over_calls(tmp_path):
     together = replace(record(0), times=Times(1.0, (5.0,) * 2, (2.0,) * 2, (9.0,) * 2, (2, 2)))
     now_alone = replace(record(1), times=Times(1.0, (5.0,) * 3, (2.0,) * 3, (9.0,) * 3, (2, 2, 1)))
     assert control_rates([together, now_alone], 3).slots_per_call == pytest.approx(5 / 3, abs=1e-3)
-    assert "1.67 slots per call" in show(save(tmp_path / "new", [together, now_alone], 2))
-    assert control_rates([record(0)], 3).slots_per_call is None
-    assert "slots per call" not in show(save(tmp_path / "old", [record(0)], 1))
+    assert "1.67 slots per call" in show(save(tmp_path, [together, now_alone], 2))
+
+
+def test_records_without_slots_tell_none():
+    summary = summarise([record(0)], 1, 3)
+    assert summary.hz.slots_per_call is None
+    assert "slots per call" not in caption(summary)
 
 
 def test_the_frame_has_a_row_an_episode(tmp_path):
