@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/rt1_slots.py [--rounds 30] [--slots 1,2,4,8] [--json FILE]
 
-Made-up images of 256 x 320 that change from step to step, full windows, whatever engine the policy has. A round
-makes one call with each number of slots; what is compared is the time for one of them. Beside wall times stand
+Made-up images of 256 x 320 that change from step to step, full windows, any engine. A round
+makes one call with each number of slots; compared is the time for one of them. Beside wall times stand
 processor times of all threads, which other programs on the machine do not stretch.
 """
 

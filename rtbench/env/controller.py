@@ -126,7 +126,7 @@ class Controller:
             seconds: Length of each tick [s].
 
         Returns:
-            Joint angles at the end of each tick, and what is fed forward to them, float64[ticks, 7] each [rad].
+            angles at the end of each tick, and what is fed forward to them, float64[ticks, 7] each [rad].
         """
         turned, angles, speeds = self.quaternion, self.angles, MAX_SPEED.tolist()
         moves = np.multiply.outer(shares, delta)

@@ -104,7 +104,7 @@ class Stage:
         # MuJoCo resets a diverged state and continues; only its warnings show it.
         # A sum is finite only where all its terms are.
         numbers = self.data.warning.number.tolist()
-        if any([numbers[w] for w in _DIVERGED]) or not math.isfinite(mujoco.mju_sum(self.data.qpos)):
+        if any(numbers[w] for w in _DIVERGED) or not math.isfinite(mujoco.mju_sum(self.data.qpos)):
             raise SimulationError(
                 f"the physics diverged at {self.data.time:.3f} s; the episode's tokens reproduce it with "
                 "`rtbench replay`."
