@@ -6,10 +6,9 @@ Ours is `Kitchen.advance` with the head camera, lean profile: tokens, inverse ki
 events, one 256 x 320 frame. The floor is one `mj_step(nstep=80)` from a copy of the same state under the
 commands that ours ends with, one `mjv_updateScene`, `mjr_render` and `mjr_readPixels`.
 
-The two take turns in changing order: who draws second finds the scene in the
-processor's caches, 2 to 5 % of the whole (the floor against itself, 2026-11-29). So the episode is played once
-before, for the commands. Beside wall times stand processor times of all threads: another program on the
-machine stretches the former, and with them drawing, more than our share of the step.
+The two take turns in changing order: who draws second finds the scene in the processor's caches, 2 to 5 % of
+the whole (the floor against itself, 2026-11-29). So the episode is played once before, for the commands. Beside
+wall times stand processor times of all threads: another program on the machine stretches the former.
 """
 
 from __future__ import annotations

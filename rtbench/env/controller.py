@@ -61,7 +61,8 @@ class Controller:
 
     def measured(self) -> Array:
         """Angles of the arm's joints now, float64[7] [rad]."""
-        return self._data.qpos[self._arm_qpos].copy()
+        angles: Array = self._data.qpos[self._arm_qpos].copy()
+        return angles
 
     def apply(self, action: Array, steps: int) -> bool:
         """Carry out one action over some physics steps; return False if its pose was out of reach.

@@ -149,7 +149,8 @@ class Arm:
                 break
             free &= ~blocked
             step = _damped(scratch, scratch.jacobian * free, posture * free)
-        return np.minimum(np.maximum(q + step, low), high)
+        moved = np.minimum(np.maximum(q + step, low), high)
+        return moved
 
 
 class _Scratch:
