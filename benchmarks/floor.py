@@ -7,8 +7,8 @@ events, one 256 x 320 frame. The floor is one `mj_step(nstep=80)` from a copy of
 commands that ours ends with, one `mjv_updateScene`, `mjr_render` and `mjr_readPixels`.
 
 The two take turns in changing order: who draws second finds the scene in the processor's caches, 2 to 5 % of
-the whole (the floor against itself, 2026-11-29). So the episode is played once before, for the commands. Beside
-wall times stand processor times of all threads: another program on the machine stretches the former.
+the whole (the floor against itself, 2026-11-29). So the episode is played once before, for the commands.
+Beside wall times stand processor times of all threads: another program on the machine stretches the former.
 """
 
 from __future__ import annotations

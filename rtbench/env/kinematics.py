@@ -149,7 +149,7 @@ class Arm:
                 break
             free &= ~blocked
             step = _damped(scratch, scratch.jacobian * free, posture * free)
-        moved = np.minimum(np.maximum(q + step, low), high)
+        moved[:] = np.minimum(np.maximum(q + step, low), high)
         return moved
 
 

@@ -258,9 +258,7 @@ class SimWorld:
     def _contacts(self) -> frozenset[tuple[str, str]]:
         if self._contact_stamp != self._data.time:
             contacts, owner = self._data.contact, self._owner
-            found = (
-                zip(contacts.geom.tolist(), contacts.dist.tolist(), strict=True) if self._data.ncon else ()
-            )
+            found = zip(contacts.geom.tolist(), contacts.dist.tolist(), strict=True)
             self._pairs = frozenset([(owner[a], owner[b]) for (a, b), gap in found if gap < TOUCH])
             self._contact_stamp = self._data.time
         return self._pairs
