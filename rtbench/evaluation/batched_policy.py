@@ -79,7 +79,8 @@ class BatchedPolicy:
         rows, seconds = found
         if isinstance(rows, Fault):
             return Answer([], rows)
-        return Answer([row if isinstance(row, Fault) else Decision(row, seconds) for row in rows])
+        count = len(slots)
+        return Answer([row if isinstance(row, Fault) else Decision(row, seconds, count) for row in rows])
 
     def close(self) -> None:
         """Let the policy's thread end."""
