@@ -8,8 +8,8 @@ from rtbench.core.errors import MissingExtraError
 
 EXTRAS = {
     "parquet": ("pyarrow",),
-    "rt1": ("safetensors", "tokenizers", "torch"),
-    "train": ("accelerate", "safetensors", "tensorboard", "tokenizers", "torch"),
+    "rt1": ("torch",),
+    "train": ("accelerate", "tensorboard", "torch"),
 }
 """Extra -> modules that it brings."""
 
