@@ -11,6 +11,7 @@ import rtbench.policy.card as policies
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError, UnknownNameError
+from rtbench.core.extras import require
 from rtbench.evaluation.latency import NO_LATENCY, Latency
 from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import Player, player_of
@@ -336,3 +337,5 @@ def _novelties(
 def _check_video(video: str) -> None:
     if video not in VIDEOS and not video.isdigit():
         raise RunError(f"--video {video}: allowed are {', '.join(VIDEOS)} and a number of episodes.")
+    if video not in {"none", "0"}:
+        require("video", f"--video {video}")

@@ -14,6 +14,13 @@ from typing import Any
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
 from rtbench.core.errors import PolicyError, UnknownNameError
 
+BATCH_NORM_EPS = 1e-3
+LAYER_NORM_EPS = 1e-6
+SQUEEZE = 4
+"""Channels that enter a block, over those in the bottleneck of its squeeze-and-excitation."""
+TOKEN_LEARNER_HIDDEN = 64
+"""Width of the layer that decides where a token looks."""
+
 
 @dataclass(frozen=True)
 class Stage:
