@@ -169,7 +169,7 @@ def _softmax(x: Array) -> Array:
 
 def _gelu(x: Array) -> Array:
     """The exact one; BERT was trained with it."""
-    gated: Array = x * (1 + _erf(x / math.sqrt(2)).astype(np.float64)) / 2
+    gated: Array = x * (1 + np.asarray(_erf(x / math.sqrt(2)), dtype=np.float64)) / 2
     return gated
 
 
