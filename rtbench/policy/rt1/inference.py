@@ -91,7 +91,7 @@ class Inference:
 def _provider(device: str) -> str:
     provider = PROVIDERS.get(device)
     here = onnxruntime.get_available_providers()
-    if provider not in here:
+    if provider is None or provider not in here:
         known = [name for name, provider in PROVIDERS.items() if provider in here]
         raise PolicyError(
             f"device {device!r} cannot be used here: ONNX Runtime has {', '.join(known)}; 'cpu' always can."
