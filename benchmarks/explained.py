@@ -31,6 +31,7 @@ from rtbench.policy.oracle.subgoal import left_to_do
 Array = NDArray[np.float64]
 
 SKILLS = ("move_near", "pick_from", "place_into")
+"""The first alone has a straight way to something that it is put near."""
 HELD_BACK = 5
 """One scene in so many is held back."""
 THINGS = 4
@@ -121,7 +122,8 @@ def measure(kitchen: Kitchen, skill: str, seed: int, scenes: int, steps: int) ->
         seen.append(look(view, job.name, target))
         places.append(view.world.to_base(spot).position[:2])
         starts.append(_middle(view, job.name)[:2])
-        plain.append(straight(view, job.name, target) if target else starts[-1])
+        near = target is not None and job.asks("near")
+        plain.append(straight(view, job.name, target) if near and target else np.full(2, np.inf))
         along = gripped_along(view, job.name)
         turns.append(wrap(best_grasp(view, job.name).yaw - view.hand_yaw))
         expected.append(0.0 if along is None else wrap(2 * (along - view.hand_yaw)) / 2)
