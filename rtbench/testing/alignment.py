@@ -1,14 +1,15 @@
 """How a policy's actions lie to the right ones: correlations by dimension, with intervals over episodes.
 
 Steps of one episode resemble each other, so intervals come from a bootstrap of whole episodes. Everything here is
-computed from actions float64[steps, 11] of several episodes, the policy's and the oracle's.
+computed from actions float64[steps, 11] of several episodes, the policy's and the oracle's. A correlation follows from
+sums over episodes, so that 200 resampled sets cost one product of matrices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,12 @@ class Interval:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, drawn: Array) -> Interval:
+        """Of float64[1 + RESAMPLES]: the value itself, then those of resampled sets."""
+        low, high = np.quantile(drawn[1:], (0.025, 0.975))
+        return cls(float(drawn[0]), float(low), float(high))
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -47,35 +54,30 @@ class Alignment:
     right: tuple[Array, ...]
     """The oracle's, likewise."""
 
-    @cached_property
-    def resampled(self) -> NDArray[np.int64]:
-        """int64[RESAMPLES, episodes]: episodes drawn with replacement."""
-        rng = generator("conformance", "bootstrap")
-        return rng.integers(0, len(self.given), (RESAMPLES, len(self.given)))
-
-    def interval(self, statistic: Callable[[Sequence[Array], Sequence[Array]], float]) -> Interval:
-        """A statistic of (given, right), over all episodes and over resampled ones."""
-        if not self.given:
-            return Interval(0.0, 0.0, 0.0)
-        drawn = [
-            statistic([self.given[i] for i in chosen], [self.right[i] for i in chosen])
-            for chosen in self.resampled
-        ]
-        low, high = np.quantile(drawn, (0.025, 0.975))
-        return Interval(statistic(self.given, self.right), float(low), float(high))
-
     def correlation(self, given: int, right: int, mode: Mode = Mode.ARM) -> Interval:
-        """Of one dimension of the policy with one of the oracle, in steps of the oracle's mode."""
-        return self.having(mode).interval(lambda a, b: correlation(a, b, given, right, mode))
+        """Pearson's r of a dimension of the policy with one of the oracle, in steps of the oracle's mode."""
+        having = np.array([bool((rows[:, MODE] == mode).any()) for rows in self.right])
+        return Interval.of(self._drawn(self._kept(mode), given, right, having))
 
-    def having(self, mode: Mode) -> Alignment:
-        """The same of the episodes in which the oracle uses that mode."""
-        kept = [i for i, rows in enumerate(self.right) if (rows[:, MODE] == mode).any()]
-        return Alignment(tuple(self.given[i] for i in kept), tuple(self.right[i] for i in kept))
+    def agreement(self) -> float:
+        """How well the policy does what is right, whatever the sign and order of its axes: 0 to 1.
+
+        The mean over `LATELY` of the largest correlation, in size, with an axis of its kind.
+        """
+        return float(self._agreements[0])
+
+    def gain_over(self, other: Alignment) -> Interval:
+        """By how much this agrees better than another, of the same episodes."""
+        return Interval.of(self._agreements - other._agreements)
+
+    def lagged(self, lag: int) -> Interval:
+        """Mean correlation over `LATELY` with the right actions of `lag` steps later, less that without."""
+        return Interval.of(self._lagged(lag) - self._lagged(0))
 
     def spread(self, dimensions: Sequence[int]) -> float:
         """How far the policy's numbers spread (root mean square), by how far the right ones do."""
-        given, right = (in_mode(side, self.right, Mode.ARM)[:, dimensions] for side in (self.given, self.right))
+        chosen = list(dimensions)
+        given, right = (side[:, chosen] for side in self.in_mode(Mode.ARM))
         usual = float(np.sqrt((right**2).mean()))
         return float(np.sqrt((given**2).mean())) / usual if usual else 1.0
 
@@ -84,55 +86,62 @@ class Alignment:
         chosen = list(dimensions)
         low, high = REACH_LOW[chosen], REACH_HIGH[chosen]
         shares = []
-        for side in (self.given, self.right):
-            numbers = in_mode(side, self.right, Mode.ARM)[:, chosen]
+        for side in self.in_mode(Mode.ARM):
+            numbers = side[:, chosen]
             moving = (np.abs(numbers) > MOVES * high).any(axis=1)
             at_bound = ((numbers <= low + 1e-6) | (numbers >= high - 1e-6)).any(axis=1)
             shares.append(float(at_bound[moving].mean()) if moving.any() else 0.0)
         return shares[0] - shares[1]
 
-    def agreement(self) -> float:
-        """How well the policy does what is right, whatever the sign and order of its axes: 0 to 1.
+    def in_mode(self, mode: Mode) -> tuple[Array, Array]:
+        """Rows float64[n, 11] of both sides in steps of which the oracle's mode is that one."""
+        pairs = self._kept(mode)
+        return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
 
-        The mean over `LATELY` of the largest correlation, in size, with an axis of its kind.
-        """
-        return agreement(self.given, self.right)
+    def _kept(self, mode: Mode) -> list[tuple[Array, Array]]:
+        return [
+            (mine[by[:, MODE] == mode], by[by[:, MODE] == mode])
+            for mine, by in zip(self.given, self.right, strict=True)
+        ]
 
-    def lagged(self, lag: int) -> Interval:
-        """Mean correlation over `LATELY` with the right actions of `lag` steps later, less that without a lag."""
+    def _drawn(
+        self, pairs: Sequence[tuple[Array, Array]], a: int, b: int, having: NDArray[np.bool_] | None = None
+    ) -> Array:
+        """Pearson's r float64[1 + RESAMPLES] of all episodes, and of resampled sets of them."""
+        sums = np.array([_sums(mine[:, a], theirs[:, b]) for mine, theirs in pairs]).reshape(-1, 6)
+        if having is not None:
+            sums = sums[having]
+        return pearson_of_sums(_weights(len(sums)) @ sums) if len(sums) else np.zeros(1 + RESAMPLES)
 
-        def advantage(given: Sequence[Array], right: Sequence[Array]) -> float:
-            return _lagged(given, right, lag) - _lagged(given, right, 0)
+    @cached_property
+    def _agreements(self) -> Array:
+        pairs = self._kept(Mode.ARM)
+        best = []
+        for dimension in LATELY:
+            alike = next((group for group in AXES.values() if dimension in group), (dimension,))
+            best.append(np.max([np.abs(self._drawn(pairs, i, dimension)) for i in alike], axis=0))
+        return np.asarray(np.mean(best, axis=0))
 
-        return self.interval(advantage)
-
-
-def in_mode(side: Sequence[Array], right: Sequence[Array], mode: Mode) -> Array:
-    """Rows float64[n, 11] of one side in steps of which the oracle's mode is that one."""
-    return np.concatenate([rows[by[:, MODE] == mode] for rows, by in zip(side, right, strict=True)])
-
-
-def correlation(given: Sequence[Array], right: Sequence[Array], a: int, b: int, mode: Mode) -> float:
-    """Pearson's r of dimension `a` of the policy with `b` of the oracle; 0 where one does not change."""
-    return pearson(in_mode(given, right, mode)[:, a], in_mode(right, right, mode)[:, b])
-
-
-def pearson(a: Array, b: Array) -> float:
-    """Pearson's r; 0 where one of the two does not change, or of fewer than three pairs."""
-    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return 0.0
-    a, b = a - a.mean(), b - b.mean()
-    return float(np.dot(a, b) / np.sqrt(np.dot(a, a) * np.dot(b, b)))
+    def _lagged(self, lag: int) -> Array:
+        edge = max(LAGS)
+        pairs = []
+        for mine, by in zip(self.given, self.right, strict=True):
+            end = max(len(mine) - edge, edge)
+            # The same steps of the policy for every lag.
+            arm = by[edge:end, MODE] == Mode.ARM
+            pairs.append((mine[edge:end][arm], by[edge + lag : end + lag][arm]))
+        return np.asarray(np.mean([np.abs(self._drawn(pairs, i, i)) for i in LATELY], axis=0))
 
 
-def agreement(given: Sequence[Array], right: Sequence[Array]) -> float:
-    """See `Alignment.agreement`."""
-    mine, theirs = in_mode(given, right, Mode.ARM), in_mode(right, right, Mode.ARM)
-    best = []
-    for dimension in LATELY:
-        alike = next((group for group in AXES.values() if dimension in group), (dimension,))
-        best.append(max(abs(pearson(mine[:, i], theirs[:, dimension])) for i in alike))
-    return float(np.mean(best))
+def pearson_of_sums(sums: Array) -> Array:
+    """Pearson's r float64[n] of float64[n, 6]: count, sums of a, b, a a, b b and a b; 0 where one is constant."""
+    count, a, b, aa, bb, ab = sums.T
+    count = np.maximum(count, 1.0)
+    spread_a, spread_b = aa - a * a / count, bb - b * b / count
+    # Of equal numbers, rounding leaves a little.
+    constant = (spread_a <= 1e-12 * np.maximum(aa, 1e-12)) | (spread_b <= 1e-12 * np.maximum(bb, 1e-12))
+    product = np.sqrt(np.where(constant, 1.0, spread_a * spread_b))
+    return np.where(constant | (count < 3), 0.0, (ab - a * b / count) / product)
 
 
 def name(dimension: int) -> str:
@@ -140,14 +149,13 @@ def name(dimension: int) -> str:
     return DIMENSIONS[dimension]
 
 
-def _lagged(given: Sequence[Array], right: Sequence[Array], lag: int) -> float:
-    edge = max(LAGS)
-    pairs = [
-        (mine[edge : len(mine) - edge], theirs[edge + lag : len(theirs) - edge + lag])
-        for mine, theirs in zip(given, right, strict=True)
-        if len(mine) > 2 * edge
-    ]
-    arm = [theirs[:, MODE] == Mode.ARM for _, theirs in pairs]
-    mine = np.concatenate([a[keep] for (a, _), keep in zip(pairs, arm, strict=True)])
-    theirs = np.concatenate([b[keep] for (_, b), keep in zip(pairs, arm, strict=True)])
-    return float(np.mean([abs(pearson(mine[:, i], theirs[:, i])) for i in LATELY]))
+@lru_cache(maxsize=8)
+def _weights(episodes: int) -> Array:
+    """float64[1 + RESAMPLES, episodes]: how often each counts; all once, then drawn with replacement."""
+    drawn = generator("conformance", "bootstrap").integers(0, episodes, (RESAMPLES, episodes))
+    counts = [np.bincount(row, minlength=episodes) for row in drawn]
+    return np.array([np.ones(episodes), *counts], dtype=np.float64)
+
+
+def _sums(a: Array, b: Array) -> Array:
+    return np.array([len(a), a.sum(), b.sum(), a @ a, b @ b, a @ b])

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 
 from rtbench.core.action import GRIPPER, MODE, Mode
-from rtbench.testing.alignment import AXES, LAGS, Alignment, in_mode, name
+from rtbench.testing.alignment import AXES, LAGS, Alignment, name
 from rtbench.testing.finding import Finding
 
 FOLLOWS = 0.25
@@ -42,7 +42,7 @@ def gripper(found: Alignment) -> Finding:
     if r.high < 0 and r.value < -FOLLOWS:
         text = f"the gripper is inverted: it opens where it should close, and closes where it should open ({_r(r.value)})"
         return Finding(probe, "fault", text)
-    numbers = in_mode(found.given, found.right, Mode.ARM)[:, GRIPPER]
+    numbers = found.in_mode(Mode.ARM)[0][:, GRIPPER]
     if np.ptp(numbers) == 0:
         return Finding(probe, "unclear", f"the gripper's number is always {numbers[0]:.2f}")
     return Finding(probe, "unclear", f"the gripper follows neither what is right nor its opposite ({_r(r.value)})")
@@ -52,7 +52,7 @@ def base(found: Alignment) -> Iterator[Finding]:
     """Whether the base drives the right way."""
     for dimension in (_BASE_X, _BASE_YAW):
         probe = _WORDS[dimension]
-        moving = in_mode(found.given, found.right, Mode.BASE)
+        moving = found.in_mode(Mode.BASE)[0]
         if not len(moving) or not (moving[:, MODE] == Mode.BASE).any():
             yield Finding(probe, "skipped", "it never drives the base")
             continue

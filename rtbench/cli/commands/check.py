@@ -107,6 +107,14 @@ def policy(
     episodes: Annotated[
         int, typer.Option(min=4, metavar="N", help="Situations that the policy is asked about.")
     ] = 16,
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images/--no-images",
+            help="Whether it is asked with turned, mirrored and recoloured images too, which takes five times as "
+            "long.",
+        ),
+    ] = True,
     content: Content = None,
     as_json: Json = False,
 ) -> None:
@@ -128,7 +136,7 @@ def policy(
     card = with_action(
         resolve(name, library, parse(policy_arg or ())), find_mapping(action) if action else None
     )
-    findings = probe(build(card), episodes=episodes, library=library)
+    findings = probe(build(card), episodes=episodes, images=images, library=library)
     faults = [finding for finding in findings if finding.verdict == "fault"]
     if as_json:
         print_rows([asdict(finding) for finding in findings], {}, as_json=True)
