@@ -94,7 +94,7 @@ def _taken(policy: Policy, tokens: Any, thread: PolicyThread) -> Player:
     # Two objects of a class may hold different weights; nothing but a fingerprint of theirs can tell.
     mark = fingerprint(policy) or os.urandom(8).hex()
     digests = source_digests(kind.__module__)
-    found = {
+    found: dict[str, Any] = {
         "factory": f"{kind.__module__}:{kind.__qualname__}",
         "source": names_hash(digests) if digests else None,
         "fingerprint": mark,

@@ -26,7 +26,8 @@ def identity(card: Card, policy: Policy | None = None) -> dict[str, Any]:
     Returns:
         'factory'; 'arguments', those that name files by their last part; 'weights', SHA-256; 'source', hash
         of the policy's own code, None where it has none to read; and where there are any 'files', SHA-256 by
-        argument, 'fingerprint', 'action' (see `action_identity`), and 'unhashed', sentences about what could not be hashed.
+        argument, 'fingerprint', 'action' (see `action_identity`), and 'unhashed', sentences about what could
+        not be hashed.
 
     Raises:
         PolicyError: weights that cannot be read, or code that was edited after it had been imported.
@@ -52,7 +53,7 @@ def identity(card: Card, policy: Policy | None = None) -> dict[str, Any]:
 
 
 def action_identity(policy: Policy | None) -> dict[str, Any]:
-    """What decides how a policy's numbers become tokens: mapping and code; empty for one that gives tokens."""
+    """What decides how numbers become tokens: mapping and code; empty for a policy that gives tokens."""
     if not isinstance(policy, MappedPolicy):
         return {}
     return policy.identity() | {"code": names_hash(source_digests(MappedPolicy.__module__) or {})}

@@ -1,8 +1,8 @@
 """How a policy's actions lie to the right ones: correlations by dimension, with intervals over episodes.
 
-Steps of one episode resemble each other, so intervals come from a bootstrap of whole episodes. Everything here is
-computed from actions float64[steps, 11] of several episodes, the policy's and the oracle's. A correlation follows from
-sums over episodes, so that 200 resampled sets cost one product of matrices.
+Steps of one episode resemble each other, so intervals come from a bootstrap of whole episodes. Everything
+here is computed from actions float64[steps, 11] of several episodes, the policy's and the oracle's. A
+correlation follows from sums over episodes, so that 200 resampled sets cost one product of matrices.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Alignment:
         shares = []
         for side in self.in_mode(Mode.ARM):
             numbers = side[:, chosen]
-            moving = (np.abs(numbers) > MOVES * high).any(axis=1)
-            at_bound = ((numbers <= low + 1e-6) | (numbers >= high - 1e-6)).any(axis=1)
+            moving = np.asarray((np.abs(numbers) > MOVES * high).any(axis=1))
+            at_bound = np.asarray(((numbers <= low + 1e-6) | (numbers >= high - 1e-6)).any(axis=1))
             shares.append(float(at_bound[moving].mean()) if moving.any() else 0.0)
         return shares[0] - shares[1]
 
@@ -134,7 +134,7 @@ class Alignment:
 
 
 def pearson_of_sums(sums: Array) -> Array:
-    """Pearson's r float64[n] of float64[n, 6]: count, sums of a, b, a a, b b and a b; 0 where one is constant."""
+    """Pearson's r float64[n], 0 of constants, of float64[n, 6]: count, sums of a, b, a a, b b and a b."""
     count, a, b, aa, bb, ab = sums.T
     count = np.maximum(count, 1.0)
     spread_a, spread_b = aa - a * a / count, bb - b * b / count

@@ -1,8 +1,9 @@
 """The conformance probe: what a policy's numbers mean, and whether it keeps its contract, in the simulator.
 
-It knows the right actions from the oracle (see `rtbench.testing.situations`). A learned policy need not do the same;
-its actions must go with the right ones more than against them. Where they do not, it tries what usually went wrong
-in an adapter, and names what makes the policy right: a sign, an order of axes, an image upside down.
+It knows the right actions from the oracle (see `rtbench.testing.situations`). A learned policy need not do
+the same; its actions must go with the right ones more than against them. Where they do not, it tries what
+usually went wrong in an adapter, and names what makes the policy right: a sign, an order of axes, an image
+upside down.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Probed:
             raise ProbeError(f"reset raised {type(error).__name__}: {error}") from error
 
     def play(self, which: int, *, slot: int, seed: int = SEED, steps: int = SHORT, text: str = "") -> Tokens:
-        """Tokens int64[steps, 11] of the beginning of a situation, alone, perhaps with another instruction."""
+        """Tokens int64[steps, 11] of a situation's beginning, alone, perhaps with another instruction."""
         situation = self.situations[which % len(self.situations)]
         told = text or situation.episode.instruction
         self.reset(slot, told, seed)
@@ -204,8 +205,8 @@ def _image(probed: Probed, *, changed: bool) -> tuple[Finding, Alignment]:
     own = as_is.agreement()
     words, best = max(others.items(), key=lambda one: one[1].agreement())
     if best.agreement() > own + GAIN and best.gain_over(as_is).low > 0:
-        text = f"{words}: with that put right it agrees with the oracle by {best.agreement():.2f} instead of {own:.2f}"
-        return Finding("image", "fault", text), best
+        text = f"with that put right it agrees with the oracle by {best.agreement():.2f} instead of {own:.2f}"
+        return Finding("image", "fault", f"{words}: {text}"), best
     worst = min(one.agreement() for one in others.values())
     if own - worst < GAIN:
         text = f"turned, mirrored and recoloured images change little (agreement {worst:.2f} to {own:.2f})"
@@ -225,15 +226,15 @@ def _seed(probed: Probed) -> tuple[Any, str]:
         first, second = (probed.play(which, slot=probed.fresh()) for _ in range(2))
         if not np.array_equal(first, second):
             return "fault", (
-                "the same seed and observations gave other actions in an unused slot: its randomness does not "
-                "come from the seed of reset"
+                "the same seed and observations gave other actions in an unused slot: its randomness does "
+                "not come from the seed of reset"
             )
     return "pass", "the same seed and observations give the same actions"
 
 
 def _reset(probed: Probed) -> tuple[Any, str]:
     first = [probed.play(0, slot=probed.fresh()) for _ in range(2)]
-    if not np.array_equal(*first):
+    if not np.array_equal(first[0], first[1]):
         return "unclear", "it does not repeat itself even in unused slots; see same seed, same action"
     slot = probed.fresh()
     for which, steps in ((1, 1), (2, 5)):

@@ -40,12 +40,14 @@ def gripper(found: Alignment) -> Finding:
     if r.low > 0 and r.value > FOLLOWS:
         return Finding(probe, "pass", f"the gripper closes and opens where it should ({_r(r.value)})")
     if r.high < 0 and r.value < -FOLLOWS:
-        text = f"the gripper is inverted: it opens where it should close, and closes where it should open ({_r(r.value)})"
+        text = f"the gripper is inverted: it opens where it should close, and the reverse ({_r(r.value)})"
         return Finding(probe, "fault", text)
     numbers = found.in_mode(Mode.ARM)[0][:, GRIPPER]
     if np.ptp(numbers) == 0:
         return Finding(probe, "unclear", f"the gripper's number is always {numbers[0]:.2f}")
-    return Finding(probe, "unclear", f"the gripper follows neither what is right nor its opposite ({_r(r.value)})")
+    return Finding(
+        probe, "unclear", f"the gripper follows neither what is right nor its opposite ({_r(r.value)})"
+    )
 
 
 def base(found: Alignment) -> Iterator[Finding]:
@@ -60,10 +62,14 @@ def base(found: Alignment) -> Iterator[Finding]:
         if r.low > 0 and r.value > FOLLOWS:
             yield Finding(probe, "pass", f"follows the right motion ({_r(r.value)})")
         elif r.high < 0 and r.value < -FOLLOWS:
-            text = f"the sign of {name(dimension)} is flipped: the base moves the opposite way ({_r(r.value)})"
+            text = (
+                f"the sign of {name(dimension)} is flipped: the base moves the opposite way ({_r(r.value)})"
+            )
             yield Finding(probe, "fault", text)
         else:
-            yield Finding(probe, "unclear", f"follows neither the right motion nor its opposite ({_r(r.value)})")
+            yield Finding(
+                probe, "unclear", f"follows neither the right motion nor its opposite ({_r(r.value)})"
+            )
 
 
 def units(found: Alignment, speedup: float = 1.0) -> Iterator[Finding]:
@@ -119,9 +125,13 @@ def timing(found: Alignment) -> Finding:
     lag, gain = max(gains.items(), key=lambda one: one[1].value)
     if gain.value > SHIFTED and gain.low > 0:
         steps = f"{abs(lag)} step" + ("s" if abs(lag) > 1 else "")
-        cause = "the first actions of a chunk are dropped" if lag > 0 else "an observation or a chunk is kept too long"
+        cause = (
+            "the first actions of a chunk are dropped"
+            if lag > 0
+            else "an observation or a chunk is kept too long"
+        )
         when = "early" if lag > 0 else "late"
-        text = f"actions come {steps} too {when} (correlation {gain.value:+.2f}): {cause}, a chunk is off by one?"
+        text = f"actions come {steps} too {when} ({_r(gain.value)}). Is a chunk off by one: {cause}?"
         return Finding("timing of chunks", "fault", text)
     if gain.value > SHIFTED:
         return Finding("timing of chunks", "unclear", f"perhaps shifted by {lag} steps ({gain.value:+.2f})")
@@ -137,8 +147,8 @@ def _axis(found: Alignment, dimension: int, group: tuple[int, ...]) -> Finding:
     clear = min(abs(other.low), abs(other.high)) if other.low * other.high > 0 else 0.0
     if clear > FOLLOWS and clear > abs(own.value) + 0.1:
         sign = "" if other.value > 0 else ", with its sign flipped"
-        text = f"axes are permuted: its {name(best)} goes where {name(dimension)} should{sign} ({_r(other.value)})"
-        return Finding(probe, "fault", text)
+        text = f"its {name(best)} goes where {name(dimension)} should{sign} ({_r(other.value)})"
+        return Finding(probe, "fault", f"axes are permuted: {text}")
     if own.low > 0 and own.value > FOLLOWS:
         return Finding(probe, "pass", f"follows what is right ({_r(own.value)})")
     if own.high < 0 and own.value < -FOLLOWS:

@@ -1,7 +1,8 @@
 """Situations in which the right action is known: episodes of the oracle, as a policy would see them.
 
-The oracle drives. A policy that is shown the observations says at each step what it would do, and that is held
-against what the oracle does. So every policy is asked about the same states, however badly it would act itself.
+The oracle drives. A policy that is shown the observations says at each step what it would do, and that is
+held against what the oracle does. So every policy is asked about the same states, however badly it would act
+itself.
 """
 
 from __future__ import annotations
@@ -62,9 +63,7 @@ def choose(count: int, library: Library) -> list[Episode]:
     return chosen
 
 
-def record(
-    episodes: Sequence[Episode], kitchen: Kitchen, watch: Watch | None = None
-) -> Iterator[Situation]:
+def record(episodes: Sequence[Episode], kitchen: Kitchen, watch: Watch | None = None) -> Iterator[Situation]:
     """Let the oracle play episodes.
 
     Args:

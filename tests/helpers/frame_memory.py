@@ -1,7 +1,7 @@
 """A policy that has learnt the oracle's episodes by heart: it does what was right in the frame that it sees.
 
-It reads images, heeds the instruction, and predicts chunks, in no time and without training. Of what it has never seen
-it makes nonsense, the same each time, as a network does. Many ways to break it are planted below.
+It reads images, heeds the instruction, and predicts chunks, in no time and without training. Of what it has
+never seen it makes nonsense, the same each time, as a network does. Many ways to break it are planted below.
 """
 
 from __future__ import annotations
@@ -118,6 +118,11 @@ class KeepsChunks(MappedPolicy):
             super().reset(slot, instruction, seed)
 
 
+def keeping(situations) -> MappedPolicy:
+    policy = FrameMemory(situations)
+    return KeepsChunks(policy, of(policy).mapping)
+
+
 class Unseeded(FrameMemory):
     """Draws from a generator of its own, whatever the seed."""
 
@@ -181,7 +186,7 @@ FAULTS = {
     "upside down": (lambda s: seeing(s, lambda image: image[::-1]), "image", "is upside down:"),
     "rotated": (lambda s: seeing(s, lambda image: image[::-1, ::-1]), "image", "180 degrees"),
     "mirrored": (lambda s: seeing(s, lambda image: image[:, ::-1]), "image", "is mirrored"),
-    "keeps its chunk": (lambda s: KeepsChunks(FrameMemory(s), of(FrameMemory(s)).mapping), "reset", "reset does not"),
+    "keeps its chunk": (keeping, "reset", "reset does not"),
     "no seed": (lambda s: of(Unseeded(s)), "same seed", "does not come from the seed"),
     "mixes batches": (lambda s: of(MixesBatches(s)), "batch equals", "mixed up"),
     "stuck instruction": (lambda s: of(StuckInSlot(s)), "language", "stuck"),

@@ -73,7 +73,9 @@ def test_two_faults_at_once_are_both_named(situations):
 
 def test_of_a_policy_that_does_nothing_the_directions_are_unclear(situations):
     found = verdicts(probe_situations(NoopPolicy(), situations))
-    assert [found[name] for name in ("+x, forward", "+y, left", "+z, up", "close and open")] == ["unclear"] * 4
+    assert [found[name] for name in ("+x, forward", "+y, left", "+z, up", "close and open")] == [
+        "unclear"
+    ] * 4
     assert found["base forward"] == found["image"] == "skipped"
     assert found["same seed, same action"] == found["reset"] == "pass"
 
@@ -107,7 +109,8 @@ class Short(NoopPolicy):
 
 
 @pytest.mark.parametrize(("policy", "words"), [
-    (Raises, "act raised ValueError: no weights"), (Short, r"act returned shape \(1, 7\); expected \(1, 11\)"),
+    (Raises, "act raised ValueError: no weights"),
+    (Short, r"act returned shape \(1, 7\); expected \(1, 11\)"),
 ])  # fmt: skip
 def test_a_policy_that_cannot_be_asked_is_told(situations, policy, words):
     with pytest.raises(PolicyError, match=words):

@@ -87,7 +87,7 @@ def tasks(
 
 
 @app.command(epilog="Example:  rtbench check policy ./my_policy.py:Policy --action bridge-7d")
-def policy(
+def policy(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Annotated[
         str,
         typer.Argument(
@@ -111,8 +111,8 @@ def policy(
         bool,
         typer.Option(
             "--images/--no-images",
-            help="Whether it is asked with turned, mirrored and recoloured images too, which takes five times as "
-            "long.",
+            help="Whether it is asked with turned, mirrored and recoloured images too, which takes five "
+            "times as long.",
         ),
     ] = True,
     content: Content = None,

@@ -1,7 +1,8 @@
 """Chunks of actions: which is carried out when, and the average of those that overlap.
 
-The average is the temporal ensembling of ACT (Zhao et al., arXiv 2304.13705, section IV-A, and `imitate_episodes.py`
-of tonyzhaozh/act): w_i = exp(-m i), i = 0 for the oldest prediction. Octo's in SIMPLER is the same with m = 0.
+The average is the temporal ensembling of ACT (Zhao et al., arXiv 2304.13705, section IV-A, and
+`imitate_episodes.py` of tonyzhaozh/act): w_i = exp(-m i), i = 0 for the oldest prediction. Octo's in SIMPLER
+is the same with m = 0.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def check_chunks(answer: ArrayLike, count: int, mapping: ActionMapping) -> Array
         mapping: Says D, and H where it is fixed.
 
     Raises:
-        ActionError: another shape, no number, NaN or infinity, or too short a chunk; says what came and what was
+        ActionError: another shape, no number, NaN or infinity, or too short a chunk; says what came and what
+        was
             expected.
     """
     width, chunk = mapping.width, mapping.chunk

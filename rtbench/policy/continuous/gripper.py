@@ -1,8 +1,8 @@
 """From a policy's gripper number to rtbench's: -1 open, +1 closed. Pure functions over a small state.
 
-The two sticky rules come from the Google robot, whose policies give absolute numbers and whose robot takes relative
-ones. Both hold a relative value r (positive closes) for some actions once it is larger than a half, and send it as
-it is otherwise. With the openness o, 1 open and 0 closed:
+The two sticky rules come from the Google robot, whose policies give absolute numbers and whose robot takes
+relative ones. Both hold a relative value r (positive closes) for some actions once it is larger than a half,
+and send it as it is otherwise. With the openness o, 1 open and 0 closed:
 
 - ``on_change`` (SIMPLER's Octo): r = o before - o now, and 0 in an episode's first action.
 - ``on_level`` (vla-eval's SIMPLER adapter): r = -(2 o - 1).

@@ -1,7 +1,8 @@
 """What the numbers of a policy mean: the section `action:` of a policy card.
 
-A vision-language-action model gives a few numbers a step, each project in units and signs of its own. A mapping
-says which, so that rtbench can turn them into its eleven tokens. Nothing here reads a file or computes.
+A vision-language-action model gives a few numbers a step, each project in units and signs of its own. A
+mapping says which, so that rtbench can turn them into its eleven tokens. Nothing here reads a file or
+computes.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rtbench.core.errors import ContentError, UnknownNameError
 from rtbench.policy.continuous.presets import PRESETS
 
-WIDTHS = {
-    "position": 3, "rotation": 3, "joints": 7, "gripper": 1, "base": 3, "mode": 1, "terminate": 1, "unused": 1,
-}  # fmt: skip
+WIDTHS = dict(position=3, rotation=3, joints=7, gripper=1, base=3, mode=1, terminate=1, unused=1)  # noqa: C408
 """Numbers of each part of a layout."""
 Part = Literal["position", "rotation", "joints", "gripper", "base", "mode", "terminate", "unused"]
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
@@ -54,8 +53,8 @@ class Rotation(_Section):
     """The three numbers of the hand's rotation."""
 
     form: Literal["rotation_vector", "rpy"] = "rotation_vector"
-    """rotation_vector: axis times angle. rpy: roll, pitch and yaw about the fixed axes x, y and z, one after the
-    other (R = Rz Ry Rx)."""
+    """rotation_vector: axis times angle. rpy: roll, pitch and yaw about the fixed axes x, y and z, one after
+    the other (R = Rz Ry Rx)."""
     unit: Literal["rad", "deg"] | float = "rad"
     """Unit of the numbers: a name, or the radians that 1.0 stands for."""
     frame: Literal["base", "hand"] = "base"
@@ -120,8 +119,8 @@ class Normalization(_Section):
     """How numbers were scaled for training, to be undone."""
 
     method: Literal["mean_std", "quantiles", "min_max"]
-    """mean_std: (x - mean) / std. quantiles: -1 at the 1st percentile (q01), 1 at the 99th (q99). min_max: -1 at
-    the least, 1 at the greatest."""
+    """mean_std: (x - mean) / std. quantiles: -1 at the 1st percentile (q01), 1 at the 99th (q99). min_max: -1
+    at the least, 1 at the greatest."""
     statistics: str
     """File of the statistics, relative to the card: `dataset_statistics.json` of OpenVLA and Octo,
     `meta/stats.json` of LeRobot, its `episodes_stats.jsonl`, or `norm_stats.json` of openpi."""
@@ -139,7 +138,8 @@ class Chunk(_Section):
     length: int | None = Field(default=None, ge=1)
     """Actions of a prediction, H; any, where not given."""
     execute: int | None = Field(default=None, ge=1)
-    """Actions that are carried out before the next prediction; all, or one with an ensemble, where not given."""
+    """Actions that are carried out before the next prediction; all, or one with an ensemble, where not
+    given."""
     ensemble: float | None = Field(default=None, ge=0)
     """Temporal ensembling: actions that several predictions give for one step are averaged with weights
     exp(-ensemble * i), i = 0 for the oldest prediction. ACT has 0.01, Octo 0."""
@@ -171,8 +171,8 @@ class ActionMapping(_Section):
     """What the numbers of a policy mean; the section `action:` of its card."""
 
     preset: str | None = None
-    """A named mapping, of `rtbench.policy.continuous.presets.PRESETS`, whose values hold where nothing else is
-    said."""
+    """A named mapping, of `rtbench.policy.continuous.presets.PRESETS`, whose values hold where nothing else
+    is said."""
     layout: tuple[Part, ...] = ("position", "rotation", "gripper")
     """Parts of the numbers, in order; each at most once, but for `unused`."""
     position: Position = Position()

@@ -19,7 +19,7 @@ class NamedMapping(ActionMapping):
 
 
 def find_mapping(text: str) -> ActionMapping:
-    """The mapping that a text names: a preset, or a YAML file with one entry whose keys are those of `action:`.
+    """The mapping that a text names: a preset, or a YAML file with one entry, whose keys are a card's.
 
     Raises:
         UnknownNameError: no such preset.

@@ -1,7 +1,7 @@
 """`MappedPolicy`: makes a policy of continuous numbers and chunks one of tokens.
 
-A policy of continuous numbers has `predict` in place of `act`. What its numbers mean says a mapping: the section
-`action:` of its card, `--action` of the command line, or its own attribute `action`.
+A policy of continuous numbers has `predict` in place of `act`. What its numbers mean says a mapping: the
+section `action:` of its card, `--action` of the command line, or its own attribute `action`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class MappedPolicy:
         self.policy.reset(slot, instruction, seed)
 
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
-        """Tokens int64[len(slots), 11], in the order of the convention; predicts only where a chunk is used up.
+        """Tokens int64[len(slots), 11], in the convention's order; predicts where a chunk is used up.
 
         Raises:
             ActionError: numbers of another shape than the mapping says, or not finite.
@@ -161,7 +161,8 @@ def mapped(policy: Any, mapping: ActionMapping | None, name: str, control_hz: in
 
     Args:
         policy: What a factory made.
-        mapping: Of the card or the command line; None: the policy's own attribute `action`, a preset's name or an
+        mapping: Of the card or the command line; None: the policy's own attribute `action`, a preset's name
+        or an
             `ActionMapping`.
         name: Of the policy, for errors.
         control_hz: Control rate of the run [Hz]; that of the mapping where None.
@@ -173,15 +174,16 @@ def mapped(policy: Any, mapping: ActionMapping | None, name: str, control_hz: in
     if not is_continuous(policy):
         if mapping is not None:
             raise PolicyError(
-                f"policy {name}: it has an action mapping, but gives tokens itself: {type(policy).__name__} has "
-                "act. Give it a method predict(observations, slots) that returns numbers, or leave the mapping out."
+                f"policy {name}: it has an action mapping, but gives tokens itself: "
+                f"{type(policy).__name__} has act. Give it a method predict(observations, slots) that "
+                "returns numbers, or leave the mapping out."
             )
         return policy
     own = mapping if mapping is not None else action_of(policy)
     if own is None:
         raise PolicyError(
-            f"policy {name}: {type(policy).__name__} predicts numbers, and nothing says what they mean. Name a "
-            f"mapping by --action or by the card's section action: {', '.join(PRESETS)}."
+            f"policy {name}: {type(policy).__name__} predicts numbers, and nothing says what they mean. "
+            f"Name a mapping by --action or by the card's section action: {', '.join(PRESETS)}."
         )
     if not callable(getattr(policy, "reset", None)):
         raise PolicyError(

@@ -38,7 +38,7 @@ class Scaling:
     """float64[D]."""
     offset: Array
     """float64[D]."""
-    clip: Array
+    clip: NDArray[np.bool_]
     """bool[D]: numbers that are clipped to -1 to 1 before."""
 
     def apply(self, numbers: Array) -> Array:

@@ -1,7 +1,8 @@
 """From a policy's numbers to rtbench's action and tokens, and back. Pure functions: no files, no clock.
 
-An action is float64[11] as in `rtbench.core.action`: displacement x, y, z [m] and rotation vector roll, pitch, yaw
-[rad] in the base frame, gripper (-1 open, +1 closed), the base's x, y [m] and yaw [rad], and the mode.
+An action is float64[11] as in `rtbench.core.action`: displacement x, y, z [m] and rotation vector roll,
+pitch, yaw [rad] in the base frame, gripper (-1 open, +1 closed), the base's x, y [m] and yaw [rad], and the
+mode.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.action import (
-    ARM_SLICE, BASE_SLICE, BINS, GRIPPER, MODE, REACH_HIGH, REACH_LOW, SIZE, Convention, Mode,
+    ARM_SLICE,
+    BASE_SLICE,
+    BINS,
+    GRIPPER,
+    MODE,
+    REACH_HIGH,
+    REACH_LOW,
+    SIZE,
+    Convention,
+    Mode,
 )  # fmt: skip
 from rtbench.core.errors import ActionError
 from rtbench.core.rotation import (
@@ -32,21 +42,22 @@ from rtbench.policy.continuous.mapping import ActionMapping
 
 Array = NDArray[np.float64]
 Forward = Callable[[Array], tuple[Array, Array]]
-"""Position float64[3] [m] and quaternion float64[4] (wxyz) of the hand, base frame, of joint angles float64[7]."""
+"""Position float64[3] [m] and quaternion float64[4] (wxyz) of the hand, base frame, of joint angles
+float64[7]."""
 
 ANGLES, ORIENTATION = slice(0, 7), slice(10, 14)
 """Where joint angles [rad] and the hand's quaternion (wxyz, base frame) stand in proprioception float[15]."""
 _SLACK = (REACH_HIGH - REACH_LOW) / (BINS - 1) / 2
 _SLACK[GRIPPER] = 0.2
-"""A number beyond its bounds by no more is not counted as clipped: half a bin, as it is encoded to the last bin
-anyway; for the gripper a tenth of its range, by which models overshoot 0 and 1 all the time."""
+"""A number beyond its bounds by no more is not counted as clipped: half a bin, as it is encoded to the last
+bin anyway; for the gripper a tenth of its range, by which models overshoot 0 and 1 all the time."""
 
 
 @dataclass(frozen=True)
 class MapperState:
     """What a mapping remembers of an episode."""
 
-    gripper: GripperState = GripperState()
+    gripper: GripperState = field(default_factory=GripperState)
     """Of the gripper's rule."""
     rest: Array = field(default_factory=lambda: np.zeros(6))
     """What rounding to tokens has cut off so far, float64[6] [m, rad]; it is added to the next action."""
@@ -155,8 +166,8 @@ def step(
 def to_numbers(action: Array, mapping: ActionMapping, proprio: NDArray[np.floating]) -> Array:
     """The numbers float64[D] that `to_action` makes this action of; its inverse.
 
-    Relative and sticky grippers depend on what came before: their number is that of an absolute one. Joints have no
-    inverse here.
+    Relative and sticky grippers depend on what came before: their number is that of an absolute one. Joints
+    have no inverse here.
 
     Raises:
         ActionError: a layout with joints.

@@ -59,7 +59,7 @@ def test_a_decay_of_zero_is_octos_mean():
 
 @pytest.mark.parametrize(("answer", "chunk", "words"), [
     (np.zeros((2, 0, 7)), {}, "a chunk of length 0; expected at least one action"),
-    (np.zeros((2, 3, 6)), {}, r"shape \(2, 3, 6\); expected \(2, H, 7\) or \(2, 7\) for position rotation gripper"),
+    (np.zeros((2, 3, 6)), {}, r"shape \(2, 3, 6\); expected \(2, H, 7\) or \(2, 7\) for position rot"),
     (np.zeros((3, 7)), {}, r"shape \(3, 7\)"),
     (np.zeros((2, 3, 7)), {"execute": 4}, "chunks of 3 actions, of which 4 are to be executed"),
     (np.zeros((2, 3, 7)), {"length": 8}, "chunks of 3 actions; the mapping says 8"),

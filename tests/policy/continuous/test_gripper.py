@@ -16,8 +16,6 @@ def play(rule, numbers):
     return found
 
 
-
-
 def _reference(numbers, rule, repeat=15):
     """Both rules as they stand in SIMPLER's octo_model.py and vla-eval's benchmark, over openness numbers."""
     on, sticky, count, previous, sent = False, 0.0, 0, None, []
@@ -50,7 +48,9 @@ def test_sticky_rules_send_what_their_projects_send(name, numbers, repeat):
 
 def test_the_two_rules_differ_where_a_gripper_is_closed_from_the_start():
     numbers = [0.0] * 4  # closed throughout: nothing changes, but the level is low
-    rules = {name: Gripper(open=1.0, closed=0.0, sticky=Sticky(rule=name)) for name in ("on_change", "on_level")}
+    rules = {
+        name: Gripper(open=1.0, closed=0.0, sticky=Sticky(rule=name)) for name in ("on_change", "on_level")
+    }
     assert play(rules["on_change"], numbers) == [-1.0] * 4
     assert play(rules["on_level"], numbers) == [1.0] * 4
 

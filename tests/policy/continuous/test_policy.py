@@ -153,7 +153,9 @@ def test_mistakes_in_a_card(content, old, new, words):
 
 
 def test_statistics_of_another_width_are_told_before_anything_is_played(content):
-    (content / "policies" / "stats.json").write_text(json.dumps({"action": {"q01": [0.0] * 8, "q99": [1.0] * 8}}))
+    (content / "policies" / "stats.json").write_text(
+        json.dumps({"action": {"q01": [0.0] * 8, "q99": [1.0] * 8}})
+    )
     with pytest.raises(ContentError, match="q01: has 8 numbers; the mapping's layout has 7"):
         build(resolve("mine", Library((content,))))
 
@@ -167,7 +169,9 @@ def test_numbers_without_a_mapping_and_a_mapping_without_numbers():
     with pytest.raises(PolicyError, match=r"nothing says what they mean.*--action.*bridge-7d"):
         build(card)
     assert build(with_action(card, find_mapping("libero-7d"))).mapping.width == 7
-    with pytest.raises(PolicyError, match="has an action mapping, but gives tokens itself: NoopPolicy has act"):
+    with pytest.raises(
+        PolicyError, match="has an action mapping, but gives tokens itself: NoopPolicy has act"
+    ):
         build(with_action(resolve("noop"), find_mapping("libero-7d")))
 
 
@@ -203,9 +207,9 @@ class Wide(Counter):
 
 
 def test_an_action_of_another_size_is_an_error_of_the_episode_and_not_a_failure(tmp_path):
+    policy = MappedPolicy(Wide(), preset("bridge-7d"))
+    policy.reset(0, "", 0)
     with pytest.raises(ActionError, match=r"shape \(1, 2, 8\); expected \(1, H, 7\)"):
-        policy = MappedPolicy(Wide(), preset("bridge-7d"))
-        policy.reset(0, "", 0)
         policy.act([SEEN], [0])
     run = play(Wide(), tmp_path)
     assert run.summary.overall.errors == 3

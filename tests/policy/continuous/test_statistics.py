@@ -65,11 +65,15 @@ def test_episodes_of_lerobot_are_pooled(tmp_path):
     scaling = read_scaling(mapping(path, "mean_std"))
     np.testing.assert_allclose(scaling.offset, STATS["mean"], atol=1e-12)
     np.testing.assert_allclose(scaling.scale, STATS["std"], atol=1e-12)
-    with pytest.raises(ContentError, match="q01: is missing, and quantiles needs it. There: max, mean, min, std"):
+    with pytest.raises(
+        ContentError, match=r"q01: is missing, and quantiles needs it\. There: max, mean, min, std"
+    ):
         read_scaling(mapping(path))
 
 
-@given(st.lists(st.floats(-5, 5), min_size=7, max_size=7), st.lists(st.floats(0.01, 3), min_size=7, max_size=7))
+@given(
+    st.lists(st.floats(-5, 5), min_size=7, max_size=7), st.lists(st.floats(0.01, 3), min_size=7, max_size=7)
+)
 def test_scaling_and_its_inverse(numbers, scale):
     scaling = Scaling(np.array(scale), np.arange(7.0), np.zeros(7, dtype=bool))
     np.testing.assert_allclose(scaling.invert(scaling.apply(np.array(numbers))), numbers, atol=1e-9)
@@ -84,7 +88,7 @@ def test_clipping_before_scaling(tmp_path):
     ("{", {}, "not valid JSON"),
     ("[1]", {}, "expected a JSON object"),
     ({"state": LISTS}, {}, "holds no statistics of actions"),
-    ({"a": {"action": LISTS}, "b": {"action": LISTS}}, {}, "several data sets; name one by normalization.key: a, b"),
+    ({"a": {"action": LISTS}, "b": {"action": LISTS}}, {}, "name one by normalization.key: a, b"),
     ({"action": {**LISTS, "q01": [0.0] * 6}}, {}, "q01: has 6 numbers; the mapping's layout has 7"),
     ({"action": {**LISTS, "q01": ["x"] * 7}}, {}, "q01: is no list of numbers"),
     ({"action": {**LISTS, "q99": [float("nan")] * 7}}, {}, "q99: holds a number that is not finite"),
