@@ -126,10 +126,10 @@ def policy(  # noqa: PLR0913, PLR0917 - the options of a command
     The exit code is 2 if a fault is found. A policy that has not learnt the tasks may leave much unclear.
     """
     from rtbench.cli.console import console, print_rows
+    from rtbench.evaluation.conformance.probe import probe
     from rtbench.policy.card import build, resolve, with_action
     from rtbench.policy.continuous.named import find_mapping
     from rtbench.task.library import Library
-    from rtbench.testing.conformance import probe
 
     began = time.monotonic()
     library = Library(content or ())

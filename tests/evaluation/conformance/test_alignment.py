@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbench.core.action import GRIPPER, Mode
-from rtbench.testing.alignment import Alignment, pearson_of_sums
+from rtbench.evaluation.conformance.alignment import Alignment, pearson_of_sums
 
 
 def made(seed=0, episodes=6, noise=0.0):

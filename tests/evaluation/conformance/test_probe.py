@@ -5,11 +5,11 @@ import pytest
 
 from rtbench.core.action import MODE, RTBENCH, Mode
 from rtbench.core.errors import PolicyError
+from rtbench.evaluation.conformance.probe import probe, probe_situations
+from rtbench.evaluation.conformance.situations import SKILLS, choose, record
 from rtbench.policy.baselines import NoopPolicy
 from rtbench.policy.oracle import OraclePolicy
 from rtbench.task.library import BUNDLED
-from rtbench.testing.conformance import probe, probe_situations
-from rtbench.testing.situations import SKILLS, choose, record
 from tests.helpers.frame_memory import FAULTS, FrameMemory, clean, of
 
 

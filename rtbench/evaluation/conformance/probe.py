@@ -1,6 +1,6 @@
 """The conformance probe: what a policy's numbers mean, and whether it keeps its contract, in the simulator.
 
-It knows the right actions from the oracle (see `rtbench.testing.situations`). A learned policy need not do
+It knows the right actions from the oracle (see `rtbench.evaluation.conformance.situations`). A learned policy need not do
 the same; its actions must go with the right ones more than against them. Where they do not, it tries what
 usually went wrong in an adapter, and names what makes the policy right: a sign, an order of axes, an image
 upside down.
@@ -20,14 +20,14 @@ from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError
 from rtbench.core.fault import Fault
 from rtbench.env.kitchen import Kitchen
+from rtbench.evaluation.conformance.alignment import Alignment
+from rtbench.evaluation.conformance.directions import base, directions, gripper, modes, timing, units
+from rtbench.evaluation.conformance.finding import Finding
+from rtbench.evaluation.conformance.situations import Situation, choose, record
 from rtbench.policy.base import Policy, Privileged
 from rtbench.policy.check import check_tokens
 from rtbench.policy.continuous.policy import MappedPolicy
 from rtbench.task.library import Library
-from rtbench.testing.alignment import Alignment
-from rtbench.testing.directions import base, directions, gripper, modes, timing, units
-from rtbench.testing.finding import Finding
-from rtbench.testing.situations import Situation, choose, record
 
 Tokens = NDArray[np.int64]
 Image = NDArray[np.uint8]

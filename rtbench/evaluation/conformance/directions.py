@@ -8,8 +8,8 @@ from itertools import permutations
 import numpy as np
 
 from rtbench.core.action import GRIPPER, MODE, Mode
-from rtbench.testing.alignment import AXES, LAGS, Alignment, name
-from rtbench.testing.finding import Finding
+from rtbench.evaluation.conformance.alignment import AXES, LAGS, Alignment, name
+from rtbench.evaluation.conformance.finding import Finding
 
 FOLLOWS = 0.25
 """Least correlation, in size, that says something; the shipped RT-1 has 0.67 to 0.95 (2026-11-29)."""
