@@ -56,7 +56,7 @@ class Alignment:
 
     def correlation(self, given: int, right: int, mode: Mode = Mode.ARM) -> Interval:
         """Pearson's r of a dimension of the policy with one of the oracle, in steps of the oracle's mode."""
-        having = np.array([bool((rows[:, MODE] == mode).any()) for rows in self.right])
+        having = np.array([(rows[:, MODE] == mode).any() for rows in self.right], dtype=bool)
         return Interval.of(self._drawn(self._kept(mode), given, right, having))
 
     def agreement(self) -> float:
