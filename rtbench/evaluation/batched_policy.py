@@ -74,7 +74,8 @@ class BatchedPolicy:
         rows = check_tokens(tokens, len(slots), self._spec)
         if isinstance(rows, Fault):
             return Answer([], rows)
-        return Answer([row if isinstance(row, Fault) else Decision(row, seconds) for row in rows])
+        count = len(slots)
+        return Answer([row if isinstance(row, Fault) else Decision(row, seconds, count) for row in rows])
 
     def report(self, slot: int) -> dict[str, Any]:
         """What the policy says of a slot's episode; empty where it says nothing."""
