@@ -2,8 +2,8 @@
 
 It knows the right actions from the oracle: see `rtbench.evaluation.conformance.situations`. A learned policy
 need not do the same; its actions must go with the right ones more than against them. Where they do not, it
-tries what usually went wrong in an adapter, and names what makes the policy right: a sign, an order of axes, an
-image upside down.
+tries what usually went wrong in an adapter, and names what makes the policy right: a sign, an order of axes,
+an image upside down.
 """
 
 from __future__ import annotations
