@@ -91,7 +91,7 @@ $(VENV)/robosuite-1.5.2-py3-none-any.whl: | $(VENV)/.python
 
 $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (a minute or two) ..."
-	$(PIP_INSTALL) --editable '.[rt1]'
+	$(PIP_INSTALL) --editable '.[video]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.python pyproject.toml constraints.txt

@@ -23,6 +23,10 @@ BASELINE = "Comparison with a baseline"
 LIMITS = "Limits"
 
 
+MOST_HZ = 24
+"""The fastest control rate [Hz], as in `rtbench.policy.continuous.mapping`, which is slow to import."""
+
+
 class Profile(StrEnum):
     """How images are rendered."""
 
@@ -44,6 +48,16 @@ class RunOptions:
         ),
     ]
     policy_arg: Annotated[PolicyArguments, Panel(POLICY)] = None
+    action: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAPPING",
+            help="What the numbers of a policy that predicts numbers mean: rt1-11d, bridge-7d, fractal-7d, "
+            "libero-7d, droid-8d, or a YAML file with a mapping.",
+            show_default="as the policy's card says",
+            rich_help_panel=POLICY,
+        ),
+    ] = None
     suite: Annotated[
         str | None,
         typer.Option(
@@ -141,6 +155,18 @@ class RunOptions:
             rich_help_panel=WORLD,
         ),
     ] = "none"
+    control_hz: Annotated[
+        int | None,
+        typer.Option(
+            "--control-hz",
+            min=1,
+            max=MOST_HZ,
+            metavar="HZ",
+            help="Control rate: actions of the policy per second of simulated time. It must divide 240.",
+            show_default="that of the policy's action mapping, else 3",
+            rich_help_panel=WORLD,
+        ),
+    ] = None
     content: Annotated[Content, Panel(WORLD)] = None
     out: Annotated[Out, Panel(OUTPUT)] = Path("runs")
     video: Annotated[

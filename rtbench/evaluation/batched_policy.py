@@ -13,6 +13,7 @@ from rtbench.core.fault import Fault
 from rtbench.evaluation.rollout import Decision
 from rtbench.policy.base import Policy
 from rtbench.policy.check import Rows, check_tokens
+from rtbench.policy.report import episode_report
 from rtbench.policy.thread import OverdueError, PolicyThread
 
 FIRST_CALL_S = 600.0
@@ -81,6 +82,13 @@ class BatchedPolicy:
             return Answer([], rows)
         count = len(slots)
         return Answer([row if isinstance(row, Fault) else Decision(row, seconds, count) for row in rows])
+
+    def report(self, slot: int) -> dict[str, Any]:
+        """What the policy says of a slot's episode; empty where it says nothing."""
+        if not hasattr(self._policy, "episode_report"):
+            return {}
+        answer, said = self._call(lambda: episode_report(self._policy, slot), 0)
+        return {} if answer.fault is not None else said
 
     def close(self) -> None:
         """Let the policy's thread end."""

@@ -276,15 +276,19 @@ class Scheduler:
         elif isinstance(message, Done | Idle):
             worker.job, worker.state = None, "idle"
             if isinstance(message, Done) and job and not job.withdrawn:
-                self._finish(job, message)
+                self._finish(worker.slot, job, message)
 
-    def _finish(self, job: Job, done: Done) -> None:
+    def _finish(self, slot: int, job: Job, done: Done) -> None:
         if done.warning:
             self._reporter.say(done.warning)
+        report = self._policy.report(slot) if self._policy else done.report
         if done.result:
-            self._record(of_result(job.episode, self._convention, done.result, done.video))
+            record = of_result(job.episode, self._convention, done.result, done.video)
         elif done.fault:
-            self._record(of_fault(job.episode, self._convention, done.fault, done.tokens))
+            record = of_fault(job.episode, self._convention, done.fault, done.tokens)
+        else:
+            return
+        self._record(replace(record, report=report) if report else record)
 
     def _decide(self) -> None:
         """Let the policy answer all that ask, together but for those that must be alone."""

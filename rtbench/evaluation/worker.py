@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from rtbench.evaluation.messages import (
 from rtbench.evaluation.rollout import Act, Decision, rollout
 from rtbench.policy.base import Policy, Privileged
 from rtbench.policy.check import check_tokens
+from rtbench.policy.report import episode_report
 
 PARENT_CHECK_S = 0.5
 """How often a worker looks whether its parent still lives [s]: even a hung simulator leaves no orphan."""
@@ -132,7 +133,7 @@ class Worker:
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever breaks, it is an error of this episode only
-            return Done(None, self._blame(error), _listed(trace))
+            return Done(None, self._blame(error), _listed(trace), report=self._report())
         return self._finish(play, result)
 
     def _blame(self, error: Exception) -> Fault:
@@ -150,7 +151,7 @@ class Worker:
     def _finish(self, play: Play, result: EpisodeResult) -> Done:
         if play.video == "all" or (play.video == "fail" and not result.outcome.end):
             return self._film(play, result)
-        return Done(result, None)
+        return Done(result, None, report=self._report())
 
     def _film(self, play: Play, result: EpisodeResult) -> Done:
         from rtbench.evaluation.film import film_again
@@ -168,8 +169,14 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever breaks, the episode had been played
             if not isinstance(error, OSError | RtbenchError):
                 self._renew_env()
-            return Done(result, None, warning=f"{play.episode.key}: no video: {error}")
-        return Done(result, None, video=path.name)
+            return Done(result, None, warning=f"{play.episode.key}: no video: {error}", report=self._report())
+        return Done(result, None, video=path.name, report=self._report())
+
+    def _report(self) -> dict[str, Any]:
+        try:
+            return episode_report(self._policy, 0)
+        except Exception:  # noqa: BLE001 - a user's policy; the episode does not depend on it
+            return {}
 
     def _act_there(self, observation: Observation) -> Decision:
         self.send(Ask(observation))

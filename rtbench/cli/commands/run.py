@@ -72,6 +72,7 @@ def _settings(options: RunOptions) -> _Settings:
     from rtbench.evaluation.evaluate import Options
     from rtbench.evaluation.latency import Latency
     from rtbench.evaluation.scheduler import Limits
+    from rtbench.policy.continuous.named import find_mapping
 
     return _Settings(
         options.policy,
@@ -80,6 +81,8 @@ def _settings(options: RunOptions) -> _Settings:
             latency=Latency.parse(options.latency),
             profile=options.profile.value,
             images=options.images,
+            control_hz=options.control_hz,
+            action=find_mapping(options.action) if options.action else None,
             content=tuple(map(str, options.content or ())),
             video=_video(options.video),
             limits=Limits(policy_s=options.policy_timeout, error_share=options.max_errors),
@@ -189,17 +192,29 @@ def _video(value: str) -> str:
 
 def _print_tables(played: Run) -> None:
     """The table, and where everything is."""
-    from rtbench.cli.console import console
+    from rtbench.cli.console import console, note
     from rtbench.report.run_table import tables
     from rtbench.result.folder import VIDEOS
 
     where = console()
     for shown in tables(played):
         where.print(shown)
+    for warning in _warnings(played):
+        note(warning)
     films = sum(record.video is not None for record in played.records)
     if films:
         where.print(f"{films} videos: {played.path / VIDEOS}", markup=False, soft_wrap=True)
     where.print(f"results: {played.path}", markup=False, soft_wrap=True)
+
+
+def _warnings(played: Run) -> list[str]:
+    """What a user of a policy of numbers should know before reading its rates."""
+    from rtbench.result.clipped import clipping_warnings
+
+    found = clipping_warnings(played.summary.clipped or {})
+    if played.meta.policy.action.get("end", {}).get("rule") == "never":
+        found.append("this policy never ends an episode: read the column ever, and compare with --rule ever.")
+    return found
 
 
 def _summaries(out: Path) -> set[tuple[Path, int, int]]:
