@@ -11,7 +11,7 @@ import typer
 
 from rtbench.cli.against_baseline import ALPHA, BaselineOptions, OptionConflictError, Until
 from rtbench.cli.instruction_ablation import Ablation
-from rtbench.cli.options import Content, Jobs, MaxErrors, Out
+from rtbench.cli.options import Content, Jobs, MaxErrors, Out, Skills
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
 
@@ -90,15 +90,7 @@ class RunOptions:
             rich_help_panel=EPISODES,
         ),
     ] = None
-    skill: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Skill to play, such as pick. May be repeated.",
-            show_default="all skills",
-            rich_help_panel=EPISODES,
-        ),
-    ] = None
+    skill: Annotated[Skills, Panel(EPISODES)] = None
     axis: Annotated[
         list[str] | None,
         typer.Option(

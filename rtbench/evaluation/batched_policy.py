@@ -12,7 +12,7 @@ from rtbench.core.episode import Observation
 from rtbench.core.fault import Fault
 from rtbench.evaluation.rollout import Decision
 from rtbench.policy.base import Policy
-from rtbench.policy.check import check_tokens
+from rtbench.policy.check import Rows, check_tokens
 from rtbench.policy.report import episode_report
 from rtbench.policy.thread import OverdueError, PolicyThread
 
@@ -66,12 +66,18 @@ class BatchedPolicy:
 
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> Answer:
         """Decide for a batch of slots."""
-        start = time.perf_counter()
-        answer, tokens = self._call(lambda: self._policy.act(observations, slots), len(slots))
-        seconds = time.perf_counter() - start
+
+        def decide() -> tuple[Rows | Fault, float]:
+            start = time.perf_counter()
+            tokens = self._policy.act(observations, slots)
+            seconds = time.perf_counter() - start
+            # Here, for `__array__` of what it answered is the user's code too.
+            return check_tokens(tokens, len(slots), self._spec), seconds
+
+        answer, found = self._call(decide, len(slots))
         if answer.fault is not None:
             return answer
-        rows = check_tokens(tokens, len(slots), self._spec)
+        rows, seconds = found
         if isinstance(rows, Fault):
             return Answer([], rows)
         count = len(slots)

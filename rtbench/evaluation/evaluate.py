@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import rtbench.policy.card as policies
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError, UnknownNameError
+from rtbench.core.extras import require
+from rtbench.core.interruption import FirstSignal
 from rtbench.evaluation.latency import HORIZON_HZ, NO_LATENCY, Latency
 from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import Player, player_of
@@ -160,7 +163,8 @@ def evaluate(
         set_aside(path)
     folder = RunFolder(path)
     try:
-        with shown(options.reporter) as reporter:
+        # A second Ctrl-C is not to disturb the summary of what the first one ended.
+        with FirstSignal({signal.SIGINT: None}), shown(options.reporter) as reporter:
             options = replace(options, reporter=reporter)
             _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
@@ -182,8 +186,11 @@ def _play(
     options = setting.options
     reporter, stopping_rule = options.reporter or Silent(), options.stopping_rule
     missing = _missing(folder, chosen, options)
+    if missing:
+        folder.check_writable()
     meta = meta.replace(sessions=_sessions(folder, player.policy, playing=bool(missing)))
-    write_metadata(folder.path, meta)
+    if not folder.unwritable:
+        write_metadata(folder.path, meta)
     if not missing:
         last = meta.sessions[-1].started[:16].replace("T", " ")
         reporter.say(f"nothing was played: shown from {last} UTC; --fresh plays it anew.")
@@ -223,7 +230,8 @@ def _play(
             write_metadata(folder.path, meta.replace(decision=decision))
     finally:
         # Half a run is worth a summary too.
-        write_summary(folder.path, load_run(folder.path).summary)
+        if folder.in_place and not folder.unwritable:
+            write_summary(folder.path, load_run(folder.path).summary)
 
 
 def _missing(
@@ -347,3 +355,5 @@ def _novelties(
 def _check_video(video: str) -> None:
     if video not in VIDEOS and not video.isdigit():
         raise RunError(f"--video {video}: allowed are {', '.join(VIDEOS)} and a number of episodes.")
+    if video not in {"none", "0"}:
+        require("video", f"--video {video}")

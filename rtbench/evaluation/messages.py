@@ -79,6 +79,8 @@ class Broken:
     """One line, or a user error's whole text."""
     traceback: str
     """'' for a user's mistake."""
+    what: str = "environment"
+    """environment, or policy."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,7 +107,7 @@ def _play(settings: _Settings, episodes: Sequence[Episode]) -> Run:
     from rtbench.evaluation.progress import Display
     from rtbench.evaluation.scheduler import InterruptedRunError, TooManyErrorsError
 
-    began = time.time()
+    before = _summaries(settings.out)
     display = Display(console())
     options = replace(settings.options, reporter=display)
     try:
@@ -116,7 +116,7 @@ def _play(settings: _Settings, episodes: Sequence[Episode]) -> Run:
                 settings.policy, episodes, out=settings.out, workers=settings.jobs, options=options
             )
     except (InterruptedRunError, TooManyErrorsError):
-        _print_partial(settings.out, began)
+        _print_partial(settings.out, before)
         raise
     _print_tables(played)
     return played
@@ -217,14 +217,24 @@ def _warnings(played: Run) -> list[str]:
     return found
 
 
-def _print_partial(out: Path, began: float) -> None:
-    """What there is of a run that broke off: the one whose summary has just been written."""
+def _summaries(out: Path) -> set[tuple[Path, int, int]]:
+    """Each run with its summary's time and inode, which tell a new one apart; a clock may be set back."""
     from rtbench.result.folder import SUMMARY
     from rtbench.result.locate import run_folders
+
+    found = set()
+    for path in run_folders(out):
+        with suppress(OSError):
+            state = (path / SUMMARY).stat()
+            found.add((path, state.st_mtime_ns, state.st_ino))
+    return found
+
+
+def _print_partial(out: Path, before: set[tuple[Path, int, int]]) -> None:
+    """What there is of a run that broke off: the one whose summary has just been written."""
     from rtbench.result.run import load_run
 
-    written = [path for path in run_folders(out) if (path / SUMMARY).exists()]
-    fresh = [path for path in written if (path / SUMMARY).stat().st_mtime >= began]
+    fresh = [path for path, *_ in _summaries(out) - before]
     # Of two, one is another process's run: then none is better than the wrong one.
     if len(fresh) == 1:
         played = load_run(fresh[0])
