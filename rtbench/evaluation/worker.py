@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
@@ -134,7 +135,9 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - whatever breaks, it is an error of this episode only
             return Done(None, self._blame(error), _listed(trace), report=self._report())
-        return self._finish(play, result)
+        # Asked before a film is made: nothing of the policy may depend on that.
+        report = self._report()
+        return replace(self._finish(play, result), report=report)
 
     def _blame(self, error: Exception) -> Fault:
         """The fault an exception stands for; afterwards the environment is fit for another episode."""
@@ -151,7 +154,13 @@ class Worker:
     def _finish(self, play: Play, result: EpisodeResult) -> Done:
         if play.video == "all" or (play.video == "fail" and not result.outcome.end):
             return self._film(play, result)
-        return Done(result, None, report=self._report())
+        return Done(result, None)
+
+    def _report(self) -> dict[str, Any]:
+        try:
+            return episode_report(self._policy, 0)
+        except Exception:  # noqa: BLE001 - a user's policy; the episode does not depend on it
+            return {}
 
     def _film(self, play: Play, result: EpisodeResult) -> Done:
         from rtbench.evaluation.film import film_again
@@ -169,14 +178,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever breaks, the episode had been played
             if not isinstance(error, OSError | RtbenchError):
                 self._renew_env()
-            return Done(result, None, warning=f"{play.episode.key}: no video: {error}", report=self._report())
-        return Done(result, None, video=path.name, report=self._report())
-
-    def _report(self) -> dict[str, Any]:
-        try:
-            return episode_report(self._policy, 0)
-        except Exception:  # noqa: BLE001 - a user's policy; the episode does not depend on it
-            return {}
+            return Done(result, None, warning=f"{play.episode.key}: no video: {error}")
+        return Done(result, None, video=path.name)
 
     def _act_there(self, observation: Observation) -> Decision:
         self.send(Ask(observation))
