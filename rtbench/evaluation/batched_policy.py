@@ -10,9 +10,10 @@ from typing import Any
 from rtbench.core.action import Convention
 from rtbench.core.episode import Observation
 from rtbench.core.fault import Fault
+from rtbench.core.stated_plan import StatedPlan
 from rtbench.evaluation.rollout import Decision
 from rtbench.policy.base import Policy
-from rtbench.policy.check import check_tokens
+from rtbench.policy.check import check_tokens, stated_plans
 from rtbench.policy.thread import OverdueError, PolicyThread
 
 FIRST_CALL_S = 600.0
@@ -29,6 +30,8 @@ class Answer:
     """Set when the batch failed and no slot of it can be blamed."""
     renewed: bool = False
     """The policy had to be made anew: the histories of all its slots are lost."""
+    plans: tuple[StatedPlan | None, ...] = ()
+    """The plan that each slot's decision follows, of a policy that states plans."""
 
 
 class BatchedPolicy:
@@ -66,14 +69,25 @@ class BatchedPolicy:
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> Answer:
         """Decide for a batch of slots."""
         start = time.perf_counter()
-        answer, tokens = self._call(lambda: self._policy.act(observations, slots), len(slots))
+        answer, found = self._call(lambda: self._acted(observations, slots), len(slots))
         seconds = time.perf_counter() - start
         if answer.fault is not None:
             return answer
+        tokens, plans = found
         rows = check_tokens(tokens, len(slots), self._spec)
         if isinstance(rows, Fault):
             return Answer([], rows)
-        return Answer([row if isinstance(row, Fault) else Decision(row, seconds) for row in rows])
+        faults = [plan if isinstance(plan, Fault) else None for plan in plans]
+        decided = [
+            fault or (row if isinstance(row, Fault) else Decision(row, seconds))
+            for row, fault in zip(rows, faults, strict=True)
+        ]
+        return Answer(decided, plans=tuple(None if isinstance(plan, Fault) else plan for plan in plans))
+
+    def _acted(self, observations: Sequence[Observation], slots: Sequence[int]) -> tuple[Any, Any]:
+        """Tokens as the policy gives them, and its plans."""
+        tokens = self._policy.act(observations, slots)
+        return tokens, stated_plans(self._policy, slots)
 
     def close(self) -> None:
         """Let the policy's thread end."""

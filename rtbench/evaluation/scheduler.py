@@ -246,7 +246,8 @@ class Scheduler:
         if done.warning:
             self._reporter.say(done.warning)
         if done.result:
-            self._record(of_result(job.episode, self._convention, done.result, done.video))
+            found = of_result(job.episode, self._convention, done.result, done.video)
+            self._record(replace(found, plans=done.plans))
         elif done.fault:
             self._record(of_fault(job.episode, self._convention, done.fault, done.tokens))
 
@@ -273,10 +274,11 @@ class Scheduler:
                 self._give_up(worker, alone=True)
             return
         rows = [answer.fault] if answer.fault else answer.rows
-        for worker, row in zip(batch, rows, strict=True):
+        plans = answer.plans or (None,) * len(rows)
+        for worker, row, plan in zip(batch, rows, plans, strict=True):
             worker.question, worker.state = None, "playing"
             worker.touch()
-            worker.send(Reply(row) if isinstance(row, Decision) else Withdraw(row))
+            worker.send(Reply(row, plan) if isinstance(row, Decision) else Withdraw(row))
 
     def _restart(self, but: set[int]) -> None:
         """The policy lost its memory: play all running episodes again but those in some slots."""

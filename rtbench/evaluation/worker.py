@@ -24,6 +24,7 @@ from rtbench.core.episode import EpisodeResult, Observation, Trace
 from rtbench.core.errors import ActionError, RenderError, RtbenchError
 from rtbench.core.fault import Fault, FaultError
 from rtbench.core.importing import load_object
+from rtbench.core.stated_plan import StatedPlan
 from rtbench.evaluation.film import BothCameras
 from rtbench.evaluation.messages import (
     Alive,
@@ -40,9 +41,10 @@ from rtbench.evaluation.messages import (
     Wire,
     Withdraw,
 )
+from rtbench.evaluation.pointing import with_things
 from rtbench.evaluation.rollout import Act, Decision, rollout
 from rtbench.policy.base import Policy, Privileged
-from rtbench.policy.check import check_tokens
+from rtbench.policy.check import check_tokens, stated_plans
 
 PARENT_CHECK_S = 0.5
 """How often a worker looks whether its parent still lives [s]: even a hung simulator leaves no orphan."""
@@ -95,6 +97,8 @@ class Worker:
         self._convention = convention(hello.settings.convention)
         self.env = self._make_env()
         self._policy = _make_policy(hello)
+        self._plans: list[StatedPlan] = []
+        """What the policy has stated in the episode."""
 
     def receive(self) -> ToWorker:
         """The next message from the main process."""
@@ -107,6 +111,7 @@ class Worker:
     def play(self, play: Play) -> Done | Idle | Broken:
         """Play one episode; whatever happens in it, the worker stays fit for the next."""
         trace = Trace(keep_frames=play.video != "none")
+        self._plans = []
         try:
             act = self._act_here(play) if self._policy is not None else self._act_there
             env = cast("EpisodeEnv", BothCameras(self.env)) if trace.keep_frames else self.env
@@ -140,21 +145,27 @@ class Worker:
             from rtbench.result.video import write_video
 
             try:
-                video = write_video(Path(self._hello.videos), play.episode, result).name
+                video = write_video(Path(self._hello.videos), play.episode, result, self._plans).name
             except (OSError, RuntimeError) as error:
                 warning = f"{play.episode.key}: no video: {error}"
         # Frames have done their work, and are a hundred times larger than all the rest.
         result.trace.frames.clear()
-        return Done(result, None, video=video, warning=warning)
+        return Done(result, None, video=video, warning=warning, plans=tuple(self._plans))
 
     def _act_there(self, observation: Observation) -> Decision:
         self.send(Ask(observation))
         answer = self.receive()
         if isinstance(answer, Reply):
+            self._note(answer.plan)
             return answer.decision
         if isinstance(answer, Withdraw):
             raise FaultError(answer.fault) if answer.fault else WithdrawnError
         raise EOFError
+
+    def _note(self, plan: StatedPlan | None) -> None:
+        """Keep a plan that is new, with the things that it points at."""
+        if plan is not None and (not self._plans or self._plans[-1].step != plan.step):
+            self._plans.append(with_things(plan, self.env))
 
     def _act_here(self, play: Play) -> Act:
         policy = cast("Policy", self._policy)
@@ -175,14 +186,17 @@ class Worker:
                 start = time.perf_counter()
                 tokens = policy.act([observation], [0])
                 seconds = time.perf_counter() - start
+                plan = stated_plans(policy, [0])[0]
             except BaseException as error:  # noqa: BLE001
                 raise FaultError(Fault.of("policy", error)) from None
             self.send(Alive())
             checked = check_tokens(tokens, 1, self._convention)
             if isinstance(checked, Fault):
                 raise FaultError(checked)
-            if isinstance(checked[0], Fault):
-                raise FaultError(checked[0])
+            for fault in (checked[0], plan):
+                if isinstance(fault, Fault):
+                    raise FaultError(fault)
+            self._note(plan)
             return Decision(checked[0], seconds)
 
         return act

@@ -3,7 +3,8 @@
 A line holds ``schema``, ``key``, ``episode`` (the fields of `Episode`), ``outcome`` (those of `Outcome`) or
 ``error`` (those of `Fault`), ``convention``, ``tokens`` (base64 of one byte a token, 11 a step), ``hashes``
 (8 hex digits of the state hash after each step, joined), ``final_hash``, ``fingerprint``, ``times`` in
-milliseconds, ``simulated_s``, ``true_at_reset`` and ``video``. NaN never occurs.
+milliseconds, ``simulated_s``, ``true_at_reset`` and ``video``; and, of a policy that states plans, ``plans``
+(those of `StatedPlan`). NaN never occurs.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rtbench.core.action import SIZE
 from rtbench.core.episode import HASH_DIGITS, Episode, EpisodeResult, Outcome
 from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
+from rtbench.core.stated_plan import StatedPlan
 from rtbench.result.jsonl import SCHEMA, Reading, check, read_lines
 
 
@@ -67,6 +69,8 @@ class Record:
     """The goal was true before anything was done."""
     video: str | None = None
     """Name of the video file."""
+    plans: tuple[StatedPlan, ...] = ()
+    """Plans that the policy stated, each once, from the step on at which it did."""
 
     @property
     def key(self) -> str:
@@ -91,6 +95,8 @@ class Record:
             **asdict(self),
             "tokens": base64.b64encode(self.tokens).decode(),
         }
+        if not self.plans:
+            del data["plans"]
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         return text.encode() + b"\n"
 
@@ -137,6 +143,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     simulated_s: float
     true_at_reset: bool
     video: str | None
+    plans: tuple[StatedPlan, ...] = ()
 
 
 _FIELDS = tuple(field.name for field in fields(Record))
