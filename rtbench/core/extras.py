@@ -7,6 +7,7 @@ import importlib.util
 from rtbench.core.errors import MissingExtraError
 
 EXTRAS = {
+    "paligemma": ("torch", "transformers"),
     "parquet": ("pyarrow",),
     "rt1": ("safetensors", "tokenizers", "torch"),
     "train": ("accelerate", "safetensors", "tensorboard", "tokenizers", "torch"),

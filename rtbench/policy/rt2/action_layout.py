@@ -80,9 +80,7 @@ def layout(name: str, convention: str = "rtbench") -> ActionLayout:
     rest = spec.encode(idle())
     if name == FULL:
         counts = tuple(spec.tokens_per_dimension.tolist())
-        return ActionLayout(
-            name, convention, counts, tuple(range(SIZE)), tuple(range(len(Mode))), rest
-        )
+        return ActionLayout(name, convention, counts, tuple(range(SIZE)), tuple(range(len(Mode))), rest)
     if name == ARM:
         slots = tuple(spec.order.index(dimension) for dimension in _ARM_ORDER)
         modes = tuple(spec.modes.index(mode) for mode in _ARM_MODES)

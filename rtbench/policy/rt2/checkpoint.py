@@ -127,5 +127,3 @@ def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def _kept(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.items() if not name.endswith(COUNTER)}
-
-

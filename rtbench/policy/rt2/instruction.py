@@ -29,6 +29,10 @@ class TokenStates:
         self._encoder = MiniLM(package_folder(), DEFAULT_SHA256)
         self._known: dict[str, NDArray[np.float32]] = {}
 
+    def forget(self) -> None:
+        """Drop what is kept; for a caller that keeps the states itself."""
+        self._known.clear()
+
     def __call__(self, text: str, most: int) -> NDArray[np.float32]:
         """The states of a text's word pieces, float32[n, 384], n at most `most`; the rest is cut off."""
         # Python reads bytes of a shell that are no UTF-8 as lone surrogates, which no tokenizer accepts.

@@ -211,7 +211,9 @@ def attention_mask(segments: Segments) -> Tensor:
         ],
         dim=1,
     )
-    part = torch.repeat_interleave(torch.arange(3, device=device), torch.tensor([states, cells, suffix], device=device))
+    part = torch.repeat_interleave(
+        torch.arange(3, device=device), torch.tensor([states, cells, suffix], device=device)
+    )
     position = torch.arange(length, device=device)
     earlier = part[:, None] > part
     same = (part[:, None] == part) & ((part < 2) | (position[:, None] >= position))

@@ -110,6 +110,8 @@ class RT2Policy:
         self._decoder = Decoder(body.table, body.layout, body.most_words).to(body.device)
         self._slots: dict[int, _Slot] = {}
         self.needs = Needs(cameras=(CAMERA,), convention=body.layout.convention)
+        self.fingerprint = ""
+        """What else than its card decides how it acts: the commit of weights from the hub."""
 
     @torch.inference_mode()
     def reset(self, slot: int, instruction: str, seed: int) -> None:
