@@ -174,7 +174,10 @@ class RT2TrainOptions:
     batch: Annotated[
         int,
         typer.Option(
-            min=1, metavar="N", help="Batch size: the number of samples of a step.", rich_help_panel=OPTIMIZATION
+            min=1,
+            metavar="N",
+            help="Batch size: the number of samples of a step.",
+            rich_help_panel=OPTIMIZATION,
         ),
     ] = 32
     lr: Annotated[

@@ -9,8 +9,8 @@ from rtbench.core.errors import MissingExtraError
 EXTRAS = {
     "paligemma": ("torch", "transformers"),
     "parquet": ("pyarrow",),
-    "rt1": ("safetensors", "tokenizers", "torch"),
-    "train": ("accelerate", "safetensors", "tensorboard", "tokenizers", "torch"),
+    "rt1": ("torch",),
+    "train": ("accelerate", "tensorboard", "torch"),
 }
 """Extra -> modules that it brings."""
 

@@ -82,7 +82,7 @@ def play(
 
     Raises:
         RenderError: no OpenGL back end works here.
-        RobotError: the robot is not baked yet, and cannot be.
+        CacheError, RobotError, WheelError: the robot is not baked yet, and cannot be.
         RtbenchError: workers that cannot start, too many errors, an interruption.
     """
     if not episodes:

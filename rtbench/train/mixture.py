@@ -21,8 +21,8 @@ from rtbench.train.token_sequences import Said, Speaker
 COMMAND = "command"
 """Kind of the pairs whose answer is a plan, as robot samples have it."""
 _UNCHANGED = Augmentation((0, 0), 0, 0, 0)
-States = Callable[[str], NDArray[np.float16]]
-"""Token states float16[n, D] of a text."""
+States = Callable[[str], NDArray[np.float32]]
+"""Token states float32[n, D] of a text, n at least 1."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def _padded(texts: Sequence[str | None], states: States) -> tuple[Tensor, Tensor
     there = torch.zeros(len(found), length, dtype=torch.bool)
     for row, one in enumerate(found):
         if one is not None:
-            filled[row, : len(one)] = torch.from_numpy(one.astype(np.float32))
+            filled[row, : len(one)] = torch.from_numpy(np.ascontiguousarray(one))
             there[row, : len(one)] = True
     return filled, there
 

@@ -1,4 +1,4 @@
-"""Training of RT-2, from demonstrations and vision-language data to a card: the work of `rtbench train rt2`."""
+"""Training of RT-2, from demonstrations and questions to a card: the work of `rtbench train rt2`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rtbench.policy.rt1 import checkpoint as rt1_checkpoint
 from rtbench.policy.rt1.checkpoint import Origin
 from rtbench.policy.rt2.action_layout import FULL, layout
 from rtbench.policy.rt2.checkpoint import Model, load, save
-from rtbench.policy.rt2.config import Size, size
+from rtbench.policy.rt2.config import size
 from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256, TokenStates
 from rtbench.policy.rt2.network import Network
 from rtbench.policy.rt2.vocabulary import Vocabulary
@@ -113,7 +113,7 @@ def _train(
     robot, other = _read(files, others, folder, plan)
     hp = plan.hyperparameters
     model = _model(plan, robot, other)
-    data = CoData(robot, other, _Halved(model.network.size), _names(plan, robot, other))
+    data = CoData(robot, other, TokenStates(model.network.size.instruction), _names(plan, robot, other))
     plain = copy.deepcopy(model.network)
     if plan.lora:
         with_lora(model.network, plan.lora)
@@ -161,21 +161,6 @@ def _train(
     return Result(ending, card, folder / metrics_log.FILE, folder / CURVES)
 
 
-class _Halved:
-    """Token states in half precision, each text's only once: a training has tens of thousands of texts."""
-
-    def __init__(self, size: Size) -> None:
-        self._encode, self._most = TokenStates(), size.instruction
-        self._known: dict[str, NDArray[np.float16]] = {}
-
-    def __call__(self, text: str) -> NDArray[np.float16]:
-        """float16[n, D]."""
-        if text not in self._known:
-            self._known[text] = self._encode(text, self._most).astype(np.float16)
-            self._encode.forget()
-        return self._known[text]
-
-
 def _read(
     files: Sequence[Path], others: Sequence[Path], folder: Path, plan: TrainingPlan
 ) -> tuple[Dataset | None, VisionLanguage | None]:
@@ -187,8 +172,8 @@ def _read(
         )
     if not others and share < 1:
         raise SessionError(
-            f"--robot-share {share:g} wants vision-language data; give --vqa FILE, as `rtbench vqa` makes, or "
-            "--robot-share 1."
+            f"--robot-share {share:g} wants vision-language data; give --vqa FILE, as `rtbench vqa` makes, "
+            "or --robot-share 1."
         )
     sharers = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     robot = dataset.load(files, folder, skip=plan.skip_bad, sharers=sharers) if share > 0 else None

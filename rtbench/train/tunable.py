@@ -32,9 +32,9 @@ def last_layers(network: Network, count: int) -> None:
 
 
 def with_lora(network: Network, rank: int) -> None:
-    """Add matrices of low rank beside the decoder's linear layers (Hu et al. 2021), in place; they alone train.
+    """Add matrices of low rank beside the decoder's linear layers, in place (Hu et al. 2021).
 
-    Embeddings of ids and the output matrix train as well, since the actions' rows begin at random.
+    Of the rest, embeddings of ids and the output matrix alone train, since the actions' rows begin at random.
 
     Raises:
         MissingExtraError: peft is not installed.

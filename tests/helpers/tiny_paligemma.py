@@ -6,7 +6,11 @@ from pathlib import Path
 
 import torch
 
-WORDS = ["pick coke can", "move apple near sponge", "Q: what action should the robot take to ? A: Plan: Action: . \n"]
+WORDS = [
+    "pick coke can",
+    "move apple near sponge",
+    "Q: what action should the robot take to ? A: Plan: Action: . \n",
+]
 
 
 def save_tiny(folder: Path, *, pieces: int = 600, seed: int = 0, scale: float = 1.0) -> Path:
@@ -43,11 +47,16 @@ def _processor(tf, pieces):
     made = Tokenizer(models.BPE(unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    texts = [f"{text} {number} {chr(97 + number % 26) * 3}{number}" for text in WORDS for number in range(400)]
+    texts = [
+        f"{text} {number} {chr(97 + number % 26) * 3}{number}" for text in WORDS for number in range(400)
+    ]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     special = ["<pad>", "<eos>", "<bos>", "<unk>"]
     made.train_from_iterator(
-        texts, trainers.BpeTrainer(vocab_size=pieces, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=pieces, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+        ),
     )
     tokenizer = tf.PreTrainedTokenizerFast(
         tokenizer_object=made, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>", unk_token="<unk>"

@@ -14,8 +14,8 @@ from rtbench.cli.train_options import TrainOptions
 from rtbench.core.errors import Exit
 
 if TYPE_CHECKING:
-    from rtbench.train.hyperparameters import Hyperparameters
     from rtbench.train import rt2 as rt2_training
+    from rtbench.train.hyperparameters import Hyperparameters
     from rtbench.train.rt1 import Result, TrainingPlan
 
 EXAMPLE = "Example:  rtbench train rt1 --data demos.h5 --output trained/mine --minutes 40"

@@ -317,6 +317,7 @@ def _continued(length: int, suffix: int, before: int, device: torch.device) -> T
         length: New positions, the image's first where there are any.
         suffix: Those of the suffix.
         before: All positions before the suffix's new ones.
+        device: Where it is wanted.
     """
     if suffix == 1 and length == 1:
         return None

@@ -1,7 +1,7 @@
 """PaliGemma (Beyer et al. 2024) as RT-2's model: it answers a question about an image with action tokens.
 
-Its prompt is RT-2's: "Q: what action should the robot take to ...? A:" (Zitkovich et al. 2023, 3.2). Image and
-prompt attend each other; what follows is causal. That is so only if `token_type_ids` are given.
+Its prompt is RT-2's: "Q: what action should the robot take to ...? A:" (Zitkovich et al. 2023, 3.2). Image
+and prompt attend each other; what follows is causal. That is so only if `token_type_ids` are given.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class PaliGemmaBody:
         return tuple(ids)
 
     def begin(self, instruction: str) -> Prompted:
-        """The prompt's tokens. Action tokens and markers that an instruction contains as text are left out."""
+        """The prompt's tokens, without action tokens and markers that an instruction contains as text."""
         plain = " ".join(instruction.encode("utf-8", "replace").decode().split())
         before, after = PROMPT.split("{instruction}")
         # Far more characters than tokens are wanted: a tokenizer takes its time for a megabyte.

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rtbench.core.action import BINS
+from rtbench.core.action import BINS, GRIPPER
+from rtbench.core.action import convention as action_convention
 from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError
 from rtbench.core.seeding import generator
@@ -33,8 +34,6 @@ PLAN_STEPS = 8
 """Steps for which a plan is kept where no sub-goal is reached before."""
 THREADS = 1
 """CPU threads where none are asked for, as of RT-1: the simulators want the other cores."""
-GRIPPER = 6
-"""The gripper among the dimensions of an action."""
 
 
 class Body(Protocol):
@@ -149,7 +148,7 @@ class RT2Policy:
         That is what the policy itself knows of it: it has gripped or released something, or begins to drive.
         """
         order = self._body.layout
-        gripper = int(tokens[_position(order, GRIPPER)])
+        gripper = int(tokens[action_convention(order.convention).order.index(GRIPPER)])
         grip = (int(tokens[order.slots[order.mode]]), gripper >= BINS // 2)
         over = slot.grip is not None and grip != slot.grip
         slot.left = 0 if over else max(slot.left - 1, 0)
@@ -159,13 +158,6 @@ class RT2Policy:
     def _told(self, plan: Plan, step: int) -> StatedPlan:
         places = tuple(Place(round(x, 4), round(y, 4)) for x, y in plan.points(self._body.table))
         return StatedPlan(step, self._body.words(plan.words), places)
-
-
-def _position(order: ActionLayout, dimension: int) -> int:
-    """Place of a dimension among the convention's tokens."""
-    from rtbench.core.action import convention
-
-    return convention(order.convention).order.index(dimension)
 
 
 class SmallBody:
@@ -183,13 +175,13 @@ class SmallBody:
         self._network = folded(model.network, self.device)
         self._vocabulary = model.vocabulary
         self._reader = CachedReader if cache else PlainReader
-        self._states = TokenStates()
+        self._states = TokenStates(self._network.size.instruction)
         self.table, self.layout = model.vocabulary.table(), model.layout
         self.most_words = self._network.size.words
 
     def begin(self, instruction: str) -> Prompt:
         """The instruction's keys and values."""
-        states = self._states(instruction, self._network.size.instruction)
+        states = self._states(instruction)
         return Prompt(self._network, torch.from_numpy(states).to(self.device))
 
     def look(self, prompt: Prompt, image: NDArray[np.uint8]) -> Reader:

@@ -69,8 +69,8 @@ def least_used(vocabulary: Mapping[str, int], added: Sequence[int]) -> NDArray[n
     plain = sorted(set(vocabulary.values()) - set(added))
     if len(plain) < 2 * BINS:
         raise PolicyError(
-            f"the tokenizer has {len(plain)} tokens besides special ones; {BINS} of them cannot be spared for "
-            f"actions. Give a tokenizer of at least {2 * BINS}, or the token table 'loc'."
+            f"the tokenizer has {len(plain)} tokens besides special ones; {BINS} of them cannot be spared "
+            f"for actions. Give a tokenizer of at least {2 * BINS}, or the token table 'loc'."
         )
     return np.array(plain[-BINS:])
 

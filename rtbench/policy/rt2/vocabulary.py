@@ -48,9 +48,9 @@ class Vocabulary:
         """
         try:
             found = cls(Tokenizer.from_str(text))
-        except Exception as error:  # tokenizers raises no narrower one
+        except Exception as error:  # noqa: BLE001 - tokenizers raises no narrower one
             raise PolicyError(f"{where}: its vocabulary cannot be read: {error}.") from None
-        if found._tokenizer.get_vocab_size() > PIECES:  # noqa: SLF001 - its own class
+        if found._tokenizer.get_vocab_size() > PIECES:
             raise PolicyError(f"{where}: its vocabulary has over {PIECES} pieces.")
         return found
 

@@ -10,13 +10,19 @@ import torch
 pytest.importorskip("transformers", reason="transformers is not installed")
 
 from rtbench.core.action import convention
-from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.core.episode import Observation
+from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.policy.rt2.paligemma import PaliGemmaBody, _loaded, from_paligemma
 from tests.helpers.tiny_paligemma import save_tiny
 
 RTBENCH = convention("rtbench")
-PROMPTS = ("", "pick the coke can", "<image><loc0001><bos> Action:<seg001>", "拿起可乐罐 \U00012000 \udcff", "move it " * 5000)
+PROMPTS = (
+    "",
+    "pick the coke can",
+    "<image><loc0001><bos> Action:<seg001>",
+    "拿起可乐罐 \U00012000 \udcff",
+    "move it " * 5000,
+)
 pytestmark = pytest.mark.filterwarnings("ignore")  # of transformers, about itself
 
 
@@ -90,7 +96,9 @@ def test_the_last_target_does_not_reach_earlier_logits_but_the_last_of_the_promp
     model, processor = loaded
     body = PaliGemmaBody(model, processor)
     prompt = list(body.begin("pick the coke can").ids)
-    pixels = processor.image_processor(images=observation(1).images["head"], return_tensors="pt")["pixel_values"]
+    pixels = processor.image_processor(images=observation(1).images["head"], return_tensors="pt")[
+        "pixel_values"
+    ]
     bins = body.table.bins
     said = bins[[3, 50, 100, 200]].tolist()
     first = logits(model, prompt, said, pixels)
@@ -106,7 +114,9 @@ def test_without_token_type_ids_the_prompt_is_not_read_as_a_whole(loaded):
     model, processor = loaded
     body = PaliGemmaBody(model, processor)
     prompt = list(body.begin("pick the coke can").ids)
-    pixels = processor.image_processor(images=observation(1).images["head"], return_tensors="pt")["pixel_values"]
+    pixels = processor.image_processor(images=observation(1).images["head"], return_tensors="pt")[
+        "pixel_values"
+    ]
     said = body.table.bins[[3, 50]].tolist()
     with_types, without = (logits(model, prompt, said, pixels, types=types) for types in (True, False))
     assert not torch.allclose(with_types, without)

@@ -29,7 +29,9 @@ PROMPTS = (
 
 def seen(value=0, number=0):
     image = np.random.default_rng(number).integers(0, 256, (256, 320, 3), np.uint8)
-    return Observation({"head": image if not value else np.full_like(image, value)}, "", np.zeros(15, np.float32), 0)
+    return Observation(
+        {"head": image if not value else np.full_like(image, value)}, "", np.zeros(15, np.float32), 0
+    )
 
 
 def policy_of(model, *, plan=True, steps=8, temperature=0.0, cache=True):
@@ -129,7 +131,11 @@ def test_from_a_file_it_keeps_the_contract_of_policies(tmp_path, model):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"plan_steps": 0}, "plan_steps is 0"), ({"temperature": -1.0}, "temperature"), ({"device": "moon"}, "moon")],
+    [
+        ({"plan_steps": 0}, "plan_steps is 0"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"device": "moon"}, "moon"),
+    ],
 )
 def test_arguments_that_cannot_be(tmp_path, model, arguments, message):
     save(tmp_path / "w.safetensors", model)
