@@ -1,4 +1,4 @@
-"""What the places of a plan point at, looked up in the simulator in the state in which the plan was stated."""
+"""What the places of a plan point at, looked up in the simulator as the plan is stated."""
 
 from __future__ import annotations
 

@@ -142,7 +142,8 @@ def captioned(
     for number, line in enumerate(text):
         draw.text((_MARGIN, height + 3 + number * _LINE), line, font=font, fill=(240, 240, 240))
     base = height + CAPTION_HEIGHT - _LINE - 1
-    draw.text((_MARGIN, base), textwrap.shorten(foot, per_line, placeholder=" ..."), font=font, fill=(170, 170, 170))
+    last = textwrap.shorten(foot, per_line, placeholder=" ...")
+    draw.text((_MARGIN, base), last, font=font, fill=(170, 170, 170))
     if outcome is not None:
         verdict = f"{'success' if outcome.end else 'failure'} ({outcome.termination})"
         right = width - _MARGIN - font.getlength(verdict)

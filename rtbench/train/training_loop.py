@@ -219,17 +219,21 @@ class TrainingLoop(ABC):
         if last or self.step % monitoring.log == 0:
             self._log(monitoring, log)
         began = time.monotonic()
-        if (last or self.step % monitoring.validate == 0) and (score := self.validate()):
-            self._write(log, Measurement(self.step, "validation", score=score))
-            share = f"{score.mean:.1%} of tokens ({self.majority().mean:.1%} by the most frequent)"
-            monitoring.say(f"  validation: loss {score.loss:.3f}, {share}")
-            for line in self._validate_more(log):
-                monitoring.say(f"  {line}")
+        if last or self.step % monitoring.validate == 0:
+            self._validate(monitoring, log)
         if monitoring.evaluator and monitoring.evaluate and (last or self.step % monitoring.evaluate == 0):
             self._evaluate(monitoring, log)
         if time.monotonic() - self._saved > monitoring.save_s:
             self._save()
         self._pause += time.monotonic() - began
+
+    def _validate(self, monitoring: Monitoring, log: MetricsLog | None) -> None:
+        if score := self.validate():
+            self._write(log, Measurement(self.step, "validation", score=score))
+            share = f"{score.mean:.1%} of tokens ({self.majority().mean:.1%} by the most frequent)"
+            monitoring.say(f"  validation: loss {score.loss:.3f}, {share}")
+        for line in self._validate_more(log):
+            monitoring.say(f"  {line}")
 
     def _log(self, monitoring: Monitoring, log: MetricsLog | None) -> None:
         score = self._meter.score(self.accelerator.reduce(self._meter.sums.clone()))

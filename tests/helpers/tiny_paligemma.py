@@ -20,7 +20,8 @@ def save_tiny(folder: Path, *, pieces: int = 600, seed: int = 0, scale: float = 
     torch.manual_seed(seed)
     processor = _processor(tf, pieces)
     vision = tf.SiglipVisionConfig(
-        hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14,
+        hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=28,
+        patch_size=14,
         projection_dim=16,
     )  # fmt: skip
     text = tf.GemmaConfig(
@@ -44,7 +45,7 @@ def save_tiny(folder: Path, *, pieces: int = 600, seed: int = 0, scale: float = 
 def _processor(tf, pieces):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    made = Tokenizer(models.BPE(unk_token="<unk>"))
+    made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     texts = [
@@ -58,9 +59,8 @@ def _processor(tf, pieces):
             vocab_size=pieces, special_tokens=special, initial_alphabet=alphabet, show_progress=False
         ),
     )
-    tokenizer = tf.PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>", unk_token="<unk>"
-    )
+    names = {f"{name}_token": f"<{name}>" for name in ("pad", "eos", "bos", "unk")}
+    tokenizer = tf.PreTrainedTokenizerFast(tokenizer_object=made, **names)
     images = tf.SiglipImageProcessorPil if hasattr(tf, "SiglipImageProcessorPil") else tf.SiglipImageProcessor
     images = images(size={"height": 28, "width": 28})
     images.image_seq_length = 4

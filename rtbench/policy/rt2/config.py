@@ -71,8 +71,13 @@ SMALL = Size(
 TINY = replace(
     SMALL,
     name="tiny",
-    eyes=replace(_EYES, stages=(rt1.Stage(3, 2, 1, 8, 1), rt1.Stage(3, 2, 2, 16, 2)), stem=8, top=16),
-    merge=2,
+    eyes=replace(
+        _EYES,
+        image=(32, 40),
+        stages=(rt1.Stage(3, 2, 1, 8, 1), rt1.Stage(3, 2, 2, 16, 2)),
+        stem=8,
+        top=16,
+    ),
     width=32,
     layers=2,
     heads=2,

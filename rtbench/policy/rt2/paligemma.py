@@ -180,6 +180,7 @@ def from_paligemma(  # noqa: PLR0913 - each is an argument of a card
     convention: str = "rtbench",
     plan: bool = True,
     plan_steps: int = PLAN_STEPS,
+    plan_only: bool = False,
     temperature: float = 0.0,
     cache: bool = True,
     threads: int = THREADS,
@@ -198,6 +199,7 @@ def from_paligemma(  # noqa: PLR0913 - each is an argument of a card
         convention: Action convention.
         plan: Whether it states plans.
         plan_steps: Steps for which a plan is kept, unless a sub-goal is reached before.
+        plan_only: An episode ends with its first plan.
         temperature: As of `rtbench.policy.rt2.policy.from_weights`.
         cache: Whether keys and values are kept.
         threads: CPU threads, for the whole process.
@@ -223,7 +225,7 @@ def from_paligemma(  # noqa: PLR0913 - each is an argument of a card
     body = PaliGemmaBody(
         network.to(where), processor, table=table, order=layout(actions, convention), cache=cache
     )
-    policy = RT2Policy(body, Planning(plan, plan_steps), temperature=temperature)
+    policy = RT2Policy(body, Planning(plan, plan_steps, plan_only), temperature=temperature)
     commit = getattr(network.config, "_commit_hash", None)
     policy.fingerprint = f"{model} {commit}" if model else ""
     return policy

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rtbench.core.action import BINS, GRIPPER
+from rtbench.core.action import BINS, GRIPPER, MODE, Mode, idle
 from rtbench.core.action import convention as action_convention
 from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError
@@ -69,6 +69,8 @@ class Planning:
     """Whether there are plans at all."""
     steps: int = PLAN_STEPS
     """Steps for which a plan is kept at most."""
+    alone: bool = False
+    """Whether an episode ends with its first plan, without a motion."""
 
 
 @dataclass
@@ -105,6 +107,8 @@ class RT2Policy:
             raise PolicyError(f"plan_steps is {planning.steps}; a plan is kept for 1 step at least.")
         if not 0 <= temperature < np.inf:
             raise PolicyError(f"temperature is {temperature}; give 0 or more.")
+        if planning.alone and not planning.wanted:
+            raise PolicyError("plan_only without plans has nothing to say; leave out plan=off.")
         self._body, self._planning, self._temperature = body, planning, temperature
         self._decoder = Decoder(body.table, body.layout, body.most_words).to(body.device)
         self._slots: dict[int, _Slot] = {}
@@ -137,10 +141,18 @@ class RT2Policy:
             slot.stated = self._told(slot.plan, slot.step)
         elif slot.plan is not None:
             kept = slot.plan.ids(self._body.table)
+        if self._planning.alone:
+            return self._end()
         bins = self._decoder.action(reader, slot.choice, kept)
         tokens = self._body.layout.to_tokens(bins)
         self._follow(slot, tokens)
         return tokens
+
+    def _end(self) -> NDArray[np.int64]:
+        """Tokens int64[11] that end the episode where it is."""
+        action = idle()
+        action[MODE] = Mode.TERMINATE
+        return action_convention(self._body.layout.convention).encode(action)
 
     def _follow(self, slot: _Slot, tokens: NDArray[np.int64]) -> None:
         """Count down to the next plan; a sub-goal is over when the hand opens or closes, or the mode changes.
@@ -199,6 +211,7 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     *,
     plan: bool = True,
     plan_steps: int = PLAN_STEPS,
+    plan_only: bool = False,
     temperature: float = 0.0,
     cache: bool = True,
     threads: int = THREADS,
@@ -210,6 +223,8 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
         weights: File that `rtbench train rt2` made.
         plan: Whether it states plans. With `plan=off` it acts at once.
         plan_steps: Steps for which a plan is kept, unless a sub-goal is reached before.
+        plan_only: An episode ends with its first plan, so that a run measures the choice of targets alone,
+            in seconds an episode; see "Target choice" in its report.
         temperature: Tokens are drawn with probabilities to the power of 1 / temperature, from the episode's
             seed; the mode never is. 0: the likeliest.
         cache: Whether keys and values are kept while tokens are decided; without, all is computed again for
@@ -233,7 +248,7 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
         )
     torch.set_num_threads(threads)
     body = SmallBody(model, cache=cache, device=usable_device(device))
-    return RT2Policy(body, Planning(plan, plan_steps), temperature=temperature)
+    return RT2Policy(body, Planning(plan, plan_steps, plan_only), temperature=temperature)
 
 
 def usable_device(name: str) -> torch.device:

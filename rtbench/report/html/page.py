@@ -22,6 +22,7 @@ from rtbench.report.html import (
     svg_chart,
     timing,
     token_histograms,
+    target_choice,
     touched_objects,
 )
 from rtbench.report.html.first_frames import SOME, Drawn, Frame, first_frames
@@ -78,6 +79,7 @@ def _sections(runs: Sequence[Series], distances: Mapping[str, float], request: R
         failures.section(runs),
         failure_clusters.section(runs),
         touched_objects.section(runs),
+        target_choice.section(runs),
         timing.section(runs),
         token_histograms.section(runs),
     ]
