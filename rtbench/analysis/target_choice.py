@@ -1,8 +1,8 @@
 """Target choice apart from motor skill: was the right thing chosen, and if so, was the task done.
 
 A policy that states plans with places chooses by pointing: in its first plan, before it has moved. Any policy
-chooses by touching: with the first movable object that it touches. Success is about one share times the other,
-and a policy can fail by either.
+chooses by touching: with the first movable object that it touches. Success is about one share times the
+other, and a policy can fail by either.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def target_choice(records: Iterable[Record]) -> TargetChoice:
 
 
 def targets(record: Record) -> Mapping[str, frozenset[str]]:
-    """What an episode's goal asks to be moved, with what it is to be brought to; {} where it asks for nothing.
+    """What an episode's goal asks to be moved, with what it is to be brought to; {} for nothing.
 
     A thing is an object or a drawer. What has no place in a picture, such as a counter, is left out.
     """

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from rtbench.core.action import BINS
 from rtbench.policy.rt2.action_layout import layout

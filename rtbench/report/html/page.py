@@ -20,9 +20,9 @@ from rtbench.report.html import (
     success_curves,
     success_rates,
     svg_chart,
+    target_choice,
     timing,
     token_histograms,
-    target_choice,
     touched_objects,
 )
 from rtbench.report.html.first_frames import SOME, Drawn, Frame, first_frames

@@ -14,8 +14,8 @@ _NOTE = (
     "where the choice was right."
 )
 _COLUMNS = (
-    "episodes", "n", "success", "pointed right", "95 % CI", "success if so", "success if not", "touched right",
-    "success if so",
+    "episodes", "n", "success", "pointed right", "95 % CI", "success if so", "success if not",
+    "touched right", "success if so",
 )  # fmt: skip
 
 
