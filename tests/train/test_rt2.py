@@ -70,7 +70,7 @@ def test_a_batch_has_both_kinds_and_places_follow_the_shift(mixer):
     assert len(samples.said) == len(samples.kinds) == len(samples.states) == 9
     assert {said.ids[0] for said in samples.said[2:]} <= {PLAN, ANSWER}
     assert samples.labels.shape == (2, 11)
-    for k, said in enumerate(samples.said):
+    for k, said in list(enumerate(samples.said))[2:]:
         picture = int(samples.pictures[k])
         rows = [t for t, kind in zip(said.targets, said.kinds, strict=True) if kind == PLACE]
         for row, column in zip(rows[::2], rows[1::2], strict=True):
@@ -206,6 +206,7 @@ def test_plans_of_demonstrations():
     assert plan_text(replace(of(1), task="own/thing-v0")) == "pick the square"
     nan = [np.nan, np.nan]
     a, b, c = [0.1, 0.2], [0.3, 0.4], [0.5, 0.6]
-    points = np.array([[a, nan, nan, nan], [a, b, nan, nan], [nan, nan, c, nan], [a, nan, c, nan]], np.float32)
+    rows = [[a, nan, nan, nan], [a, b, nan, nan], [nan, nan, c, nan], [a, nan, c, nan]]
+    points = np.array(rows, np.float32)
     found = plan_places(points).round(1).tolist()
     assert [[[round(v, 1) for v in p] for p in pair] for pair in found] == [[a, a], [a, b], [c, c], [a, c]]
