@@ -79,7 +79,7 @@ class BatchedPolicy:
             return Answer([], rows)
         faults = [plan if isinstance(plan, Fault) else None for plan in plans]
         decided = [
-            fault or (row if isinstance(row, Fault) else Decision(row, seconds))
+            fault or (row if isinstance(row, Fault) else Decision(row, seconds, len(slots)))
             for row, fault in zip(rows, faults, strict=True)
         ]
         return Answer(decided, plans=tuple(None if isinstance(plan, Fault) else plan for plan in plans))

@@ -39,6 +39,8 @@ class Times:
     """Each step in the environment, rendering included."""
     loop: tuple[float, ...] = ()
     """Each turn of the closed loop, waiting for the policy's other slots included."""
+    slots: tuple[int, ...] = ()
+    """Slots that each decision's call of the policy answered [1]; empty in runs of before 0.3.0."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,13 @@ def of_result(episode: Episode, convention: str, result: EpisodeResult, video: s
         hashes="".join(trace.hashes),
         final_hash=result.final_hash,
         fingerprint=result.fingerprint,
-        times=Times(_ms([trace.reset_s])[0], _ms(trace.policy_s), _ms(trace.env_s), _ms(trace.loop_s)),
+        times=Times(
+            _ms([trace.reset_s])[0],
+            _ms(trace.policy_s),
+            _ms(trace.env_s),
+            _ms(trace.loop_s),
+            tuple(trace.slots),
+        ),
         simulated_s=round(result.simulated_s, 6),
         true_at_reset=result.true_at_reset,
         video=video,
