@@ -193,11 +193,13 @@ class Worker:
             checked = check_tokens(tokens, 1, self._convention)
             if isinstance(checked, Fault):
                 raise FaultError(checked)
-            for fault in (checked[0], plan):
-                if isinstance(fault, Fault):
-                    raise FaultError(fault)
+            row = checked[0]
+            if isinstance(row, Fault):
+                raise FaultError(row)
+            if isinstance(plan, Fault):
+                raise FaultError(plan)
             self._note(plan)
-            return Decision(checked[0], seconds)
+            return Decision(row, seconds)
 
         return act
 

@@ -379,4 +379,6 @@ def _spread(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """At most `VALIDATION_SAMPLES` of the rows, from all parts of them."""
     if len(rows) <= VALIDATION_SAMPLES:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, VALIDATION_SAMPLES).round().astype(int)]
+    chosen = np.linspace(0, len(rows) - 1, VALIDATION_SAMPLES).round().astype(np.int64)
+    found: NDArray[np.int64] = rows[chosen]
+    return found

@@ -142,12 +142,13 @@ class Mixer:
         random: np.random.Generator,
     ) -> Samples:
         frames = self._first[windows[:, 0]] + windows[:, 1] if len(windows) else np.zeros(0, np.int64)
-        shown = [] if self._other is None else self._other.pictures[pairs]
+        shown = np.zeros(0, np.int64) if self._other is None else self._other.pictures[pairs]
         others, where = np.unique(shown, return_inverse=True) if len(pairs) else (np.zeros(0, np.int64), [])
         numbers = np.where(np.asarray(shown) < 0, -1, len(frames) + np.asarray(where) - (others < 0).sum())
         others = others[others >= 0].astype(np.int64)
         images = self._images(frames, others)
-        drawn = draw(augmentation, len(images), *images.shape[1:3], random)
+        height, width = images.shape[1:3]
+        drawn = draw(augmentation, len(images), height, width, random)
         robot = [
             self._robot_sample(demo, frame, _shifted(self._places[frame], drawn, k, images), mixture, random)
             for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True))

@@ -120,7 +120,7 @@ def publish_file(
         **({"arguments": dict(text.arguments)} if text.arguments else {}),
         "weights": weights.name,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "trained_on": dict(origin.trained_on),
+        **({"trained_on": dict(origin.trained_on)} if origin.trained_on else {}),
     }
     card = place / f"{text.name}.yaml"
     try:

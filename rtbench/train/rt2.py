@@ -254,14 +254,12 @@ def _origin(
     text = f"{' and '.join(parts)}; stage {plan.training.stage}, robot share {share:g}; {trainer.step} steps"
     if before.about:
         text += f"; before that: {before.about}"
+    told: dict[str, Any] = {**before.trained_on, "about": text} if before.trained_on else {}
     if episodes:
         coverage = trained_on(episodes, text)
         if before.trained_on:
             coverage = merge_trained_on(coverage, TrainedOn(**before.trained_on))
-    else:
-        known = {**before.trained_on} if before.trained_on else {}
-        coverage = TrainedOn(**{**known, "about": text})
-    told = coverage.model_copy(update={"about": text}).model_dump(mode="json", exclude_defaults=True)
+        told = coverage.model_dump(mode="json", exclude_defaults=True)
     return Origin(ENCODER, ENCODER_SHA256, told, text)
 
 
