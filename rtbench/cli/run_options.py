@@ -11,9 +11,10 @@ import typer
 
 from rtbench.cli.against_baseline import ALPHA, BaselineOptions, OptionConflictError, Until
 from rtbench.cli.instruction_ablation import Ablation
-from rtbench.cli.options import Content, Jobs, MaxErrors, Out
+from rtbench.cli.options import Content, Jobs, MaxErrors, Out, Robot
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
+from rtbench.core.episode import DEFAULT_ROBOT
 
 EPISODES = "What to play"
 POLICY = "Policy"
@@ -149,6 +150,7 @@ class RunOptions:
             rich_help_panel=WORLD,
         ),
     ] = "none"
+    robot: Annotated[Robot, Panel(WORLD)] = DEFAULT_ROBOT
     content: Annotated[Content, Panel(WORLD)] = None
     out: Annotated[Out, Panel(OUTPUT)] = Path("runs")
     video: Annotated[
@@ -264,6 +266,7 @@ class RunOptions:
                 "--seed": self.seed != 0,
                 "--language": self.language is not None,
                 "--repeat": self.repeat > 1,
+                "--robot": self.robot != DEFAULT_ROBOT,
             }
         )
         if self.repeat > 1 and self.language:

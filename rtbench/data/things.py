@@ -13,8 +13,8 @@ from rtbench.core.world import Pose
 from rtbench.data.naming import DRAWER, GRIPPER, HANDLE, SINK, Name, Naming
 from rtbench.env.object import VISUAL_GROUP
 from rtbench.env.scene import Scene
-from rtbench.env.sim_world import FINGERS
 from rtbench.env.visibility import Sight
+from rtbench.task.robot_entry import FINGERS
 
 LEAST_PIXELS = 20
 """Visible pixels of the camera's image below which a thing is not named: five in half the size."""

@@ -16,12 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rtbench.core.cache import VARIABLE, cache_folder
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.errors import RtbenchError
+from rtbench.task.library import BUNDLED
+from rtbench.task.robot_entry import RobotEntry
 
 ROBOSUITE = "1.5.2"
 """Version of robosuite whose models the robot is baked from."""
 BAKE_VERSION = 7
-"""Raise when `rtbench.env.robot` changes what it writes."""
+"""Raise when `rtbench.env.panda_omron` changes what it writes."""
+MENAGERIE_BAKE_VERSION = 1
+"""Raise when `rtbench.env.menagerie_robot` changes what it writes."""
 
 
 class RobotError(RtbenchError):
@@ -29,19 +34,23 @@ class RobotError(RtbenchError):
 
 
 def stamp() -> str:
-    """Hash of everything the baked robot depends on."""
+    """Hash of everything the baked PandaOmron depends on."""
     versions = [importlib.metadata.version(p) for p in ("mujoco", "fast-simplification")]
     text = "/".join([str(BAKE_VERSION), ROBOSUITE, *versions])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def robot_path() -> Path:
+def robot_path(robot: RobotEntry | None = None) -> Path:
     """Path of the baked `robot.xml`; bakes it when it is not in the cache yet.
+
+    Args:
+        robot: The robot; None: the default one.
 
     Raises:
         RobotError: the cache cannot be read or written, or there are no models to bake from.
     """
-    folder = cache_folder() / f"robot-{stamp()}"
+    robot = robot or BUNDLED.robot(DEFAULT_ROBOT)
+    folder = cache_folder() / _folder(robot)
     path = folder / "robot.xml"
     if os.access(path, os.R_OK):
         return path
@@ -49,7 +58,7 @@ def robot_path() -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(folder.parent):
             if not os.access(path, os.R_OK):
-                _bake_into(folder)
+                _bake_into(folder, robot)
     except OSError as error:
         reason = error.strerror or str(error)
         raise RobotError(
@@ -57,6 +66,34 @@ def robot_path() -> Path:
             f" Set {VARIABLE} to a folder that you can read and write."
         ) from error
     return path
+
+
+def description_hash(robot: RobotEntry) -> str:
+    """64 hex digits: SHA-256 of a robot's file and of its own model: what it is, wherever it is read from.
+
+    Raises:
+        RobotError: its own model cannot be found or read.
+    """
+    from rtbench.env import menagerie_source, robot_source
+
+    own = (
+        robot_source.FILES_SHA256 if robot.source.kind == "robosuite" else menagerie_source.source_hash(robot)
+    )
+    told = robot.model_dump_json(exclude={"summary"})
+    return hashlib.sha256(f"{own}/{told}".encode()).hexdigest()
+
+
+def _folder(robot: RobotEntry) -> str:
+    """Name of its folder in the cache: another one for whatever else it would be baked from."""
+    if robot.source.kind == "robosuite":
+        return f"robot-{stamp()}"
+    from rtbench.env.menagerie_source import source_hash
+
+    told = robot.model_dump_json(exclude={"summary", "controller"})
+    text = "/".join(
+        [str(MENAGERIE_BAKE_VERSION), importlib.metadata.version("mujoco"), source_hash(robot), told]
+    )
+    return f"robot-{robot.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 @contextlib.contextmanager
@@ -71,17 +108,20 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _bake_into(folder: Path) -> None:
+def _bake_into(folder: Path, robot: RobotEntry) -> None:
     """Writes beside the target and renames, so that no process ever meets half a robot.
 
     The folder has the permissions of the umask, for a cache may be shared: `tempfile` makes private ones.
     """
-    from rtbench.env.robot import write_robot
+    if robot.source.kind == "robosuite":
+        from rtbench.env.panda_omron import write_robot
+    else:
+        from rtbench.env.menagerie_robot import write_robot
 
     scratch = folder.parent / f"robot-{uuid.uuid4().hex}"
     scratch.mkdir()
     try:
-        write_robot(scratch)
+        write_robot(scratch, robot)
         scratch.rename(folder)
     except OSError:
         # Without locks another worker may have been first: its copy is as good.

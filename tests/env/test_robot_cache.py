@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rtbench.env import robot, robot_cache
+from rtbench.env import panda_omron, robot_cache
 from rtbench.env.robot_cache import RobotError, robot_path, stamp
 
 
@@ -31,11 +31,11 @@ def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("RTBENCH_CACHE", str(tmp_path))
     baked = []
 
-    def write(folder):
+    def write(folder, _):
         baked.append(folder)
         (folder / "robot.xml").write_text("<mujoco/>")
 
-    monkeypatch.setattr(robot, "write_robot", write)
+    monkeypatch.setattr(panda_omron, "write_robot", write)
     return baked
 
 
@@ -75,11 +75,11 @@ def test_the_robot_has_the_permissions_of_the_umask(empty_cache, umask, mode):
 
 
 def test_a_baking_that_breaks_leaves_nothing_behind(empty_cache, tmp_path, monkeypatch):
-    def fail(folder):
+    def fail(folder, _):
         (folder / "robot.xml").write_text("<muj")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(robot, "write_robot", fail)
+    monkeypatch.setattr(panda_omron, "write_robot", fail)
     with pytest.raises(RobotError, match=r"No space left on device.*Set RTBENCH_CACHE"):
         robot_path()
     assert list(tmp_path.iterdir()) == []
@@ -109,9 +109,9 @@ def _look_as_nobody(cache, case):
         kept.mkdir(mode=0o700)
         (kept / "robot.xml").write_text("<mujoco/>")
     code = (
-        "from rtbench.env import robot, robot_cache\n"
+        "from rtbench.env import panda_omron, robot_cache\n"
         "import os\n"
-        "robot.write_robot = lambda folder: (folder / 'robot.xml').write_text('<mujoco/>')\n"
+        "panda_omron.write_robot = lambda folder, _: (folder / 'robot.xml').write_text('<mujoco/>')\n"
         "mark = robot_cache.stamp()\n"  # what it imports may be private, too
         "robot_cache.stamp = lambda: mark\n"
         "os.setuid(65534)\n"

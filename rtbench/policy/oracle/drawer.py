@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rtbench.core.rotation import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
 from rtbench.core.vector import length
 from rtbench.env.fixture import HANDLE_OFFSET, HANDLE_RADIUS
-from rtbench.policy.oracle.motion import FINGERTIP, HAND_HALF, View, move
+from rtbench.policy.oracle.motion import View, move
 from rtbench.task.scene_entry import DRAWER_SIZE
 
 Array = NDArray[np.float64]
@@ -67,7 +67,7 @@ def close_drawer(view: View, drawer: str) -> Array | None:
     lean = _lean(view, drawer)
     side = np.cross(forward, [0.0, 0.0, 1.0])
     tip = front + ASIDE * side - (FINGER_HALF * math.cos(LEAN) + 0.004) * forward
-    start = tip - FINGERTIP * rotate(lean, [0.0, 0.0, 1.0]) - 0.02 * forward
+    start = tip - view.shape.tip * rotate(lean, [0.0, 0.0, 1.0]) - 0.02 * forward
     off = view.hand.position - start
     level = abs(off[2]) < 0.025 and abs(off @ side) < 0.03 and -0.05 < off @ forward < 0.06
     if level:
@@ -168,8 +168,9 @@ def drawer_window(view: View, drawer: str) -> tuple[Array, float]:
     Between the drawer's own front and the handles of the drawers above, which stand out over it.
     """
     spec = view.world.scene.spec.drawers[drawer]
-    near = -view.world.opening(drawer) + 0.02 + HAND_HALF[0] + 0.006
-    far = -(HANDLE_OFFSET + HANDLE_RADIUS + HAND_HALF[0] + 0.006)
+    thick = view.shape.hand[0]
+    near = -view.world.opening(drawer) + 0.02 + thick + 0.006
+    far = -(HANDLE_OFFSET + HANDLE_RADIUS + thick + 0.006)
     middle = view.world.scene.to_world(spec.counter, (near + far) / 2, spec.left)
     return middle, max(0.0, (far - near) / 2)
 
