@@ -168,7 +168,8 @@ def _add_joints(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
     for name, kind, axis in zip(
         BASE_JOINTS, (slide, slide, hinge), ([1, 0, 0], [0, 1, 0], [0, 0, 1]), strict=True
     ):
-        base.add_joint(name=name, type=kind, axis=axis, damping=np.zeros(3), frictionloss=0, armature=0)
+        armature = robot.base.yaw_armature if kind is hinge else 0.0
+        base.add_joint(name=name, type=kind, axis=axis, damping=np.zeros(3), frictionloss=0, armature=armature)
     if robot.base.mass is not None:
         base.inertia = base.inertia * (robot.base.mass / base.mass)
         base.mass = robot.base.mass

@@ -84,6 +84,8 @@ class BaseEntry(_Part):
     mass: float | None = Field(None, gt=0)
     """[kg]; as in the source where not given."""
     drives: dict[Literal["base_x", "base_y", "base_yaw"], Drive]
+    yaw_armature: float = Field(0.0, ge=0)
+    """Inertia of the turning drive's own parts [kg m^2]."""
     ahead: float
     """The arm's axis is this far before the middle [m]."""
     to_counter: float = Field(gt=0)
@@ -121,6 +123,21 @@ class ToolEntry(_Part):
     """In the body's frame [m]."""
 
 
+class LeanEntry(_Part):
+    """How far a hand that works from above leans forward: a wrist with a short range must, high up."""
+
+    above: float
+    """Height of the grip point from which it leans [m]."""
+    slope: float = Field(gt=0)
+    """Further lean per height [rad/m]."""
+    most: float = Field(gt=0, lt=1.2)
+    """[rad]"""
+
+    def at(self, height: float) -> float:
+        """Lean of a hand whose grip point is at that height [rad]."""
+        return min(max(0.0, self.slope * (height - self.above)), self.most)
+
+
 class ArmEntry(_Part):
     """The arm."""
 
@@ -140,6 +157,8 @@ class ArmEntry(_Part):
     """Grip point in the base frame from which the arm reaches any pose [m]."""
     tucked: Point
     """Grip point in the base frame while driving far [m]."""
+    lean: LeanEntry | None = None
+    """None for a hand that points straight down at any height."""
     folded: float
     """Nearer than this to the arm's axis a low hand cannot be raised straight up [m]."""
 

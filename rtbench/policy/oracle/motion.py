@@ -34,6 +34,8 @@ HEADROOM = 0.025
 """Air between a carried object and what it passes over [m]."""
 CORRIDOR = 0.13
 """Things nearer than this to a straight path count as in its way [m]: half a hand and a finger."""
+LEAN_SLACK = 0.23
+"""A hand that leans high up may lean by this much more than its height asks [rad]: it comes down 8 cm a step."""
 PRESSING = 0.012
 """A hand this far above its commanded height stands on something [m]."""
 TURN = 0.45
@@ -88,13 +90,33 @@ class View:
 
     @property
     def hand_yaw(self) -> float:
-        """Heading of the gripper's x axis in the base frame [rad]."""
-        return wrap(yaw_of(self.hand.quaternion) - float(self.base[2]))
+        """Heading of the gripper's x axis in the base frame [rad]; without its lean, where it has to lean."""
+        upright = multiply(self._leant(-self.lean), self.hand.quaternion) if self.lean else self.hand.quaternion
+        return wrap(yaw_of(upright) - float(self.base[2]))
+
+    @property
+    def lean(self) -> float:
+        """Angle by which a hand that works from above leans forward at the hand's height [rad]."""
+        lean = self.robot.arm.lean
+        return lean.at(float(self.hand.position[2])) if lean else 0.0
+
+    def _leant(self, angle: float) -> Array:
+        """Turn of a downward hand by which its fingers point forward by `angle` [rad]; quaternion, world."""
+        yaw = float(self.base[2])
+        return from_rotation_vector(angle * np.array([math.sin(yaw), -math.cos(yaw), 0.0]))
 
     @property
     def leaning(self) -> float:
-        """Angle between the gripper and straight down [rad]."""
-        return math.acos(float(np.clip(-rotate(self.hand.quaternion, [0, 0, 1])[2], -1.0, 1.0)))
+        """Angle between the gripper and straight down [rad].
+
+        Of a hand that leans high up, the angle to the nearest of the leans that it has there or a step lower.
+        """
+        pointing = rotate(self.hand.quaternion, [0, 0, 1])
+        if self.robot.arm.lean:
+            c, s = math.cos(self.base[2]), math.sin(self.base[2])
+            forward = math.atan2(float(c * pointing[0] + s * pointing[1]), -float(pointing[2]))
+            pointing = rotate(self._leant(-min(max(forward, 0.0), self.lean + LEAN_SLACK)), pointing)
+        return math.acos(float(np.clip(-pointing[2], -1.0, 1.0)))
 
     @property
     def pressing(self) -> bool:
@@ -103,7 +125,8 @@ class View:
 
     def down(self, yaw: float) -> Array:
         """Quaternion float64[4] (wxyz), world, of a downward gripper with heading `yaw` [rad], base frame."""
-        return pointing_down(yaw + float(self.base[2]))
+        down = pointing_down(yaw + float(self.base[2]))
+        return multiply(self._leant(self.lean), down) if self.lean else down
 
     def in_world(self, local: Sequence[float] | Array) -> Array:
         """A point float64[3] [m] of the base frame, in the world frame."""
