@@ -157,6 +157,10 @@ class ArmEntry(_Part):
     """Grip point in the base frame from which the arm reaches any pose [m]."""
     tucked: Point
     """Grip point in the base frame while driving far [m]."""
+    hook: float = Field(gt=0, lt=1.5)
+    """Lean of fingers that hook or push a drawer [rad]: hand and wrist pass in front of the handles above."""
+    highest: float | None = None
+    """Highest that the grip point goes on its way over things [m]; None for an arm that clears all of them."""
     lean: LeanEntry | None = None
     """None for a hand that points straight down at any height."""
     folded: float
@@ -181,6 +185,8 @@ class ShapeEntry(_Part):
     """Half thickness and half width (along the opening) of the hand [m]."""
     finger: tuple[float, float]
     """Half thickness and half width (along the opening) of a finger [m]."""
+    tip_half: float
+    """Half thickness of a fingertip across the opening [m]."""
     middle: float
     """Distance of a finger's middle from the grip point [m]."""
 

@@ -249,6 +249,8 @@ def travel(
     if length(flat) < 0.02:
         return move(view, position, quaternion, opening)
     height = max(float(position[2]), _clear_height(view, here[:2], position[:2], ignore))
+    if view.robot.arm.highest is not None:
+        height = min(height, view.robot.arm.highest)
     if here[2] < height - 0.015:
         if _folded(view):
             return move(view, view.in_world(view.robot.arm.easy), quaternion, opening)
