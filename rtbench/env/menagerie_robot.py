@@ -41,7 +41,7 @@ def write_robot(folder: Path, robot: RobotEntry) -> None:
         raise RobotError(f"{place / robot.source.file}: not a model: {str(error).splitlines()[0]}.") from None
     _fix_inertias(spec, source)
     capsules = _capsules(spec, source, robot)
-    _strip(spec, source)
+    _strip(spec)
     _turn_head(spec, robot)
     _turn_fingers(spec, robot)
     _add_collision(spec, robot, capsules)
@@ -98,7 +98,7 @@ def _vertices(source: mujoco.MjModel, geom: int) -> Array:
     return vertices
 
 
-def _strip(spec: mujoco.MjSpec, source: mujoco.MjModel) -> None:
+def _strip(spec: mujoco.MjSpec) -> None:
     """Remove what collides, is driven or shines; keep what is seen."""
     for geom in list(spec.geoms):
         if geom.contype or geom.conaffinity:
@@ -112,7 +112,6 @@ def _strip(spec: mujoco.MjSpec, source: mujoco.MjModel) -> None:
     ):  # fmt: skip
         for thing in list(things):
             spec.delete(thing)
-    del source
 
 
 def _turn_head(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
@@ -169,7 +168,9 @@ def _add_joints(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
         BASE_JOINTS, (slide, slide, hinge), ([1, 0, 0], [0, 1, 0], [0, 0, 1]), strict=True
     ):
         armature = robot.base.yaw_armature if kind is hinge else 0.0
-        base.add_joint(name=name, type=kind, axis=axis, damping=np.zeros(3), frictionloss=0, armature=armature)
+        base.add_joint(
+            name=name, type=kind, axis=axis, damping=np.zeros(3), frictionloss=0, armature=armature
+        )
     if robot.base.mass is not None:
         base.inertia = base.inertia * (robot.base.mass / base.mass)
         base.mass = robot.base.mass

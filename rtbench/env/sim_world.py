@@ -142,7 +142,8 @@ class SimWorld:
 
     def held(self, name: str) -> bool:
         """Whether both fingers press on the object from its two sides, not both from the same."""
-        if self.gripper_opening() < self._gripper.holds:
+        least, most = self._gripper.holds
+        if not least <= self.gripper_opening() <= most:
             return False
         pairs = self._contacts()
         return all((f, name) in pairs or (name, f) in pairs for f in FINGERS)

@@ -1,7 +1,7 @@
 """Robots, as written in envs/robots/*.yaml: their own model, joints, gripper, base and cameras.
 
-Lengths are metres and angles are radians, as in robots' own files. The base frame has its origin on the
-floor below the middle of the robot, x forward, y to the left. `rtbench.env.robot_model` makes an entry's model.
+Lengths are metres and angles are radians, as in robots' own files. The base frame has its origin on the floor
+below the middle of the robot, x forward, y to the left. `rtbench.env.robot_model` makes the model.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class ArmEntry(_Part):
     hook: float = Field(gt=0, lt=1.5)
     """Lean of fingers that hook or push a drawer [rad]: hand and wrist pass in front of the handles above."""
     highest: float | None = None
-    """Highest that the grip point goes on its way over things [m]; None for an arm that clears all of them."""
+    """Greatest height of the grip point on its way over things [m]; None for an arm that clears all."""
     lean: LeanEntry | None = None
     """None for a hand that points straight down at any height."""
     folded: float
@@ -209,8 +209,8 @@ class GripperEntry(_Part):
     drive: Drive
     fingers: dict[Literal["leftfinger", "rightfinger"], tuple[str, ...]]
     """Bodies of each finger."""
-    holds: float = Field(gt=0)
-    """Fingers that are nearer together [m] hold nothing."""
+    holds: tuple[float, float]
+    """Fingers that are nearer together than the first, or farther apart than the second, hold nothing [m]."""
     shape: ShapeEntry
 
     @model_validator(mode="after")
@@ -258,7 +258,10 @@ class CameraEntry(_Part):
     size: tuple[int, int] = (320, 256)
     """Width and height of the real camera's picture, or ours [pixels]."""
     resizing: Literal["none", "area"] = "none"
-    """How a picture of that size becomes one of 320 x 256: each pixel the mean of those that it covers."""
+    """How a picture of that size becomes one of 320 x 256 in the profile 'full': 'area' takes means.
+
+    The profile 'lean' draws 320 x 256 pixels at once.
+    """
     mast: tuple[float, float, float] | None = None
     """Foot of a mast that carries it, drawn in the base frame [m]."""
 

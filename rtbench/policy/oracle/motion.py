@@ -35,7 +35,7 @@ HEADROOM = 0.025
 CORRIDOR = 0.13
 """Things nearer than this to a straight path count as in its way [m]: half a hand and a finger."""
 LEAN_SLACK = 0.23
-"""A hand that leans high up may lean by this much more than its height asks [rad]: it comes down 8 cm a step."""
+"""A hand may lean by this much more than its height asks [rad]: it comes down 8 cm a step."""
 PRESSING = 0.012
 """A hand this far above its commanded height stands on something [m]."""
 TURN = 0.45
@@ -91,7 +91,9 @@ class View:
     @property
     def hand_yaw(self) -> float:
         """Heading of the gripper's x axis in the base frame [rad]; without its lean, where it has to lean."""
-        upright = multiply(self._leant(-self.lean), self.hand.quaternion) if self.lean else self.hand.quaternion
+        upright = (
+            multiply(self._leant(-self.lean), self.hand.quaternion) if self.lean else self.hand.quaternion
+        )
         return wrap(yaw_of(upright) - float(self.base[2]))
 
     @property
