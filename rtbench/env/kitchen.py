@@ -240,10 +240,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         stage, episode = self._current(), self._episode
         images = {camera: self._renderer().render(stage.data, camera) for camera in self.cameras}
         hand = stage.world.to_base(stage.world.gripper())
-        angles = [float(stage.data.joint(j).qpos[0]) for j in stage.scene.robot.arm.joints]
-        proprio = np.array(
-            [*angles, *hand.position, *hand.quaternion, stage.world.gripper_opening()], dtype=np.float32
-        )
+        pose = (*hand.position.tolist(), *hand.quaternion.tolist())
+        numbers = (*stage.controller.measured().tolist(), *pose, stage.world.gripper_opening())
+        proprio = np.array(numbers, dtype=np.float32)
         return Observation(images, episode.instruction if episode else "", proprio, self._control_steps)
 
     # Gymnasium --------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ import numpy as np
 from rtbench.core.rotation import from_rotation_vector, multiply
 from rtbench.env.menagerie_source import robot_folder
 from rtbench.env.object import COLLISION_GROUP, VISUAL_GROUP
-from rtbench.env.robot_cache import RobotError
 from rtbench.env.robot_mesh import Array, fit_capsule
 from rtbench.env.robot_model import GRIP, ROBOT_CONTACT, add_drives
+from rtbench.env.robot_source import RobotError
 from rtbench.task.robot_entry import BASE_JOINTS, RobotEntry
 
 _MESH = mujoco.mjtGeom.mjGEOM_MESH

@@ -9,7 +9,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from rtbench.env.robot_cache import RobotError
+from rtbench.env.robot_source import RobotError
 from rtbench.task.robot_entry import RobotEntry
 
 VARIABLE = "MENAGERIE_ROOT"

@@ -15,8 +15,9 @@ from rtbench.core.errors import ContentError, UnknownNameError
 from rtbench.core.rotation import from_rotation_vector, multiply, rotate
 from rtbench.env.kitchen import Kitchen
 from rtbench.env.menagerie_source import VARIABLE, source_hash
-from rtbench.env.robot_cache import RobotError, description_hash, robot_path
+from rtbench.env.robot_cache import description_hash, robot_path
 from rtbench.env.robot_model import robot_spec
+from rtbench.env.robot_source import RobotError
 from rtbench.policy.oracle import oracle_action
 from rtbench.task.library import BUNDLED
 from rtbench.task.suite import draw

@@ -13,7 +13,7 @@ import pytest
 from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.env import panda_omron as bake
 from rtbench.env.robot_cache import robot_path
-from rtbench.env.robot_source import VARIABLE
+from rtbench.env.robot_source import WHEEL
 from rtbench.task.library import BUNDLED
 from rtbench.task.robot_entry import BASE_JOINTS
 from tests.helpers import robosuite
@@ -130,6 +130,6 @@ def test_the_robot_is_the_golden_one(request):
 
 
 def test_baking_again_gives_the_same_robot(tmp_path, monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(robosuite.models()))
+    monkeypatch.setenv(WHEEL.variable, str(robosuite.models()))
     bake.write_robot(tmp_path, PANDA)
     assert contents(tmp_path) == contents(robot_path().parent)
