@@ -18,7 +18,7 @@ from rtbench.core.rotation import from_rotation_vector, multiply
 from rtbench.env.menagerie_source import robot_folder
 from rtbench.env.object import COLLISION_GROUP, VISUAL_GROUP
 from rtbench.env.robot_mesh import Array, fit_capsule
-from rtbench.env.robot_model import GRIP, ROBOT_CONTACT, add_drives
+from rtbench.env.robot_model import GRIP, ROBOT_CONTACT, add_drives, check_names
 from rtbench.env.robot_source import RobotError
 from rtbench.task.robot_entry import BASE_JOINTS, RobotEntry
 
@@ -45,6 +45,7 @@ def write_robot(folder: Path, robot: RobotEntry) -> None:
     _turn_head(spec, robot)
     _turn_fingers(spec, robot)
     _add_collision(spec, robot, capsules)
+    check_names(spec, robot)
     _add_joints(spec, robot)
     _copy_assets(spec, place, folder)
     spec.compile()
