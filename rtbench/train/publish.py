@@ -42,6 +42,7 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
         "about": about,
         "variants": tuple(sorted({episode.variant for episode in episodes} - {""})),
         "languages": tuple(sorted({episode.language for episode in episodes})),
+        "robots": tuple(sorted({episode.robot for episode in episodes})),
         "paraphrases": any(
             episode.task in known and episode.instruction not in known[episode.task].templates
             for episode in episodes
@@ -61,7 +62,17 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
 
 def merge_trained_on(first: TrainedOn, before: TrainedOn) -> TrainedOn:
     """The union of two descriptions, for weights that were trained twice; `about` is that of the first."""
-    lists = ("tasks", "skills", "groups", "objects", "object_sets", "scenes", "variants", "languages")
+    lists = (
+        "tasks",
+        "skills",
+        "groups",
+        "objects",
+        "object_sets",
+        "scenes",
+        "variants",
+        "languages",
+        "robots",
+    )
     most = [count for count in (first.distractors, before.distractors) if count is not None]
     return TrainedOn(
         about=first.about,

@@ -20,7 +20,7 @@ from rtbench.data.plan_text import plan_text
 from rtbench.data.vision_language import VisionLanguage, read_all
 from rtbench.policy.card import FOLDER
 from rtbench.policy.rt1 import checkpoint as rt1_checkpoint
-from rtbench.policy.rt1.checkpoint import Origin
+from rtbench.policy.rt1.weights import Origin
 from rtbench.policy.rt2.action_layout import FULL, layout
 from rtbench.policy.rt2.checkpoint import Model, load, save
 from rtbench.policy.rt2.config import size

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RtbenchError
-from rtbench.policy.rt1.checkpoint import ABOUT, COUNTER, READABLE, CheckpointError, Origin
+from rtbench.policy.rt1.checkpoint import COUNTER, READABLE
+from rtbench.policy.rt1.weights import ABOUT, CheckpointError, Origin
 from rtbench.policy.rt2.action_layout import ActionLayout, layout
 from rtbench.policy.rt2.config import from_json, to_json
 from rtbench.policy.rt2.network import Network

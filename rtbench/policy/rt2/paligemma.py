@@ -235,7 +235,8 @@ def _loaded(name: str, revision: str | None, dtype: torch.dtype, *, local: bool)
     """Model and processor; no code of the folder is run, and no pickle is read."""
     from transformers import PaliGemmaForConditionalGeneration, PaliGemmaProcessor
 
-    options = {"local_files_only": local, "revision": revision or "main", "trust_remote_code": False}
+    options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
+    options["revision"] = revision or "main"
     try:
         model = PaliGemmaForConditionalGeneration.from_pretrained(
             name, dtype=dtype, use_safetensors=True, **options

@@ -198,7 +198,7 @@ class SmallBody:
 
     def look(self, prompt: Prompt, image: NDArray[np.uint8]) -> Reader:
         """Read an image uint8[H, W, 3]."""
-        pixels = prepare([image], self._network.size.eyes.image).to(self.device)
+        pixels = torch.from_numpy(prepare([image], self._network.size.eyes.image)).to(self.device)
         return self._reader(prompt, self._network.eyes(pixels))
 
     def words(self, ids: Sequence[int]) -> str:
