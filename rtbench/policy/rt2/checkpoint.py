@@ -101,10 +101,7 @@ def load(path: Path) -> Model:
         vocabulary = Vocabulary.from_json(metadata["vocabulary"], str(path))
         size = from_json(metadata["size"], str(path))
         check_numbers(path, size.eyes, len(tensors))
-        if size.layers > len(tensors):
-            raise CheckpointError(
-                f"{path}: {size.layers} layers, but the file has only {len(tensors)} tensors."
-            )
+        _check_layers(path, size.layers, len(tensors))
         with torch.device("meta"):  # takes no memory, whatever the size says
             _check_shapes(path, Network(size, len(vocabulary)), tensors)
         network = Network(size, len(vocabulary))
@@ -121,6 +118,11 @@ def load(path: Path) -> Model:
     _check_finite(path, tensors)
     network.load_state_dict(tensors, strict=False)  # all but the counters, as has just been checked
     return Model(network.eval(), vocabulary, found, origin)
+
+
+def _check_layers(path: Path, layers: int, tensors: int) -> None:
+    if layers > tensors:
+        raise CheckpointError(f"{path}: {layers} layers, but the file has only {tensors} tensors.")
 
 
 def _check_shapes(path: Path, network: Network, found: Mapping[str, Tensor]) -> None:

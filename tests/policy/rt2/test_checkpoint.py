@@ -69,5 +69,5 @@ def test_a_damaged_header_is_a_sentence(whole, tmp_path, about):
     path = tmp_path / "a"
     path.write_bytes(whole[0])
     change_header(path, lambda header: header[METADATA].update({ABOUT: about}))
-    with pytest.raises(CheckpointError, match="damaged|no safetensors"):
+    with pytest.raises(CheckpointError, match=r"damaged|no safetensors"):
         load(path)
