@@ -14,12 +14,13 @@ from rtbench.analysis.compare import ADJUSTMENT, Contrast
 from rtbench.analysis.junit import Case, write
 from rtbench.analysis.verdict import ERRORS, PASS, REGRESSION, Flip, Judgement, Side, chance, points
 from rtbench.core.errors import RtbenchError, RunError
+from rtbench.core.text import visible
 
 SUITE = "rtbench gate"
 FLIPS = 10
 """Flips listed; the JSON has all."""
 SIGNS = {PASS: "✅", REGRESSION: "❌"}
-_MARKUP = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>|#~"} | {"\n": " ", "\r": " "})
+_MARKUP = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>|#~"})
 
 
 def write_junit(path: Path, judged: Judgement) -> None:
@@ -133,7 +134,7 @@ def _group(judged: Judgement, group: Contrast) -> str:
 
 
 def _flip(flip: Flip) -> str:
-    before, after = (f"`{place}`" for place in flip.see)
+    before, after = (f"`{visible(place).replace('`', chr(39))}`" for place in flip.see)
     return f"- {_text(flip.task)}, “{_text(flip.instruction)}”: baseline {before}, candidate {after}"
 
 
@@ -143,4 +144,4 @@ def _row(*cells: object) -> str:
 
 def _text(text: str) -> str:
     """The text escaped for Markdown."""
-    return text.translate(_MARKUP)
+    return visible(text).translate(_MARKUP)

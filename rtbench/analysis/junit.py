@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RunError
+from rtbench.core.text import visible
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 does not allow in any form, not even escaped (its production Char)."""
@@ -39,7 +41,7 @@ class Case:
 
 
 def write(path: Path, suite: str, cases: Sequence[Case], properties: Mapping[str, object]) -> None:
-    """Write a report with one suite; any text is allowed, characters that XML has no form for become U+FFFD.
+    """Write a report with one suite; any text is allowed: control characters are shown as escapes.
 
     Raises:
         RunError: the file cannot be written.
@@ -62,13 +64,14 @@ def write(path: Path, suite: str, cases: Sequence[Case], properties: Mapping[str
     for case in cases:
         inner.append(_element(suite, case))
     for element in root.iter():
-        element.attrib = {name: _clean(value) for name, value in element.attrib.items()}
+        element.attrib = {name: visible(_clean(value)) for name, value in element.attrib.items()}
         element.text = element.text and _clean(element.text)
     ET.indent(root)
     text = ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text)
+        with atomic_write(path) as beside:
+            beside.write_bytes(text)
     except OSError as error:
         raise RunError(f"{path}: the JUnit report cannot be written: {error.strerror}.") from None
 
@@ -88,4 +91,4 @@ def _element(suite: str, case: Case) -> ET.Element:
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)
+    return _FORBIDDEN.sub("\ufffd", visible(text, lines=True))

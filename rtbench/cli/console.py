@@ -10,10 +10,12 @@ from typing import Any
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rtbench.cli.column_widths import EDGES, break_words, fit, longest_word
+from rtbench.core.terminal import VisibleConsole
+from rtbench.core.text import visible, visible_json
 
 WIDTH = 100
 """Columns that fields are wrapped to at most; longer lines are hard to read."""
@@ -22,28 +24,30 @@ _NAME = 58
 """Columns in which the first cell of a table is kept whole, for it is what one copies: the longest task."""
 
 
-def console() -> Console:
+def console() -> VisibleConsole:
     """Standard output. Without a terminal it is 80 columns wide and has no colours."""
-    return Console(highlight=False)
+    return VisibleConsole()
 
 
 def print_error(message: str) -> None:
     """Print a mistake on standard error."""
-    where = Console(stderr=True, highlight=False)
-    where.print("[bold red]error:[/]", end=" ")
-    where.print(message, markup=False, soft_wrap=True)
+    where = VisibleConsole(stderr=True)
+    where.print(Text("error:", "bold red"), end=" ")
+    # Indented, so that no line of a name or of a policy's message looks like one of ours.
+    where.print(message.replace("\n", "\n  "), soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print something worth knowing on standard error, where it spoils no pipe."""
-    Console(stderr=True, highlight=False).print(f"note: {message}", markup=False, soft_wrap=True)
+    VisibleConsole(stderr=True).print(f"note: {visible(message)}", soft_wrap=True)
 
 
 def print_json(data: Any) -> None:
     """Print JSON for programs."""
     # A terminal that knows no UTF-8 gets JSON's own escapes, which programs can read.
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    sys.stdout.write(json.dumps(data, ensure_ascii=ascii_only, allow_nan=False, indent=2) + "\n")
+    text = json.dumps(data, ensure_ascii=ascii_only, allow_nan=False, indent=2)
+    sys.stdout.write(visible_json(text) + "\n")
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool) -> None:
@@ -94,7 +98,12 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
     width = min(where.width, WIDTH)
     for label, value in fields:
         texts = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-        lines = [line for text in texts if text is not None for line in _wrapped(str(text), width - _LABEL)]
+        lines = [
+            line
+            for text in texts
+            if text is not None
+            for line in _wrapped(visible(str(text)), width - _LABEL)
+        ]
         for number, line in enumerate(lines):
             head = label if number == 0 else ""
             where.print(f"{head:<{_LABEL}}{line}", markup=False, soft_wrap=True)
@@ -113,5 +122,5 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value)
+        return visible(", ".join(map(str, value)))
+    return visible(str(value))

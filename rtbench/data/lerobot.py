@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rtbench.core.action import DIMENSIONS
+from rtbench.core.atomic_write import write_text
 from rtbench.data.demonstration import Demonstration, DemonstrationError, Demonstrations, check_alike
 
 VERSION = "v3.0"
@@ -242,7 +243,7 @@ class _Dataset:
 
     def _json(self, name: str, data: Any) -> None:
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, indent=4)
-        (self._root / "meta" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        write_text(self._root / "meta" / f"{name}.json", text + "\n")
 
 
 def _feature(kind: str, names: list[str] | None) -> dict[str, Any]:

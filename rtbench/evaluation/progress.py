@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +18,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Column
+
+from rtbench.core.terminal import VisibleConsole
+from rtbench.core.text import visible
 
 PLAIN_EVERY_S = 5.0
 """Seconds between plain lines."""
@@ -91,7 +93,7 @@ class ProgressCount:
 class Display:
     """Shows the progress of a run on a console; use it in a `with` statement."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: VisibleConsole) -> None:
         self._console = console
         self._count = ProgressCount()
         self._printed_at = time.monotonic()
@@ -133,7 +135,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(visible(text, lines=True), highlight=False, markup=False, soft_wrap=True)
 
     def _print_line(self) -> None:
         self._printed_at, self._printed = time.monotonic(), self._count.fresh
@@ -157,10 +159,10 @@ def shown(reporter: Reporter | None) -> Iterator[Reporter]:
         yield reporter
     elif in_notebook():
         # A bar would need ipywidgets, so lines.
-        with Display(Console(stderr=True, force_jupyter=False, force_terminal=False)) as display:
+        with Display(VisibleConsole(stderr=True, force_jupyter=False, force_terminal=False)) as display:
             yield display
     elif sys.stderr.isatty():
-        with Display(Console(stderr=True)) as display:
+        with Display(VisibleConsole(stderr=True)) as display:
             yield display
     else:
         yield Silent()

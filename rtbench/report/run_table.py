@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rtbench.analysis.noise_floor import read_reruns
-from rtbench.core.text import three_figures
+from rtbench.core.text import three_figures, visible
 from rtbench.result.control_rate import Spread
 from rtbench.result.metadata import Decision
 from rtbench.result.run import Run
@@ -27,7 +27,7 @@ def table(run: Run) -> Table:
     policy, suite, arm = run.meta.policy.name, run.meta.suite, run.meta.arm
     again = run.meta.repeat
     told = f"{f', {arm} instructions' if arm else ''}{f', repeat {again}' if again else ''}"
-    shown = _table(f"{policy} on {suite}{told}", "skill")
+    shown = _table(visible(f"{policy} on {suite}{told}"), "skill")
     for head in ("n", "err", "success", "95 % CI", "held", "ever", "steps"):
         shown.add_column(head, justify="right", no_wrap=True)
     _add_groups(shown, summary.skills)
@@ -54,7 +54,7 @@ def drop_table(run: Run) -> Table:
     for axis, found in sorted(run.summary.drops.items()):
         low, high = (100 * bound for bound in found.interval)
         shown.add_row(
-            axis,
+            visible(axis),
             str(found.pairs),
             *map(_percent, (found.twin_rate, found.rate, found.drop)),
             f"{low:.1f} to {high:.1f}" if found.pairs else "-",
@@ -80,7 +80,7 @@ def _add_groups(shown: Table, groups: Mapping[str, Group], head: str = "") -> No
         shown.add_section()
         shown.add_row(head, style="bold")
     for name, group in groups.items():
-        shown.add_row(*_cells(name, group))
+        shown.add_row(*_cells(visible(name), group))
 
 
 def caption(summary: Summary) -> str:

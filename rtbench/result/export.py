@@ -15,6 +15,7 @@ from rtbench.core.action import SIZE
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.episode import EVENTS
 from rtbench.core.errors import RtbenchError
+from rtbench.core.text import spreadsheet_text
 from rtbench.result.columns import EPISODE_COLUMNS, EPISODE_NUMBERS, OUTCOME_FLAGS
 from rtbench.result.record import Record
 from rtbench.result.run import Run
@@ -53,8 +54,6 @@ DETAILS: dict[str, Callable[[Record], Any]] = {
 """Columns that Parquet has in addition, or whole: objects (texts), the action convention of the tokens,
 tokens (uint8, 11 a step), subgoals (which of the goal's leaves ever held), times of all decisions [ms], and
 hashes of the settled state, of the first frame and of the last state."""
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of a text that a spreadsheet takes for a formula."""
 _ROWS = 2000
 """Episodes of a row group, which bounds the memory."""
 
@@ -167,4 +166,4 @@ def _whole(output: Path, write: Callable[[Path], None]) -> None:
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_RISKY) else value
+    return spreadsheet_text(value) if isinstance(value, str) else value

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, Never
 
-from rtbench.core.atomic_write import atomic_write
+from rtbench.core.atomic_write import write_text
 from rtbench.core.errors import RunError
 from rtbench.result.jsonl import SCHEMA, Reading, check_schema
 from rtbench.result.metadata import RunMetadata
@@ -33,8 +33,7 @@ def write_json(path: Path, data: Any) -> None:
         except UnicodeEncodeError:  # such as the name of a file that is not UTF-8
             text = json.dumps(data, allow_nan=False, indent=2) + "\n"
     try:
-        with atomic_write(path) as beside:
-            beside.write_text(text, encoding="utf-8")
+        write_text(path, text)
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror}. {_remedy(error)}") from None
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.episode import Episode
 from rtbench.core.split import Novelties, splits_of
+from rtbench.core.text import visible
 from rtbench.result.columns import EPISODE_COLUMNS, EPISODE_NUMBERS
 from rtbench.result.folder import EPISODES, read_metadata
 from rtbench.result.jsonl import check, read_lines
@@ -126,7 +127,7 @@ def load_scores(path: str | Path) -> Scores:
 
 def labels(runs: Sequence[Scores]) -> list[str]:
     """What to call each run beside the others: its policy, with the id where several runs have that name."""
-    names = [run.name for run in runs]
+    names = [visible(run.name) for run in runs]
     return [
         name if names.count(name) == 1 else f"{name} {run.id[:6]}"
         for name, run in zip(names, runs, strict=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from rtbench.core.atomic_write import write_text
 from rtbench.core.episode import Episode
 from rtbench.core.errors import RtbenchError
 from rtbench.policy.card import FOLDER
@@ -136,9 +137,7 @@ def publish_file(
     }
     card = place / f"{text.name}.yaml"
     try:
-        card.write_text(
-            yaml.safe_dump({text.name: entry}, sort_keys=False, allow_unicode=True, width=110), "utf-8"
-        )
+        write_text(card, yaml.safe_dump({text.name: entry}, sort_keys=False, allow_unicode=True, width=110))
     except OSError as error:
         raise CardError(f"{card}: cannot be written: {error.strerror}.") from None
     return card

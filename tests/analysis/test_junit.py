@@ -70,7 +70,7 @@ def test_it_says_what_happened(tmp_path):
     root = ET.parse(path).getroot()  # noqa: S314 - our own file
     check_schema(root)
     assert root.find(".//property").attrib == {"name": "margin", "value": "0.05"}
-    assert root.find(".//failure").get("message") == "it is <worse>\ufffd[31m"
+    assert root.find(".//failure").get("message") == "it is <worse>\\x1b[31m"
     assert root.find(".//failure").text == "long"
     assert root.find(".//system-out").text == "as good & well"
     assert [c.get("classname") for c in root.iter("testcase")] == [

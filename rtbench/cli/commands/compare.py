@@ -12,6 +12,7 @@ import typer
 
 from rtbench.cli.column_widths import break_words, room_for_names
 from rtbench.cli.options import Json, OnlyAxis, OnlySkill, OnlySplit, Out, Partial, Rule, Rules
+from rtbench.core.text import visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -135,7 +136,7 @@ def contrast_table(found: Comparison, kinds: Sequence[str]) -> Table:
 
 
 def _cells(contrast: Contrast, *, several: bool) -> tuple[str, ...]:
-    group = "all episodes" if contrast.by == "overall" else contrast.group
+    group = "all episodes" if contrast.by == "overall" else visible(contrast.group)
     name = f"{group} {contrast.candidate}" if several else group
     low, high = (100 * bound for bound in contrast.interval)
     n = str(contrast.first[1])
@@ -218,10 +219,10 @@ def _print_flips(where: Any, label: str, joined: Joined, most: int) -> None:
     filmed = False
     for row in found.head(most).to_dict("records"):
         change = {"lost": "lost", "gained": "won "}[row["change"]]
-        where.print(f"  {change} {row['key']}  {row['task']}", markup=False, soft_wrap=True)
+        where.print(f"  {change} {row['key']}  {visible(row['task'])}", markup=False, soft_wrap=True)
         for video in filter(None, (row["video_first"], row["video_second"])):
             filmed = True
-            where.print(f"       {video}", markup=False, soft_wrap=True)
+            where.print(f"       {visible(video)}", markup=False, soft_wrap=True)
     if len(found) > most:
         where.print(f"  ... and {len(found) - most} more: --flips {len(found)}", markup=False)
     if not filmed:

@@ -11,6 +11,7 @@ import typer
 from rtbench.cli.column_widths import break_words, room_for_names
 from rtbench.cli.options import Json, OnlyAxis, OnlySkill, OnlySplit, Out, Partial, Rule, Rules
 from rtbench.core.errors import RtbenchError
+from rtbench.core.text import visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -168,7 +169,7 @@ def _table(judged: Judgement) -> Table:
 
     rows = [(group, _cells(group)) for group in judged.groups]
     others = [max(map(len, column)) for column in zip(_HEADS, *(cells for _, cells in rows), strict=True)]
-    room, gap = room_for_names([group.group for group in judged.groups], others, WIDTH)
+    room, gap = room_for_names([visible(group.group) for group in judged.groups], others, WIDTH)
     shown = Table(
         box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, caption_justify="left",
         caption=f"groups inform and do not decide; Newcombe's interval;\np {ADJUSTMENT}",
@@ -182,7 +183,9 @@ def _table(judged: Judgement) -> Table:
             kind = group.by
             shown.add_section()
             shown.add_row(kind, style="bold")
-        shown.add_row(break_words(group.group, room), *cells, style="red" if judged.worse(group) else "")
+        shown.add_row(
+            break_words(visible(group.group), room), *cells, style="red" if judged.worse(group) else ""
+        )
     return shown
 
 
@@ -205,7 +208,8 @@ def _print_flips(judged: Judgement) -> None:
     where = console()
     where.print(f"\ngot worse: {len(judged.flips)}", style="bold", markup=False)
     for flip in judged.flips[:FLIPS]:
-        where.print(f"  {flip.key}  {flip.task}: {flip.instruction!r}", markup=False, soft_wrap=True)
+        told = f'  {flip.key}  {visible(flip.task)}: "{visible(flip.instruction)}"'
+        where.print(told, markup=False, soft_wrap=True)
         for place in flip.see:
             where.print(f"    {place}", markup=False, soft_wrap=True)
     if len(judged.flips) > FLIPS:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtbench.cli.options import Out, Partial, Rule, Rules
+from rtbench.core.atomic_write import write_text
 from rtbench.core.errors import RtbenchError, RunError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _deliver(text: str, output: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        write_text(output, text)
     except OSError as error:
         raise OutputError(
             f"--output {output}: cannot be written: {error.strerror}; give another place."

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from rtbench.core.episode import Episode
+from rtbench.core.text import visible
 from rtbench.report.html.failures import reason
 from rtbench.report.html.section import Series
 from rtbench.report.html.touched_objects import touched
@@ -59,7 +60,7 @@ def heads(runs: Sequence[Series]) -> list[dict[str, str]]:
 
 def embedded(data: Any) -> Markup:
     """JSON that is safe in a script element: no text in it can end the element or open a comment."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(_shown(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 - escaped above
@@ -128,3 +129,12 @@ def _videos(run: Run) -> set[str]:
 def _link(folder: Path, beside: Path) -> str:
     """Relative address of a folder."""
     return quote(Path(os.path.relpath(folder.resolve(), beside.resolve())).as_posix())
+
+
+def _shown(value: Any) -> Any:
+    """The same with texts that are shown and do not act; keys are our own."""
+    if isinstance(value, dict):
+        return {key: _shown(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(part) for part in value]
+    return visible(value, lines=True) if isinstance(value, str) else value

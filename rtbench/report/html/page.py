@@ -11,6 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from rtbench.core.atomic_write import write_text
+from rtbench.core.text import visible, visible_value
 from rtbench.report.html import (
     comparison,
     episode_list,
@@ -63,7 +65,7 @@ def write_report(runs: Sequence[Run], path: Path, request: Request | None = None
     sections = [section for section in _sections(shown, distances, request) if section.figures]
     text = _render(shown, sections, rows, drawn.frames)
     try:
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     except OSError as error:
         raise ReportError(
             f"{path}: cannot be written: {error.strerror}. Choose a file with --output."
@@ -114,7 +116,7 @@ def _render(
 ) -> str:
     pages = Environment(
         loader=_LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, finalize=visible_value,
     )  # fmt: skip
     pages.filters |= {"code": _code, "breakable": _breakable}
     style, script = (_source(pages, name) for name in ("page.css", "list.js"))
@@ -141,7 +143,7 @@ def _render(
 
 def _code(text: str) -> Markup:
     """Text with what stands between backticks as code."""
-    parts = text.split("`")
+    parts = visible(text, lines=True).split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if k % 2 else escape(part) for k, part in enumerate(parts)
     )
@@ -149,7 +151,7 @@ def _code(text: str) -> Markup:
 
 def _breakable(text: str) -> Markup:
     """A head that may be broken after the underscores of names, so that its column is as wide as a word."""
-    return Markup("_<wbr>").join(map(escape, text.split("_")))
+    return Markup("_<wbr>").join(map(escape, visible(text).split("_")))
 
 
 def _source(pages: Environment, name: str) -> Markup:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from rtbench.core.text import spreadsheet_text, visible_json
 from rtbench.report.table.number_format import caption, remarks, title
 from rtbench.report.table.table import ALPHA, CONFIDENCE, Row, Table
 from rtbench.stats import rate
@@ -25,7 +26,10 @@ def as_csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows(
+        {key: spreadsheet_text(value) if isinstance(value, str) else value for key, value in line.items()}
+        for line in lines
+    )
     return out.getvalue()
 
 
@@ -52,7 +56,7 @@ def as_json(table: Table) -> str:
         "caption": caption(table),
         "remarks": remarks(table),
     }
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    return visible_json(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2)) + "\n"
 
 
 def _cells(table: Table, row: Row) -> dict[str, dict[str, Any] | None]:

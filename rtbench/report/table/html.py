@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rtbench.core.text import visible_value
 from rtbench.report.table.number_format import (
     caption,
     common_size,
@@ -24,7 +25,7 @@ def page(table: Table) -> str:
 
     environment = Environment(
         loader=PackageLoader("rtbench.report.table", "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        finalize=visible_value, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     heads = [(column.name, common_size(i, table)) for i, column in enumerate(table.columns)]
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from rtbench.core.text import visible
 from rtbench.report.table.number_format import (
     caption,
     common_size,
@@ -53,7 +54,7 @@ def latex(table: Table, *, transpose: bool = False) -> str:
 
 def escape(text: str) -> str:
     """The text escaped for LaTeX."""
-    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text)
+    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], visible(text))
 
 
 class _Upright:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rtbench.core.text import visible
 from rtbench.report.table.number_format import (
     caption,
     common_size,
@@ -44,7 +45,7 @@ def markdown(table: Table) -> str:
 
 def escape(text: str) -> str:
     """The text escaped for Markdown."""
-    return _SPECIAL.sub(r"\\\1", text)
+    return _SPECIAL.sub(r"\\\1", visible(text))
 
 
 def _cell(cell: Cell | None, column: int, table: Table) -> str:

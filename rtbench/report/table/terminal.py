@@ -38,10 +38,10 @@ def text(table: Table, width: int = WIDTH) -> str:
         table: The table.
         width: Columns of the terminal; a table that is wider is split.
     """
-    from rich.console import Console
+    from rtbench.core.terminal import VisibleConsole
 
     out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, highlight=False)
+    console = VisibleConsole(file=out, width=width, color_system=None)
     columns = _columns(table)
     names = [row.name for row in table.rows]
     references = sum(bool(row.reference) for row in table.rows)
