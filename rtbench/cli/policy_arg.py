@@ -41,6 +41,8 @@ def parse(pairs: Sequence[str]) -> dict[str, Any]:
             raise ArgumentError(f"--policy-arg {pair}: {key!r} is given twice; give it once.")
         try:
             found[key] = json.loads(text, parse_constant=_no_constant)
+        except RecursionError:
+            raise ArgumentError(f"--policy-arg {key}: its JSON is nested too deeply.") from None
         except ValueError:
             found[key] = text
     return found

@@ -196,6 +196,8 @@ class _Job:
 def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: _Job) -> list[str]:
     """Play the episodes that are missing; returns the messages of the errors."""
     parts, reporter = job.parts, job.reporter
+    for path in parts.removed:
+        reporter.say(f"{path}: was broken, and is played again")
     missing = tuple(
         (number, episode)
         for number, episode in enumerate(chosen)

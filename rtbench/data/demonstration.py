@@ -47,6 +47,7 @@ from rtbench.core.episode import Episode
 from rtbench.core.errors import RtbenchError
 from rtbench.data.keypoints import GRIP, POINTS
 from rtbench.data.naming import Name, Naming, problem
+from rtbench.data.plain_hdf5 import plain, plain_links
 
 FORMAT, SCHEMA = "rtbench-demonstrations", 1
 HASH_TYPE, KEY_TYPE = "S8", "S16"
@@ -57,6 +58,10 @@ PROPRIO = 15
 
 class DemonstrationError(RtbenchError):
     """A file of demonstrations that cannot be read, written or used with others."""
+
+
+class BrokenFileError(DemonstrationError):
+    """A file of demonstrations that is cut off or damaged."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +129,19 @@ class Demonstrations:
         try:
             self._file = h5py.File(self.path, "r")
         except OSError as error:
-            raise DemonstrationError(f"{self.path}: {_unreadable(self.path, error)}") from None
+            kind = DemonstrationError if error.errno else BrokenFileError
+            raise kind(f"{self.path}: {_unreadable(self.path, error)}") from None
         try:
             self._read_head()
-        except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            OSError,
+            RuntimeError,
+            RecursionError,
+        ) as error:
             self._file.close()
             raise self._damaged("its head", error) from None
         except RtbenchError:
@@ -149,14 +163,18 @@ class Demonstrations:
         height, width = map(int, attributes["size"])
         self.header = Header(self.convention.name, (height, width), json.loads(attributes["settings"]))
         """Convention, image size and settings."""
+        plain_links(self._file, ("data", "failed"))
         data = self._file["data"]
-        self._groups = [data[f"demo_{number}"] for number in range(len(data))]
+        names = [f"demo_{number}" for number in range(len(data))]
+        plain_links(data, names)
+        self._groups = [data[name] for name in names]
         self.lengths: NDArray[np.int64] = np.array(
             [group.attrs["num_samples"] for group in self._groups], dtype=np.int64
         )
         """int64[n]: steps of each."""
         if (total := int(data.attrs["total"])) != self.frames:
             raise ValueError(f"{self.frames} frames, its head says {total}")
+        plain(self._file["failed"])
         self.failed = frozenset(key.decode() for key in self._file["failed"][:])
         """Keys of episodes that failed and were not kept."""
 
@@ -194,6 +212,7 @@ class Demonstrations:
         """
         group, episode = self._groups[number], self.episode(number)
         try:
+            plain(group)
             found = Demonstration(
                 episode=episode,
                 policy=str(group.attrs["policy"]),
@@ -210,7 +229,7 @@ class Demonstrations:
                 naming=_naming(group["naming"]) if "naming" in group else None,
                 look=str(group.attrs.get("look", "")),
             )
-        except (KeyError, OSError, RuntimeError) as error:
+        except (KeyError, OSError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise self._damaged(f"demo_{number}", error) from None
         try:
             check(found, self.header, int(self.lengths[number]))
@@ -220,6 +239,10 @@ class Demonstrations:
 
     def copy(self, number: int, group: h5py.Group, name: str) -> None:
         """Put a demonstration into a group of another file, as it is."""
+        try:
+            plain(self._groups[number])
+        except ValueError as error:
+            raise self._damaged(f"demo_{number}", error) from None
         group.file.copy(self._groups[number], group, name)
 
     def close(self) -> None:
@@ -236,7 +259,7 @@ class Demonstrations:
 
     def _damaged(self, what: str, error: Exception) -> DemonstrationError:
         reason = str(error.args[0] if error.args else error).rstrip(".")
-        return DemonstrationError(
+        return BrokenFileError(
             f"{self.path}: {what} is damaged: {reason}. Record the file again with `rtbench demos`."
         )
 

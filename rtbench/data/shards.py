@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rtbench.data.demonstration import (
+    BrokenFileError,
     Demonstration,
     DemonstrationError,
     Demonstrations,
@@ -23,6 +24,10 @@ from rtbench.data.demonstration import (
 from rtbench.data.hdf5_writer import Writer
 
 _KEPT, _FAILED = ".h5", ".failed"
+_PART = re.compile(r"[0-9a-f]{16}\.h5")
+"""Name of a part: the key of its episode. Files of other names are not ours, and stay."""
+_BEGUN = re.compile(r"\.([0-9a-f]{16}|\.?whole)(\.[0-9a-f]+)?(\.h5)?")
+"""Name of a file of ours that is being written."""
 
 
 class Parts:
@@ -49,6 +54,8 @@ class Parts:
             ) from None
         except OSError as error:
             raise DemonstrationError(f"{output}: cannot be written: {error.strerror}.") from None
+        self.removed: list[Path] = []
+        """Parts of our own that were broken; they are deleted and played again."""
         try:
             self.kept, self.failed = self._find()
         except DemonstrationError:
@@ -60,13 +67,16 @@ class Parts:
         kept: dict[str, Path] = {}
         failed = {path.stem for path in self.folder.glob(f"*{_FAILED}")}
         for path in sorted(self.folder.iterdir()):
-            if path.suffix not in {_KEPT, _FAILED} or path.name.startswith("."):
+            if _BEGUN.fullmatch(path.name) and path.is_file():
                 path.unlink()  # a part that a killed process had begun to write
-        for path in sorted(self.folder.glob(f"*{_KEPT}")):
+        for path in sorted(self.folder.iterdir()):
+            if not _PART.fullmatch(path.name):
+                continue
             try:
                 demos = Demonstrations(path)
-            except DemonstrationError:
+            except BrokenFileError:
                 path.unlink()  # its last bytes were lost with the machine; it is played again
+                self.removed.append(path)
                 continue
             with demos:
                 _check_settings(self.output, demos.header, self.header)
@@ -120,7 +130,9 @@ class Parts:
         finally:
             if before:
                 before.close()
-        shutil.rmtree(self.folder)
+        for path in list(self.folder.iterdir()):
+            if _PART.fullmatch(path.name) or path.suffix == _FAILED:
+                path.unlink()
 
     def close(self) -> None:
         """Release the lock; an empty folder is deleted."""

@@ -171,6 +171,10 @@ def _absolute(place: str, target: str) -> str:
 def _complete(card: Card, library: Library) -> Card:
     """Paths of a card are relative to policies/; workers may stand elsewhere."""
     place, _, target = card.factory.rpartition(":")
+    statistics = card.action.normalization if card.action else None
+    _check_inside(card, "factory", place if place.endswith(".py") else None)
+    _check_inside(card, "weights", card.weights)
+    _check_inside(card, "statistics", statistics.statistics if statistics else None)
     if place.endswith(".py"):
         factory = f"{library.find(FOLDER, place).resolve()}:{target}"
         card = card.model_copy(update={"factory": factory})
@@ -192,6 +196,15 @@ def _complete(card: Card, library: Library) -> Card:
             reason = f"its SHA-256 is {found}, the card says {card.sha256}; fetch it again."
             raise PolicyError(f"policy {card.name}: {weights}: {reason}")
     return card.model_copy(update={"weights": str(weights)})
+
+
+def _check_inside(card: Card, key: str, name: str | None) -> None:
+    """A card may come from a stranger: it names no file outside of its folder."""
+    if name is not None and (Path(name).is_absolute() or ".." in Path(name).parts):
+        raise PolicyError(
+            f"policy {card.name}: {key} {name} is outside of the card's folder; put the file, "
+            "or a link to it, beside the card."
+        )
 
 
 def _check_arguments(card: Card, factory: Any, arguments: Mapping[str, Any]) -> None:

@@ -181,6 +181,10 @@ class RunFolder:
 
     def _open(self) -> int:
         file = self.path / EPISODES
+        if file.is_symlink():
+            raise RunError(
+                f"{file}: is a link, and records are appended to no file elsewhere; copy the file."
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             return os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)

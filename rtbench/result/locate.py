@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _HEX = re.compile(r"[0-9a-f]{4,16}")
 """What may be the beginning of a run's id (12 digits) or an episode's key (16)."""
 _SHOWN = 8
+DEPTH = 4
+"""Folders below the one given in which runs are looked for: one more than `rtbench run` makes."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,31 @@ class Found:
 
 def run_folders(out: Path) -> list[Path]:
     """Folders of all runs below a folder, by path."""
-    return sorted(path.parent for path in out.glob(f"*/*/*/{RUN}"))
+    return [folder for folder in runs_below(out, 3) if len(folder.relative_to(out).parts) == 3]
+
+
+def runs_below(folder: Path, depth: int = DEPTH) -> list[Path]:
+    """Folders of runs at most so deep below a folder, by path; what cannot be read has none."""
+    found, level = [], [folder]
+    for _ in range(depth + 1):
+        found += [place for place in level if _is_file(place / RUN)]
+        level = [inside for place in level for inside in _folders(place)]
+    return sorted(found)
+
+
+def _folders(place: Path) -> list[Path]:
+    try:
+        with os.scandir(place) as entries:
+            return [place / entry.name for entry in entries if entry.is_dir()]
+    except OSError:
+        return []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def may_be_prefix(text: str) -> bool:
@@ -98,7 +125,7 @@ def find_folder(text: str, out: Path) -> Path:
     if folder is None:
         path = Path(text)
         if path.is_dir():
-            inside = sorted(str(found.parent) for found in path.rglob(RUN))
+            inside = list(map(str, runs_below(path)))
             hint = f" Runs in it: {_some(inside)}." if inside else ""
             raise RunError(f"{text}: not the folder of a run: it has no {RUN}.{hint}")
         raise UnknownNameError("run", text, map(str, run_folders(out)))

@@ -364,3 +364,17 @@ def test_seeds_of_policies_are_63_bits_and_differ():
     assert len(seeds) == 200
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert max(seeds) > 2**61
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"weights": "../secret"}, {"weights": "/etc/passwd"}, {"factory": "../../elsewhere.py:Policy"}],
+)
+def test_a_card_names_no_file_outside_of_its_folder(tmp_path, field):
+    card = {"factory": "rtbench.policy.baselines:NoopPolicy", "summary": "s", **field}
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/mine.yaml").write_text(json.dumps({"mine": card}))
+    with pytest.raises(
+        PolicyError, match=r"policy mine: (weights|factory) .* is outside of the card's folder"
+    ):
+        resolve("mine", Library((tmp_path,)))

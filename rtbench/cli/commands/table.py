@@ -197,15 +197,14 @@ def _folders(text: str, out: Path) -> tuple[bool, list[Path]]:
         UnknownNameError: no such run or folder.
         RunError: a folder without any run.
     """
-    from rtbench.result.folder import RUN
-    from rtbench.result.locate import run_folder, run_folders
+    from rtbench.result.locate import run_folder, run_folders, runs_below
 
     if folder := run_folder(text, out):
         return True, [folder]
     place = Path(text)
     if not place.is_dir():
         raise UnknownNameError("run", text, map(str, run_folders(out)))
-    found = sorted(path.parent for path in place.rglob(RUN))
+    found = runs_below(place)
     if not found:
         raise RunError(f"{text}: no run in it; `rtbench run` writes into `runs`, or into --out DIR.")
     return False, found
