@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs results tables soak clean
+.PHONY: help run test check docs results tables soak fuzz clean
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -27,6 +27,7 @@ help:
 	@echo "make results  play the reference runs anew, half an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
 	@echo "make soak   kill workers and runs at random moments, a quarter of an hour"
+	@echo "make fuzz   read damaged files at random, some minutes"
 	@echo "make clean  remove the environment and all caches of tools"
 
 # The oracle shows what of the same episodes can be solved.
@@ -75,6 +76,10 @@ tables: $(VENV)/.installed
 # What `make test` does for a moment. ARGS="--oracle" does it in the kitchen.
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.stress.kills --workers 100 --runs 50 $(ARGS)
+
+# What `make test` does with a few.
+fuzz: $(VENV)/.installed-dev
+	RTBENCH_FUZZ=20 $(BIN)/python -m pytest -n $(WORKERS) tests/integration/test_fuzz.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist build docs/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -77,9 +77,9 @@ class _Loader(yaml.SafeLoader):
         self._values = 0
         self._sizes: dict[yaml.Node, int] = {}
 
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose a value and all inside it, or the one that an alias stands for."""
-        event = self.peek_event()
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "tag", None) is not None:
             raise _problem(f"tags such as {event.tag} are not used here; remove it", event)
         if self._depth == MOST_DEPTH:
@@ -88,6 +88,8 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
+        if node is None:
+            return None
         if isinstance(event, yaml.AliasEvent):
             if node not in self._sizes:
                 raise _problem(f"alias {event.anchor!r} stands inside of what it stands for", event)
@@ -123,8 +125,9 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
-def _problem(text: str, event: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=text, problem_mark=event.start_mark)
+def _problem(text: str, place: Any) -> yaml.MarkedYAMLError:
+    """The error of an event or a node."""
+    return yaml.MarkedYAMLError(problem=text, problem_mark=place.start_mark)
 
 
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
