@@ -26,6 +26,8 @@ from rtbench.data.hdf5_writer import Writer
 _KEPT, _FAILED = ".h5", ".failed"
 _PART = re.compile(r"[0-9a-f]{16}\.h5")
 """Name of a part: the key of its episode. Files of other names are not ours, and stay."""
+_OURS = re.compile(r"[0-9a-f]{16}\.(h5|failed)")
+"""Name of a part, or of the mark of an episode that is not kept."""
 _BEGUN = re.compile(r"\.([0-9a-f]{16}|\.?whole)(\.[0-9a-f]+)?(\.h5)?")
 """Name of a file of ours that is being written."""
 
@@ -65,7 +67,7 @@ class Parts:
     def _find(self) -> tuple[dict[str, Path], set[str]]:
         """The file of each demonstration by its episode's key, and the keys that failed."""
         kept: dict[str, Path] = {}
-        failed = {path.stem for path in self.folder.glob(f"*{_FAILED}")}
+        failed = {path.stem for path in self.folder.glob(f"*{_FAILED}") if _OURS.fullmatch(path.name)}
         for path in sorted(self.folder.iterdir()):
             if _BEGUN.fullmatch(path.name) and path.is_file():
                 path.unlink()  # a part that a killed process had begun to write
@@ -91,7 +93,7 @@ class Parts:
     @property
     def pending(self) -> bool:
         """Whether there are parts that are not yet in the file."""
-        return any(path.suffix in {_KEPT, _FAILED} for path in self.folder.iterdir())
+        return any(_OURS.fullmatch(path.name) for path in self.folder.iterdir())
 
     def keep(self, demo: Demonstration) -> None:
         """Keep a demonstration."""
@@ -131,7 +133,7 @@ class Parts:
             if before:
                 before.close()
         for path in list(self.folder.iterdir()):
-            if _PART.fullmatch(path.name) or path.suffix == _FAILED:
+            if _OURS.fullmatch(path.name):
                 path.unlink()
 
     def close(self) -> None:
