@@ -28,7 +28,7 @@ _PART = re.compile(r"[0-9a-f]{16}\.h5")
 """Name of a part: the key of its episode. Files of other names are not ours, and stay."""
 _OURS = re.compile(r"[0-9a-f]{16}\.(h5|failed)")
 """Name of a part, or of the mark of an episode that is not kept."""
-_BEGUN = re.compile(r"\.([0-9a-f]{16}|\.?whole)(\.[0-9a-f]+)?(\.h5)?")
+_BEGUN = re.compile(r"\.([0-9a-f]{16}|\.?whole)(\.[0-9a-f]+)?(\.h5)?(\.[0-9]+)?")
 """Name of a file of ours that is being written."""
 
 
