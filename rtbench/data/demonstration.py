@@ -171,6 +171,11 @@ class Demonstrations:
         return int(self.lengths.sum())
 
     @property
+    def labels(self) -> int:
+        """Names of what is seen in all frames together."""
+        return sum(len(group["naming/names"]) for group in self._groups if "naming" in group)
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Key of each demonstration's episode."""
         return tuple(str(group.attrs["key"]) for group in self._groups)
