@@ -22,9 +22,13 @@ from rtbench.task.task import Goal
 
 Array = NDArray[np.float64]
 
-GAPS = (0.03, 0.04)
-"""Gaps [m] to the target of `near`: half of the greatest gap that counts as near, or a little more where that
-leaves more room. The spot is met to 12 mm."""
+GAP = 0.04
+"""Gap [m] to the target of `near`: two thirds of the greatest that counts as near, so that an open finger fits
+between two cans. The spot is met to 12 mm."""
+BENDS = np.radians([0, *(sign * angle for angle in range(3, 181, 3) for sign in (1, -1))])
+"""Turns about the target of `near` [rad], away from the straight way to it, the least first."""
+BEND = 0.02
+"""Cost of such a turn [m / rad], as overlap times ten: a quarter circle costs as much as 3 mm."""
 EDGE = 0.012
 """Least distance from the counter's edge [m]."""
 ROOM = 0.012
@@ -39,6 +43,14 @@ CROWDED = 0.1
 """Greatest cost of a place at which an object may be put down [m]."""
 TURNS = np.radians([0.0, 45.0, -45.0, 90.0, -90.0])
 """Fixed headings of the hand, base frame [rad]. Options relative to the hand would never be reached."""
+TURNING = 0.05
+"""Cost of any of them [m], as overlap times ten: the hand turns only where it would overlap by 5 mm else."""
+CELL = 0.02
+"""Distance between the places that are tried on a counter [m]."""
+WAY = 0.15
+"""Cost of the way to a place [m / m], as overlap times ten."""
+TO_MIDDLE = 0.5
+"""The straight way from a place to the middle of the workspace costs this share of the way there."""
 
 
 @dataclass(frozen=True)
@@ -69,32 +81,37 @@ def related_spot(view: View, name: str, relations: Goal, targets: Iterable[str])
     near = tuple(targets)
     if not near:
         places = _grid(view, counter, BEYOND)
-        ranked = places[np.argsort(_costs(view, name, places, ground), kind="stable")]
+        costs = _costs(view, name, places, ground) + WAY * _distance(places, _middle(view, name))
+        ranked = places[np.argsort(costs, kind="stable")]
         sure = (place for margin in SURE for place in ranked if _holds(view, name, relations, place, margin))
         return Spot(next(sure, ranked[0]), ground, yaw=view.hand_yaw)
     yaws = (view.hand_yaw, *TURNS)
     turns = np.array([wrap(yaw - view.hand_yaw) for yaw in yaws])
-    places = np.array([_rings(view, name, near[0], turn) for turn in turns])
-    costs = _costs(view, name, places, ground, turns[:, None, None])
-    costs += 0.02 * np.abs(turns)[:, None, None] + 3 * (np.array(GAPS) - GAPS[0])[:, None]
+    places = np.array([_around(view, name, near[0], turn) for turn in turns])
+    costs = _costs(view, name, places, ground, turns[:, None]) + BEND * np.abs(BENDS)
+    costs[1:] += TURNING + 0.02 * np.abs(turns[1:, None])
     for option in np.argsort(costs, axis=None, kind="stable"):
-        turned, gap, around = np.unravel_index(option, costs.shape)
-        place = places[turned, gap, around]
+        turned, bend = np.unravel_index(option, costs.shape)
+        place = places[turned, bend]
         if len(relations.leaves()) == 1 or _holds(view, name, relations, place, SURE[0]):
             return Spot(place, ground, yaw=yaws[turned])
     return Spot(view.world.pose(name).position[:2], ground, yaw=view.hand_yaw)
 
 
-def _rings(view: View, name: str, target: str, turn: float) -> Array:
-    """Places float64[len(GAPS), 24, 2] [m], world, around a target, for an object turned by `turn` [rad]."""
+def _around(view: View, name: str, target: str, turn: float) -> Array:
+    """Places float64[len(BENDS), 2] [m], world, around a target, for an object turned by `turn` [rad].
+
+    The first is where the straight way to the target ends.
+    """
     low, high = view.world.box(target)
-    middle, half = (low[:2] + high[:2]) / 2, (high[:2] - low[:2]) / 2
+    middle, half = _middle(view, target), (high[:2] - low[:2]) / 2
+    x, y = _middle(view, name) - middle
     own = _turned_half(view, name, turn)
-    angles = np.arange(24) * (2 * math.pi / 24)
+    angles = math.atan2(y, x) + BENDS
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     touching = np.hypot(*(half * directions).T) + np.hypot(*(own * directions).T)
-    rings: Array = middle + (touching + np.array(GAPS)[:, None])[..., None] * directions
-    return rings
+    places: Array = middle + (touching + GAP)[:, None] * directions
+    return places
 
 
 def _holds(view: View, name: str, relations: Goal, place: Array, margin: float) -> bool:
@@ -126,24 +143,49 @@ def free_spot(view: View, name: str, counter: str, also: Callable[[Array], Array
     """The best free spot on a counter; `also` adds to the costs float64[n] of places float64[n, 2] [m]."""
     ground = float(view.world.surface(counter).center[2])
     places = _grid(view, counter)
-    costs = _costs(view, name, places, ground)
+    costs = _costs(view, name, places, ground) + _way(view, name, counter, places)
     return Spot(places[np.argmin(costs if also is None else costs + also(places))], ground)
 
 
 def is_free(view: View, name: str, counter: str) -> bool:
     """Whether an object in the hand can be put down right where it is."""
     ground = float(view.world.surface(counter).center[2])
+    cost = float(_costs(view, name, _middle(view, name), ground))
+    return cost < CROWDED and float(view.world.box(name)[0][2]) > ground - 0.01
+
+
+def _way(view: View, name: str, counter: str, places: Array) -> Array:
+    """Costs float64[n] [m] of places float64[n, 2] [m]: the ways there, and on to the workspace's middle.
+
+    So what is put on a counter goes straight towards its middle, as far as where it is free.
+    """
+    workspace = view.world.scene.spec.workspace
+    x, y = (np.array(workspace.low) + np.array(workspace.high)) / 2
+    middle = view.world.scene.to_world(counter, x, y)
+    way = _distance(places, _middle(view, name)) + TO_MIDDLE * _distance(places, middle)
+    cost: Array = WAY * way
+    return cost
+
+
+def _middle(view: View, name: str) -> Array:
+    """Middle of an object's bounding box, float64[2] [m], world."""
     low, high = view.world.box(name)
-    cost = float(_costs(view, name, (low[:2] + high[:2]) / 2, ground))
-    return cost < CROWDED and float(low[2]) > ground - 0.01
+    middle: Array = (low[:2] + high[:2]) / 2
+    return middle
+
+
+def _distance(places: Array, point: Array) -> Array:
+    """Distances float64[...] [m] of places float64[..., 2] from a point float64[2] [m]."""
+    distance: Array = np.linalg.norm(places - point, axis=-1)
+    return distance
 
 
 def _grid(view: View, counter: str, beyond: float = 0.0) -> Array:
     """Places float64[n, 2] all over the workspace, and that far to its sides [m]."""
     workspace = view.world.scene.spec.workspace
     inset = 0.0 if beyond else 0.02
-    xs = np.linspace(workspace.low[0] + inset, workspace.high[0] - inset, 6 if beyond else 4)
-    ys = np.arange(workspace.low[1] + 0.02 - beyond, workspace.high[1] - 0.01 + beyond, 0.055)
+    xs = np.arange(workspace.low[0] + inset, workspace.high[0] - inset + 1e-6, CELL)
+    ys = np.arange(workspace.low[1] + 0.02 - beyond, workspace.high[1] - 0.01 + beyond, CELL)
     return np.array([view.world.scene.to_world(counter, x, y) for x in xs for y in ys])
 
 
@@ -156,7 +198,8 @@ def platform_spot(view: View, name: str, platform: str) -> Spot:
            for o in view.world.names() if o not in (name, platform)):  # fmt: skip
         offsets += [np.array([x, y]) * top.half[:2] * 0.75 for x in (-1, 0, 1) for y in (-1, 0, 1)]
     places = np.array([top.center[:2] + _turned(offset, top.yaw) for offset in offsets])
-    return Spot(places[np.argmin(_costs(view, name, places, ground, ignore=platform))], ground)
+    costs = _costs(view, name, places, ground, ignore=platform)
+    return Spot(places[np.argmin(costs + WAY * _distance(places, _middle(view, name)))], ground)
 
 
 def bowl_spot(view: View, name: str, bowl: str) -> Spot:
@@ -201,7 +244,8 @@ def sink_spot(view: View, name: str, sink: str) -> Spot:
     room = np.maximum(cavity.half[:2] - size, 0.0)
     sides = [np.array([x, y]) for x in (-1.0, -0.5, 0.0, 0.5, 1.0) for y in (-1.0, 0.0, 1.0)]
     places = np.array([cavity.center[:2] + _turned(side * room, cavity.yaw) for side in sides])
-    best = places[np.argmin(_costs(view, name, places, floor, wrap(yaw - view.hand_yaw)))]
+    costs = _costs(view, name, places, floor, wrap(yaw - view.hand_yaw))
+    best = places[np.argmin(costs + WAY * _distance(places, _middle(view, name)))]
     fits = bool(np.all(cavity.half[:2] > size))
     return Spot(best, floor, 0.0 if fits else rim - PALM + 0.010, yaw)
 
@@ -237,11 +281,10 @@ def _costs(
         ignore: Another object that is not in the way.
 
     Returns:
-        float64[...] [m], with a small cost for the way there.
+        float64[...] [m], ten for each metre.
     """
     world, base = view.world, view.base
-    low, high = world.box(name)
-    way: Array = 0.15 * np.linalg.norm(places - (low[:2] + high[:2]) / 2, axis=-1)
+    low = world.box(name)[0]
     axis = base[:2] + ARM_AHEAD * np.array([math.cos(base[2]), math.sin(base[2])])
     distance = np.linalg.norm(places - axis, axis=-1)
     cost: Array = 10 * np.maximum(0.0, np.maximum(REACH[0] - distance, distance - REACH[1]))
@@ -255,8 +298,7 @@ def _costs(
     for thing in things:
         cost = cost + 10 * np.maximum(0.0, ROOM - thing.gap(own))
     grip = ground + (float(view.hand.position[2] - low[2]) if world.held(name) else 0.05)
-    cost = cost + 10 * crowding(view, name, places, grip, view.hand_yaw + turn)
-    return cost + way
+    return cost + 10 * crowding(view, name, places, grip, view.hand_yaw + turn)
 
 
 def _as_footprint(region: Region) -> Footprint:
