@@ -154,6 +154,8 @@ class Demonstrations:
         """Convention, image size and settings."""
         self.states_only = bool(self.header.settings.get(STATES_ONLY))
         """Whether there are states and no images yet; `rtbench looks` draws them."""
+        self.scattered = "frames" in self.header.settings.get("looks", {})
+        """Whether demonstrations have single frames, with steps between them left out."""
         data = self._file["data"]
         self._groups = [data[f"demo_{number}"] for number in range(len(data))]
         self.lengths: NDArray[np.int64] = np.array(

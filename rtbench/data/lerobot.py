@@ -111,6 +111,8 @@ class _Dataset:
             self._next_file()
         columns = self._columns(demo)
         self._table.write_table(pa.table(columns, schema=_schema()))
+        if demo.images is None:
+            raise DemonstrationError("has states and no images; draw them with `rtbench looks`.")
         for image in demo.images:
             self._film.append_data(image)
         self._add_metadata(demo, columns)

@@ -176,7 +176,8 @@ def _draw_blocks(
             yield job.result()
     except BrokenProcessPool:
         raise DemonstrationError(
-            f"{source}: a process that draws was killed, for want of memory perhaps; the same command goes on."
+            f"{source}: a process that draws was killed, for want of memory perhaps; run the command again, "
+            "with fewer --jobs."
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
