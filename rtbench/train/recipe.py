@@ -59,8 +59,8 @@ class Parameters:
     """Frames of a step."""
     rate: float = 6e-4
     """Peak learning rate."""
-    test: int = 10
-    """Rounds of the suite seen that the last weights play."""
+    test: int = 110
+    """Episodes of the suites seen and novel, each, that the last weights play."""
     jobs: int = 0
     """Worker processes, and training processes without a GPU; 0: as many as cores."""
 
@@ -139,8 +139,8 @@ def steps(how: Parameters, *, cores: int, gpu: bool) -> list[Step]:
         found.append(_training(how, name, data, number, processes=1 if gpu else jobs))
     last = f"round{how.rounds - 1}"
     play = ("run", "--policy", last, "--content", str(root / last), "--out", str(root / "runs"))
-    found.append(Step("seen", (*play, "--suite", "seen", "--rounds", str(how.test)), without=jobs_option))
-    found.append(Step("novel", (*play, "--suite", "novel", "--rounds", "1"), without=jobs_option))
+    for suite in ("seen", "novel"):
+        found.append(Step(suite, (*play, "--suite", suite, "--limit", str(how.test)), without=jobs_option))
     return found
 
 
