@@ -55,11 +55,16 @@ NO_BETTER = 0.03
 """Places nearer than this to the present one are no better [m]."""
 DETOUR = 0.012
 """Crowding that is accepted in order to avoid that [m]."""
+HIDDEN = 0.03
+"""Crowding that is accepted in order to grip with the hand's x axis towards the top [m]. The level hand then
+comes from the right and points to the left, where the head camera is, and does not hide the object."""
+OTHER_HEADING = 0.05
+"""Cost of a heading per radian off the first of `HEADINGS`, in metres by which the object is moved."""
 LOW = 0.075
 """Things lower than this over the counter are gripped with the hand near the counter [m]."""
 HAND_ROOM = 0.08
 """Room left beside them [m]."""
-CHECKED = 20
+CHECKED = 25
 """Number of the best places that inverse kinematics tries; from the easy pose it tries all."""
 DROPPED = 0.05
 """Height from which a can may drop and stay upright [m]."""
@@ -124,13 +129,13 @@ def _by(view: View, offset: list[float], quaternion: Array) -> Array:
 
 
 def _grasp(view: View, name: str, axis: Array) -> Array | None:
-    """One step of gripping a lying object across, where hand and wrist have most room."""
+    """One step of gripping a lying object across, with the hand's x axis towards its top where that can be."""
     length = float(view.world.scene.objects[name].half[2]) - END
     wanted = _towards_top(view, name)
     shifts = [wanted, *(s for s in np.arange(-length, length, 0.02) if s < wanted - MISPLACED)]
     options = [
-        (_grasp_lying(view, name, axis, turn, shift), 0.0 if shift == wanted else DETOUR)
-        for turn in (0.0, math.pi)
+        (_grasp_lying(view, name, axis, turn, shift), hidden + (0.0 if shift == wanted else DETOUR))
+        for turn, hidden in ((0.0, 0.0), (math.pi, HIDDEN))
         for shift in shifts
     ]
     easy = [o for o in options if view.leaning > 0.15 or view.turned_down(o[0].yaw) is not None] or options
@@ -181,12 +186,11 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
     across = np.linalg.norm(spots - view.world.pose(name).position[:2], axis=1)
     costs = 20 * _level_crowding(view, name, spots[:, None], wanted)
     costs = costs + (10 * _blocking(view, name, spots) + 0.6 * across)[:, None]
+    costs = costs + 0.6 * OTHER_HEADING * np.abs(offsets - offsets[0])
     options = []
     for spot, headings, row in zip(spots, wanted, costs, strict=True):
         for toward, cost in zip(headings, row, strict=True):
-            quaternion = multiply(about_z(wrap(toward - now)), current)
-            turn = length(difference(quaternion, view.hand.quaternion))
-            options.append((float(cost) + 0.05 * turn, spot, quaternion))
+            options.append((float(cost), spot, multiply(about_z(wrap(toward - now)), current)))
     options.sort(key=lambda option: option[0])
     # Held over the floor it is where it was brought because nothing was found: then every place counts.
     lost = not view.world.surface(counter_of(view, name)).covers(view.world.pose(name).position)
@@ -197,14 +201,15 @@ def _best_stand(view: View, name: str, axis: Array) -> _Stand | None:
 
 
 def _stand_spots(view: View, name: str) -> Array:
-    """Places float64[n, 2] [m], world, at which an object may be stood up."""
+    """Places float64[n, 2] [m], world, at which an object may be stood up; the first is the nearest."""
     counter, scene = counter_of(view, name), view.world.scene
     low, high = scene.spec.workspace.low[1], scene.spec.workspace.high[1]
-    places = [
-        scene.to_world(counter, x, y)
-        for x in (0.07, 0.11, 0.15)
-        for y in np.linspace(max(low, -SIDEWAYS), min(high, SIDEWAYS), 9)
-    ]
+    low, high = max(low, -SIDEWAYS), min(high, SIDEWAYS)
+    xs = (0.07, 0.11, 0.15)
+    x, y = scene.to_counter(counter, view.world.pose(name).position)
+    here = scene.to_world(counter, float(np.clip(x, xs[0], xs[-1])), float(np.clip(y, low, high)))
+    grid = [scene.to_world(counter, x, y) for x in xs for y in np.linspace(low, high, 9)]
+    places = [here, *grid]
     holes = [view.world.cavity(sink) for sink in scene.spec.sinks]
     room = float(scene.objects[name].half[0]) + 0.01
     free = [p for p in places if not any(hole.covers(np.array([*p, 0.0]), -room) for hole in holes)]
