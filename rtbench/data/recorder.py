@@ -80,7 +80,7 @@ class Recorder:
     """A policy that lets another one or the oracle act, adds noise to its actions, and records all steps."""
 
     def __init__(self, acting: Acting, size: tuple[int, int] | None) -> None:
-        """Record images of that height and width; None: draw none but what `acting` needs, and record none."""
+        """Record images of that height and width; None: record none, and draw what `acting` needs."""
         recorded = () if size is None else (CAMERA,)
         cameras = tuple(dict.fromkeys((*recorded, *acting.needs.cameras)))
         self.needs = replace(acting.needs, cameras=cameras)

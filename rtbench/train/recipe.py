@@ -9,12 +9,14 @@ command continues the chain at any time.
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RtbenchError
@@ -27,6 +29,9 @@ WEAKER = (
     "place_upright", "move_near", "pick_from", "open_drawer", "long_horizon", "place_into", "bring", "pick",
 )  # fmt: skip
 """Skills of which there are more demonstrations, and all of those of DAgger: what failed most."""
+
+ACTING = ("--policy-arg", "temperature=0.3", "--policy-arg", "terminate_threshold=0.9")
+"""How the last weights act, as the card of those in the box says."""
 
 
 class RecipeError(RtbenchError):
@@ -71,23 +76,30 @@ class Parameters:
         Raises:
             RecipeError: no number where one is needed, or one that is too small; or an unknown parameter.
         """
-        known = {PREFIX + entry.name.upper(): entry for entry in fields(cls)}
-        given: dict[str, str | int | float] = {}
+        known = {PREFIX + entry.name.upper(): entry.name for entry in fields(cls)}
+        given: dict[str, Any] = {}
         for name, text in environment.items():
-            if not name.startswith(PREFIX):
-                continue
-            if name not in known:
-                raise RecipeError(f"{name}: no parameter; allowed {', '.join(known)}.")
-            kind = type(known[name].default)
-            try:
-                value = kind(text)
-            except ValueError:
-                raise RecipeError(f"{name} is {text!r}; give a number.") from None
-            least = 0 if name == f"{PREFIX}JOBS" else 1
-            if not isinstance(value, str) and value < least and kind is int:
-                raise RecipeError(f"{name} is {text}; allowed {least} or more.")
-            given[known[name].name] = value
-        return cls(**given)  # type: ignore[arg-type] - each has the type of its default
+            if name.startswith(PREFIX):
+                if name not in known:
+                    raise RecipeError(f"{name}: no parameter; allowed {', '.join(known)}.")
+                given[known[name]] = _value(name, text, getattr(cls, known[name]))
+        return cls(**given)
+
+
+def _value(name: str, text: str, default: str | float) -> str | float:
+    """A parameter of the type of its default."""
+    if isinstance(default, str):
+        return text
+    try:
+        value = type(default)(text)
+    except ValueError:
+        raise RecipeError(f"{name} is {text!r}; give a number.") from None
+    least = 0 if default == 0 else 1
+    if isinstance(value, int) and value < least:
+        raise RecipeError(f"{name} is {text}; allowed {least} or more.")
+    if not 0 <= value < math.inf:
+        raise RecipeError(f"{name} is {text}; allowed 0 or more.")
+    return value
 
 
 @dataclass(frozen=True)
@@ -138,9 +150,11 @@ def steps(how: Parameters, *, cores: int, gpu: bool) -> list[Step]:
             record(f"dagger{number}", how.dagger, 2 + number, *acting, "--beta", "0.1", *weaker)
         found.append(_training(how, name, data, number, processes=1 if gpu else jobs))
     last = f"round{how.rounds - 1}"
-    play = ("run", "--policy", last, "--content", str(root / last), "--out", str(root / "runs"))
-    for suite in ("seen", "novel"):
-        found.append(Step(suite, (*play, "--suite", suite, "--limit", str(how.test)), without=jobs_option))
+    play = ("run", "--policy", last, "--content", str(root / last), "--out", str(root / "runs"), *ACTING)
+    found.extend(
+        Step(suite, (*play, "--suite", suite, "--limit", str(how.test)), without=jobs_option)
+        for suite in ("seen", "novel")
+    )
     return found
 
 

@@ -92,7 +92,9 @@ def test_the_whole_chain_runs_and_runs_again(tmp_path):
     """Ends with two runs of a policy that was trained from nothing."""
     environment = {**os.environ, **TINY, "RT1_FOLDER": str(tmp_path / "rt1"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "rtbench.train.recipe"]
-    first = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=1200)
+    first = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=1200
+    )
     assert first.returncode == 0, first.stdout[-2000:] + first.stderr[-2000:]
     assert (tmp_path / "rt1/round1/policies/round1.yaml").exists()
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
