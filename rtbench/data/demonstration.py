@@ -100,6 +100,13 @@ class Demonstration:
         """T."""
         return len(self.tokens)
 
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The images, of a demonstration that has some: see `Demonstrations.check_images`."""
+        if self.images is None:
+            raise ValueError(f"demonstration of episode {self.episode.key} has no images")
+        return self.images
+
 
 @dataclass(frozen=True)
 class Header:
@@ -229,6 +236,18 @@ class Demonstrations:
         except ValueError as error:
             raise self._damaged(f"demo_{number}", error) from None
         return found
+
+    def check_images(self, *, consecutive: bool) -> None:
+        """Raise a DemonstrationError unless there are images, and of all steps if `consecutive`."""
+        if self.states_only:
+            raise DemonstrationError(
+                f"{self.path}: has states and no images; draw them with `rtbench looks`."
+            )
+        if consecutive and self.scattered:
+            raise DemonstrationError(
+                f"{self.path}: has single frames, and all are needed in a row; draw it without `rtbench looks "
+                "--frames`."
+            )
 
     def copy(self, number: int, group: h5py.Group, name: str) -> None:
         """Put a demonstration into a group of another file, as it is."""

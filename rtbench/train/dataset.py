@@ -191,11 +191,7 @@ def load(
     for path in unique:
         with tolerant(), Demonstrations(path) as file:
             check_alike(path, file.header, found[0][1] if found else file.header)
-            if window > 1 and file.scattered:
-                raise DatasetError(
-                    f"{path}: has single frames, and the network sees {window} in a row; draw it without "
-                    "`rtbench looks --frames`."
-                )
+            file.check_images(consecutive=window > 1)
             found.append((path, file.header))
             room += file.frames
     if not room:
@@ -237,9 +233,7 @@ class _Store:
         with Demonstrations(path) as file:
             for number in range(len(file)):
                 demo = file.demo(number)
-                if demo.images is None:
-                    raise DatasetError(f"{path}: has states and no images; draw them with `rtbench looks`.")
-                self._frames[position : position + len(demo)] = demo.images
+                self._frames[position : position + len(demo)] = demo.pixels
                 position += len(demo)
                 episodes.append(demo.episode)
                 policies.append(demo.policy)

@@ -171,7 +171,7 @@ def test_without_images_nothing_is_trained_or_exported(states, tmp_path):
     assert "has states and no images; draw them with `rtbench looks`" in said.err
     said = run("export", states, "--format", "lerobot", "-o", tmp_path / "lerobot")
     assert said.code == 2
-    assert "no images" in said.err
+    assert "has states and no images" in said.err
 
 
 def test_single_frames_are_steps_of_their_demonstration(states, tmp_path):
@@ -189,7 +189,10 @@ def test_single_frames_are_steps_of_their_demonstration(states, tmp_path):
     assert any(one != other for one, other in zip(chosen[::2], chosen[1::2], strict=True))
     said = run("train", "rt1", "--size", "base", "--data", some, "-o", tmp_path / "r", "--steps", 1)
     assert said.code == 2
-    assert "has single frames, and the network sees 6 in a row" in said.err
+    assert "has single frames, and all are needed in a row" in said.err
+    said = run("export", some, "--format", "lerobot", "-o", tmp_path / "lerobot")
+    assert said.code == 2
+    assert "has single frames" in said.err
 
 
 def test_a_drawing_goes_on_and_does_not_depend_on_the_processes(states, tmp_path, monkeypatch):
