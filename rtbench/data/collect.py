@@ -75,7 +75,7 @@ class Recording:
     shift_start: bool = False
     """Shift the robot's start a little: see `rtbench.data.expert_env`."""
     states_only: bool = False
-    """Record states and no images, which `rtbench.data.redraw` draws later: three fifths of the time (0.61)."""
+    """Record states and no images, which `rtbench.data.redraw` draws later: 0.61 of the time."""
     factory: str = ""
     """Factory of the environment; '': the kitchen's."""
 

@@ -238,15 +238,14 @@ class Demonstrations:
         return found
 
     def check_images(self, *, consecutive: bool) -> None:
-        """Raise a DemonstrationError unless there are images, and of all steps if `consecutive`."""
+        """Raise a DemonstrationError unless there are images; of all steps if `consecutive`."""
         if self.states_only:
             raise DemonstrationError(
                 f"{self.path}: has states and no images; draw them with `rtbench looks`."
             )
         if consecutive and self.scattered:
             raise DemonstrationError(
-                f"{self.path}: has single frames, and all are needed in a row; draw it without `rtbench looks "
-                "--frames`."
+                f"{self.path}: has single frames, and all are needed in a row; draw it without --frames."
             )
 
     def copy(self, number: int, group: h5py.Group, name: str) -> None:
