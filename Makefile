@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs results tables rt1 clean
+.PHONY: help run test check docs results tables rt1 soak clean
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -27,11 +27,12 @@ help:
 	@echo "make results  play the reference runs anew, half an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
 	@echo "make rt1    train RT-1 from nothing into runs/rt1: hours; the same command goes on"
+	@echo "make soak   kill workers and runs at random moments, a quarter of an hour"
 	@echo "make clean  remove the environment and all caches of tools"
 
 # The oracle shows what of the same episodes can be solved.
 run: $(VENV)/.installed
-	$(BIN)/rtbench run --policy rt1 --suite novel --rounds 1 --video 10 --out runs/first $(ARGS)
+	$(BIN)/rtbench run --policy rt1 --suite novel --rounds 1 --video 4 --out runs/first $(ARGS)
 	$(BIN)/rtbench run --policy oracle --suite novel --rounds 1 --out runs/first $(ARGS)
 	$(BIN)/rtbench table runs/first --by split
 
@@ -76,6 +77,10 @@ tables: $(VENV)/.installed
 rt1: $(VENV)/.installed-dev
 	$(BIN)/python -m rtbench.train.recipe
 
+# What `make test` does for a moment. ARGS="--oracle" does it in the kitchen.
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.stress.kills --workers 100 --runs 50 $(ARGS)
+
 clean:
 	rm -rf $(VENV) dist build docs/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -91,7 +96,7 @@ $(VENV)/robosuite-1.5.2-py3-none-any.whl: | $(VENV)/.python
 
 $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (a minute or two) ..."
-	$(PIP_INSTALL) --editable '.[rt1]'
+	$(PIP_INSTALL) --editable '.[video]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.python pyproject.toml constraints.txt

@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/rt1_step.py [--rounds 15] [--sizes small,paper] [--threads 1,2] [--json FILE]
 
-Random weights and made-up images of 256 x 320, one slot, a full window; both sides have batch norms folded
-and channels last. A round makes one decision each way for every size and number of threads, and ratios are
+Random weights and made-up images of 256 x 320, one slot, a full window. A round
+makes one decision each way for every size and number of threads, and ratios are
 taken within it. The window's earlier images are already resized on the side that sees them anew. The last
 column is the policy with four slots at once, for one of them.
 """
@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from rtbench.core.episode import Observation
 from rtbench.core.seeding import generator
+from rtbench.policy.rt1.checkpoint import weights_of
 from rtbench.policy.rt1.config import SIZES, size
 from rtbench.policy.rt1.image import prepare
-from rtbench.policy.rt1.inference_network import folded
+from rtbench.policy.rt1.inference import Inference
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.policy import RT1Policy
 
@@ -54,12 +55,13 @@ class Contest:
         for layer in network.modules():
             if isinstance(layer, torch.nn.Linear):
                 torch.nn.init.constant_(layer.bias, 0.01)
-        self.policy = RT1Policy(network, Vectors(network.size.text))
-        self.plain = folded(network)
+        weights = weights_of(network)
+        self.policy = RT1Policy(weights, Vectors(network.size.text), threads=threads)
+        self.plain = Inference(weights, threads=threads)
         rng = generator("rt1 step", name)
         pixels = rng.integers(0, 256, (network.size.frames, 256, 320, 3), dtype=np.uint8)
         self.frames = prepare(list(pixels), network.size.image)
-        self.text = torch.from_numpy(Vectors(network.size.text)([""]))
+        self.text = Vectors(network.size.text)([""]).repeat(network.size.frames, axis=0)
         proprio = np.zeros(15, dtype=np.float32)
         self.seen = [Observation({"head": image}, "", proprio, k) for k, image in enumerate(pixels)]
         for slot in range(MANY):
@@ -75,8 +77,8 @@ class Contest:
     def uncached(self) -> None:
         """The newest image resized, the whole window through the network."""
         newest = prepare([self.seen[-1].images["head"]], self.plain.size.image)
-        with torch.inference_mode():
-            self.plain(torch.cat([self.frames[1:], newest])[None], self.text)
+        window = np.concatenate([self.frames[1:], newest])
+        self.plain.decide(self.plain.image_tokens(window, self.text))
 
     def slots(self) -> None:
         """Four slots in one batch."""
@@ -84,7 +86,6 @@ class Contest:
 
     def round(self) -> None:
         """One sample of each."""
-        torch.set_num_threads(self.threads)
         self.anew.values.append(timed(self.uncached))
         self.kept.values.append(timed(self.cached))
         self.many.values.append(timed(self.slots) / MANY)
@@ -115,8 +116,6 @@ def main() -> None:
     parser.add_argument("--threads", default=f"1,{torch.get_num_threads()}")
     parser.add_argument("--json")
     arguments = parser.parse_args()
-    # Random weights make denormal numbers, which no trained network does.
-    torch.set_flush_denormal(True)
     threads = sorted({int(number) for number in arguments.threads.split(",")})
     contests = [Contest(name, number) for name in arguments.sizes.split(",") for number in threads]
     for _ in range(arguments.rounds):

@@ -13,6 +13,14 @@ tasks known to gymnasium; see `rtbench.env.registration`.
 
 from __future__ import annotations
 
+import sys
+
+if (getattr(sys, "argv", None) or [""])[0].rpartition("/")[2] in {"rtbench", "-m"}:
+    # This is the command line itself, and no program that imports us.
+    from rtbench.core import early_interrupt
+
+    early_interrupt.watch()
+
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -7,26 +7,63 @@ So `rtbench --help` loads neither numpy nor the simulator. A new group is a file
 from __future__ import annotations
 
 import sys
-import traceback
 
-from rtbench.core.errors import Exit, RtbenchError
+from rtbench.cli import process
+from rtbench.core import early_interrupt
 
 
 def main() -> None:
-    """Run the command line; exits with one of `rtbench.core.errors.Exit`.
+    """Run the command line as a process of its own; exits with one of `rtbench.core.errors.Exit`.
 
-    Typer itself exits with 2 for a usage error, and with 130 after Ctrl-C. Python would exit with 1 after a
-    crash of ours, which is what a regression exits with: a CI job must not take one for the other.
+    Python would exit with 1 after a crash of ours, and libraries do after a closed pipe. That is what a
+    regression exits with: a CI job must not take one for the other.
     """
-    from rtbench.cli.app import app
-    from rtbench.cli.console import print_error
+    process.open_streams()
+    with process.interruptible():
+        code = _code()
+        if code >= 128:  # a signal's
+            process.leave(code)
+        sys.exit(process.flush() or code)
+
+
+def run_command() -> None:
+    """Run the command line within this process, with its streams and signals as they are.
+
+    Raises:
+        SystemExit: always, with one of `rtbench.core.errors.Exit`.
+    """
+    sys.exit(_code())
+
+
+def _code() -> int:
+    """The exit code of the command in `sys.argv`."""
+    import traceback
+
+    from rtbench.core.errors import Exit, RtbenchError
 
     try:
-        app(prog_name="rtbench")
-    except RtbenchError as error:
-        print_error(str(error))
-        sys.exit(error.exit_code)
+        from rtbench.cli.app import app
+        from rtbench.cli.console import print_error
+
+        try:
+            app(prog_name="rtbench")
+        except RtbenchError as error:
+            print_error(str(error))
+            return error.exit_code
+    except process.OutputError as error:
+        return process.report(error)
+    except SystemExit as ending:
+        if ending.code == Exit.INTERRUPTED and process.came_from_ctrl_c(ending):
+            print(early_interrupt.SENTENCE, file=sys.stderr)
+        return ending.code if isinstance(ending.code, int) else Exit.OK if ending.code is None else Exit.USAGE
+    except KeyboardInterrupt:
+        print(early_interrupt.SENTENCE, file=sys.stderr)
+        return Exit.INTERRUPTED
     except Exception:  # noqa: BLE001 - whatever it is, it has a traceback and an exit code of its own
         traceback.print_exc()
-        print_error("this is a fault in rtbench, or in a policy's own code; the traceback stands above.")
-        sys.exit(Exit.CRASH)
+        print(
+            "error: this is a fault in rtbench, or in a policy's own code; the traceback stands above.",
+            file=sys.stderr,
+        )
+        return Exit.CRASH
+    return Exit.OK

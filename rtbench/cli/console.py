@@ -41,7 +41,9 @@ def note(message: str) -> None:
 
 def print_json(data: Any) -> None:
     """Print JSON for programs."""
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
+    # A terminal that knows no UTF-8 gets JSON's own escapes, which programs can read.
+    ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    sys.stdout.write(json.dumps(data, ensure_ascii=ascii_only, allow_nan=False, indent=2) + "\n")
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool) -> None:

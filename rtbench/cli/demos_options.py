@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rtbench.cli.options import Content, Jobs, MaxErrors
+from rtbench.cli.options import Content, Jobs, MaxErrors, Skills
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
 
@@ -48,15 +48,7 @@ class DemosOptions:
             metavar="NAME", help="Suite of the episodes, with nothing held out in it.", rich_help_panel=DATA
         ),
     ] = "seen"
-    skill: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Name of a skill to record. May be repeated.",
-            show_default="all",
-            rich_help_panel=DATA,
-        ),
-    ] = None
+    skill: Annotated[Skills, Panel(DATA)] = None
     seed: Annotated[
         int,
         typer.Option(

@@ -11,7 +11,7 @@ import typer
 
 from rtbench.cli.against_baseline import ALPHA, BaselineOptions, OptionConflictError, Until
 from rtbench.cli.instruction_ablation import Ablation
-from rtbench.cli.options import Content, Jobs, MaxErrors, Out
+from rtbench.cli.options import Content, Jobs, MaxErrors, Out, Skills
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
 
@@ -21,6 +21,10 @@ WORLD = "World and timing"
 OUTPUT = "Output"
 BASELINE = "Comparison with a baseline"
 LIMITS = "Limits"
+
+
+MOST_HZ = 24
+"""The fastest control rate [Hz], as in `rtbench.policy.continuous.mapping`, which is slow to import."""
 
 
 class Profile(StrEnum):
@@ -44,6 +48,16 @@ class RunOptions:
         ),
     ]
     policy_arg: Annotated[PolicyArguments, Panel(POLICY)] = None
+    action: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAPPING",
+            help="What the numbers of a policy that predicts numbers mean: rt1-11d, bridge-7d, fractal-7d, "
+            "libero-7d, droid-8d, or a YAML file with a mapping.",
+            show_default="as the policy's card says",
+            rich_help_panel=POLICY,
+        ),
+    ] = None
     suite: Annotated[
         str | None,
         typer.Option(
@@ -76,15 +90,7 @@ class RunOptions:
             rich_help_panel=EPISODES,
         ),
     ] = None
-    skill: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Skill to play, such as pick. May be repeated.",
-            show_default="all skills",
-            rich_help_panel=EPISODES,
-        ),
-    ] = None
+    skill: Annotated[Skills, Panel(EPISODES)] = None
     axis: Annotated[
         list[str] | None,
         typer.Option(
@@ -149,6 +155,18 @@ class RunOptions:
             rich_help_panel=WORLD,
         ),
     ] = "none"
+    control_hz: Annotated[
+        int | None,
+        typer.Option(
+            "--control-hz",
+            min=1,
+            max=MOST_HZ,
+            metavar="HZ",
+            help="Control rate: actions of the policy per second of simulated time. It must divide 240.",
+            show_default="that of the policy's action mapping, else 3",
+            rich_help_panel=WORLD,
+        ),
+    ] = None
     content: Annotated[Content, Panel(WORLD)] = None
     out: Annotated[Out, Panel(OUTPUT)] = Path("runs")
     video: Annotated[

@@ -119,6 +119,8 @@ class Trace:
     """uint8[256, 320, 3] each; empty unless `keep_frames`."""
     reset_s: float = 0.0
     """Wall time of the reset [s]."""
+    slots: list[int] = field(default_factory=list)
+    """Slots that each decision's call of the policy answered."""
 
 
 @dataclass(frozen=True)

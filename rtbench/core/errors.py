@@ -20,9 +20,12 @@ class Exit(IntEnum):
     INCONCLUSIVE = 3
     NOT_COMPARABLE = 4
     TOO_MANY_ERRORS = 5
+    NO_WORKERS = 6
     CRASH = 70
+    OUTPUT = 74
     WATCHDOG = 124
     INTERRUPTED = 130
+    BROKEN_PIPE = 141
     TERMINATED = 143
 
 

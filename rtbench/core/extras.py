@@ -7,9 +7,9 @@ import importlib.util
 from rtbench.core.errors import MissingExtraError
 
 EXTRAS = {
-    "parquet": ("pyarrow",),
-    "rt1": ("safetensors", "tokenizers", "torch"),
-    "train": ("accelerate", "safetensors", "tensorboard", "tokenizers", "torch"),
+    "parquet": ("imageio_ffmpeg", "pyarrow"),
+    "train": ("accelerate", "tensorboard", "torch"),
+    "video": ("imageio_ffmpeg",),
 }
 """Extra -> modules that it brings."""
 

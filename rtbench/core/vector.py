@@ -16,7 +16,10 @@ Array = NDArray[np.float64]
 
 def length(vector: ArrayLike) -> float:
     """Euclidean length of a vector float64[n], in the vector's unit."""
-    return math.sqrt(sum(x * x for x in np.asarray(vector, dtype=np.float64).tolist()))
+    square = 0.0
+    for x in np.asarray(vector, dtype=np.float64).tolist():
+        square += x * x  # not by sum(), which rounds otherwise since Python 3.12
+    return math.sqrt(square)
 
 
 def turned(rotation: Array, points: ArrayLike) -> Array:

@@ -22,8 +22,8 @@ from rtbench.core.errors import RtbenchError
 from rtbench.env import gl
 
 Status = Literal["ok", "warn", "fail"]
-PACKAGES = ("rtbench", "mujoco", "mujoco-core", "gymnasium", "numpy", "scipy", "imageio-ffmpeg")
-OPTIONAL = {"torch": "rt1", "pyarrow": "parquet", "accelerate": "train"}
+PACKAGES = ("rtbench", "mujoco", "mujoco-core", "gymnasium", "numpy", "scipy", "onnxruntime")
+OPTIONAL = {"imageio-ffmpeg": "video", "pyarrow": "parquet", "torch": "train", "accelerate": "train"}
 """Package -> the extra that brings it."""
 LIBRARIES = ("libGL.so.1",)
 """What PyOpenGL loads, whichever back end draws."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 
 import mujoco
@@ -43,11 +44,11 @@ LEAST_VISIBLE = 0.75
 """Least visible share of a target at the start, by rays; then at least 60 % of its pixels are visible."""
 ON_FLOOR = 0.3
 """Objects below this height [m] have fallen off the counter."""
-_DIVERGED = (
-    mujoco.mjtWarning.mjWARN_BADQPOS,
-    mujoco.mjtWarning.mjWARN_BADQVEL,
-    mujoco.mjtWarning.mjWARN_BADQACC,
-)
+_DIVERGED = [
+    int(mujoco.mjtWarning.mjWARN_BADQPOS),
+    int(mujoco.mjtWarning.mjWARN_BADQVEL),
+    int(mujoco.mjtWarning.mjWARN_BADQACC),
+]
 _HIDDEN = 4
 """A geom group that is never drawn."""
 
@@ -101,7 +102,9 @@ class Stage:
     def check_finite(self) -> None:
         """Raise a SimulationError if the physics has diverged."""
         # MuJoCo resets a diverged state and continues; only its warnings show it.
-        if any(self.data.warning[w].number for w in _DIVERGED) or not np.isfinite(self.data.qpos).all():
+        # A sum is finite only where all its terms are.
+        numbers = self.data.warning.number.tolist()
+        if any(numbers[w] for w in _DIVERGED) or not math.isfinite(mujoco.mju_sum(self.data.qpos)):
             raise SimulationError(
                 f"the physics diverged at {self.data.time:.3f} s; the episode's tokens reproduce it with "
                 "`rtbench replay`."

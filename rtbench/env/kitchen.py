@@ -24,7 +24,6 @@ from rtbench.env.episode_reset import Stage
 from rtbench.env.event import EventCounter
 from rtbench.env.instruction_space import InstructionSpace
 from rtbench.env.kinematics import Arm
-from rtbench.env.robot import ARM_JOINTS
 from rtbench.env.scene import load_scene, object_sets
 from rtbench.env.sim_world import SimWorld
 from rtbench.task.library import Library
@@ -237,10 +236,9 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         stage, episode = self._current(), self._episode
         images = {camera: self._renderer().render(stage.data, camera) for camera in self.cameras}
         hand = stage.world.to_base(stage.world.gripper())
-        angles = [float(stage.data.joint(j).qpos[0]) for j in ARM_JOINTS]
-        proprio = np.array(
-            [*angles, *hand.position, *hand.quaternion, stage.world.gripper_opening()], dtype=np.float32
-        )
+        pose = (*hand.position.tolist(), *hand.quaternion.tolist())
+        numbers = (*stage.controller.measured().tolist(), *pose, stage.world.gripper_opening())
+        proprio = np.array(numbers, dtype=np.float32)
         return Observation(images, episode.instruction if episode else "", proprio, self._control_steps)
 
     # Gymnasium --------------------------------------------------------------------------------------

@@ -9,32 +9,33 @@ bit to what robosuite composes.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import subprocess
-import sys
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import mujoco
 
-from rtbench.env.robot_cache import ROBOSUITE, RobotError
+from rtbench.core.data_wheel import DataWheel
+from rtbench.core.errors import RtbenchError
+from rtbench.env.robot_cache import ROBOSUITE
 
-WHEEL = f"robosuite-{ROBOSUITE}-py3-none-any.whl"
-WHEEL_SHA256 = "b9e02df55de8949739de6ba1d196d2ba59cf33c51a76efcfbe5c2f73cdcf99ce"
-"""Of the file on PyPI; pip checks it."""
+WHEEL = DataWheel(
+    name="robosuite",
+    module="robosuite",
+    version=ROBOSUITE,
+    sha256="b9e02df55de8949739de6ba1d196d2ba59cf33c51a76efcfbe5c2f73cdcf99ce",
+    megabytes=157,
+    purpose="the robot's models",
+    variable="RTBENCH_ROBOSUITE",
+)
 FILES_SHA256 = "5d1a641cb13b8b9c916a77cbf4f8fd648418b82b13434885f6d65f8ebbeac1dd"
 """Over names and content of the files that are read, see `read_models`, wherever they come from."""
-VARIABLE = "RTBENCH_ROBOSUITE"
-"""Names the wheel, or a folder that it was unpacked or installed into."""
 ARM, GRIPPER = "arm_", "gripper_"
 """Prefixes of the names of the arm and of its gripper; the base's names have none."""
 _MODELS = ("bases/omron_mobile_base.xml", "robots/panda/robot.xml", "grippers/panda_gripper.xml")
-_REMEDY = f"fetch {WHEEL} (157 MB) where there is network, and set {VARIABLE} to its path"
+
+
+class RobotError(RtbenchError):
+    """Models of the robot that cannot be read, or are others than the robot is baked from."""
 
 
 def load_source() -> mujoco.MjModel:
@@ -43,18 +44,10 @@ def load_source() -> mujoco.MjModel:
     The models come from the place that RTBENCH_ROBOSUITE names; else from an installed copy; else by pip.
 
     Raises:
-        RobotError: the place has not these models, or pip cannot fetch them.
+        RobotError: the place has not these models.
+        WheelError: pip cannot fetch them.
     """
-    given = os.environ.get(VARIABLE)
-    if given:
-        return compose(read_models(Path(given).expanduser()))
-    if installed := _installed():
-        try:
-            return compose(read_models(installed))
-        except RobotError:  # another version of robosuite
-            pass
-    with fetched() as wheel:
-        return compose(read_models(wheel))
+    return compose(WHEEL.read(read_models, RobotError))
 
 
 def read_models(place: Path) -> dict[str, bytes]:
@@ -68,7 +61,7 @@ def read_models(place: Path) -> dict[str, bytes]:
     """
     files: dict[str, bytes] = {}
     try:
-        assets = _assets(place)
+        assets = WHEEL.folder(place, "models/assets")
         for model in _MODELS:
             files[model] = (assets / model).read_bytes()
             folder = model.rpartition("/")[0]
@@ -78,10 +71,10 @@ def read_models(place: Path) -> dict[str, bytes]:
         reason = str(error).strip().partition("\n")[0]
         raise RobotError(
             f"{place}: the robot's models cannot be read ({reason}). Expected robosuite {ROBOSUITE},"
-            f" as a wheel or a folder; {_REMEDY}."
+            f" as a wheel or a folder; {WHEEL.remedy}."
         ) from None
     if digest(files) != FILES_SHA256:
-        raise RobotError(f"{place}: its models are not those of robosuite {ROBOSUITE}; {_REMEDY}.")
+        raise RobotError(f"{place}: its models are not those of robosuite {ROBOSUITE}; {WHEEL.remedy}.")
     return files
 
 
@@ -104,48 +97,6 @@ def compose(files: dict[str, bytes]) -> mujoco.MjModel:
     base.body(f"{ARM}right_hand").add_frame().attach_body(gripper.body("right_gripper"), GRIPPER, "")
     base.assets = {name: content for name, content in files.items() if name not in _MODELS}
     return base.compile()
-
-
-@contextmanager
-def fetched() -> Iterator[Path]:
-    """The wheel, fetched by this interpreter's pip without its dependencies, and dropped afterwards.
-
-    Raises:
-        RobotError: there is no pip, no network, or another file of that name.
-    """
-    print(f"fetching robosuite {ROBOSUITE} (157 MB, once) for the robot's models ...", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="rtbench-") as scratch:
-        folder = Path(scratch)
-        wanted = folder / "wanted.txt"
-        wanted.write_text(f"robosuite=={ROBOSUITE} --hash=sha256:{WHEEL_SHA256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-                   "--no-deps", "--only-binary=:all:", "--require-hashes",
-                   "--requirement", str(wanted), "--dest", scratch]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            reason = next(
-                (line for line in lines if "ERROR" in line), lines[-1] if lines else "no reason given"
-            )
-            raise RobotError(
-                f"pip cannot fetch robosuite {ROBOSUITE}: {reason.strip()[:300]} To go on, {_REMEDY}."
-            )
-        yield folder / WHEEL
-
-
-def _assets(place: Path) -> Traversable:
-    """Robosuite's folder of models in a wheel, an unpacked wheel, site-packages or the package's folder."""
-    if place.is_file():
-        return zipfile.Path(place, "robosuite/models/assets/")
-    inner = place / "robosuite" / "models" / "assets"
-    return inner if inner.is_dir() else place / "models" / "assets"
-
-
-def _installed() -> Path | None:
-    """Folder of an installed robosuite; finding it does not import it."""
-    found = importlib.util.find_spec("robosuite")
-    folders = found.submodule_search_locations if found else None
-    return Path(folders[0]) if folders else None
 
 
 def _meshes(xml: bytes) -> list[str]:

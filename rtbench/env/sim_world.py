@@ -237,15 +237,16 @@ class SimWorld:
 
     def gripper_opening(self) -> float:
         """Distance between the finger pads [m]."""
-        left, right = self._data.qpos[self._fingers]
+        left, right = self._data.qpos[self._fingers].tolist()
         return float(left - right)
 
     def to_base(self, pose: Pose) -> Pose:
         """A pose of the world frame, expressed in the base frame."""
-        x, y, yaw = self.base()
+        x, y, yaw = self._data.qpos[self._base].tolist()
         c, s = math.cos(yaw), math.sin(yaw)
-        d = pose.position - np.array([x, y, 0.0])
-        position = np.array([c * d[0] + s * d[1], -s * d[0] + c * d[1], d[2]])
+        forward, left, up = pose.position.tolist()
+        forward, left = forward - x, left - y
+        position = np.array([c * forward + s * left, -s * forward + c * left, up])
         return Pose(position, multiply(from_rotation_vector([0, 0, -yaw]), pose.quaternion))
 
     def _id(self, name: str) -> int:
@@ -256,8 +257,8 @@ class SimWorld:
 
     def _contacts(self) -> frozenset[tuple[str, str]]:
         if self._contact_stamp != self._data.time:
-            geoms = self._data.contact.geom
-            near = self._data.contact.dist < TOUCH
-            self._pairs = frozenset((self._owner[a], self._owner[b]) for a, b in geoms[near])
+            contacts, owner = self._data.contact, self._owner
+            found = zip(contacts.geom.tolist(), contacts.dist.tolist(), strict=True)
+            self._pairs = frozenset([(owner[a], owner[b]) for (a, b), gap in found if gap < TOUCH])
             self._contact_stamp = self._data.time
         return self._pairs

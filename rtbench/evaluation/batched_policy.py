@@ -12,7 +12,8 @@ from rtbench.core.episode import Observation
 from rtbench.core.fault import Fault
 from rtbench.evaluation.rollout import Decision
 from rtbench.policy.base import Policy
-from rtbench.policy.check import check_tokens
+from rtbench.policy.check import Rows, check_tokens
+from rtbench.policy.report import episode_report
 from rtbench.policy.thread import OverdueError, PolicyThread
 
 FIRST_CALL_S = 600.0
@@ -65,15 +66,29 @@ class BatchedPolicy:
 
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> Answer:
         """Decide for a batch of slots."""
-        start = time.perf_counter()
-        answer, tokens = self._call(lambda: self._policy.act(observations, slots), len(slots))
-        seconds = time.perf_counter() - start
+
+        def decide() -> tuple[Rows | Fault, float]:
+            start = time.perf_counter()
+            tokens = self._policy.act(observations, slots)
+            seconds = time.perf_counter() - start
+            # Here, for `__array__` of what it answered is the user's code too.
+            return check_tokens(tokens, len(slots), self._spec), seconds
+
+        answer, found = self._call(decide, len(slots))
         if answer.fault is not None:
             return answer
-        rows = check_tokens(tokens, len(slots), self._spec)
+        rows, seconds = found
         if isinstance(rows, Fault):
             return Answer([], rows)
-        return Answer([row if isinstance(row, Fault) else Decision(row, seconds) for row in rows])
+        count = len(slots)
+        return Answer([row if isinstance(row, Fault) else Decision(row, seconds, count) for row in rows])
+
+    def report(self, slot: int) -> dict[str, Any]:
+        """What the policy says of a slot's episode; empty where it says nothing."""
+        if not hasattr(self._policy, "episode_report"):
+            return {}
+        answer, said = self._call(lambda: episode_report(self._policy, slot), 0)
+        return {} if answer.fault is not None else said
 
     def close(self) -> None:
         """Let the policy's thread end."""

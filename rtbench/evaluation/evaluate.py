@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,13 +12,17 @@ import rtbench.policy.card as policies
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PolicyError, RunError, UnknownNameError
-from rtbench.evaluation.latency import NO_LATENCY, Latency
+from rtbench.core.extras import require
+from rtbench.core.interruption import FirstSignal
+from rtbench.evaluation.latency import HORIZON_HZ, NO_LATENCY, Latency
 from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import Player, player_of
 from rtbench.evaluation.progress import Reporter, Silent, shown
 from rtbench.evaluation.scheduler import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
+from rtbench.policy.continuous.mapping import ActionMapping
+from rtbench.policy.continuous.policy import MappedPolicy
 from rtbench.policy.identity import describe
 from rtbench.result.folder import RUN, RunFolder, read_metadata, set_aside, write_metadata
 from rtbench.result.identity import episodes_hash, run_id
@@ -61,7 +66,7 @@ class StoppingRule(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """How to play, beside what. The first eight decide results and are part of the run's id."""
+    """How to play, beside what. The first nine decide results and are part of the run's id."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Override arguments of the policy's card."""
@@ -71,8 +76,10 @@ class Options:
     """Render profile, lean or full."""
     images: bool = False
     """Draw the head camera at each step even if the policy wants no image: for timings and frame hashes."""
-    control_hz: int = 3
-    """Control rate [Hz]."""
+    control_hz: int | None = None
+    """Control rate [Hz]; None: that of the policy's action mapping, 3 where it has none."""
+    action: ActionMapping | None = None
+    """What the numbers of a policy that predicts numbers mean, in place of what its card says."""
     content: tuple[str, ...] = ()
     """The user's content roots."""
     factory: str = FACTORY
@@ -145,7 +152,7 @@ def evaluate(
         profile=options.profile,
         convention=needs.convention,
         content=tuple(str(Path(root).resolve()) for root in options.content),
-        control_hz=options.control_hz,
+        control_hz=options.control_hz or _own_hz(player),
     )
     meta = _metadata(player, chosen, settings, options)
     meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
@@ -156,7 +163,8 @@ def evaluate(
         set_aside(path)
     folder = RunFolder(path)
     try:
-        with shown(options.reporter) as reporter:
+        # A second Ctrl-C is not to disturb the summary of what the first one ended.
+        with FirstSignal({signal.SIGINT: None}), shown(options.reporter) as reporter:
             options = replace(options, reporter=reporter)
             _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
@@ -178,8 +186,11 @@ def _play(
     options = setting.options
     reporter, stopping_rule = options.reporter or Silent(), options.stopping_rule
     missing = _missing(folder, chosen, options)
+    if missing:
+        folder.check_writable()
     meta = meta.replace(sessions=_sessions(folder, player.policy, playing=bool(missing)))
-    write_metadata(folder.path, meta)
+    if not folder.unwritable:
+        write_metadata(folder.path, meta)
     if not missing:
         last = meta.sessions[-1].started[:16].replace("T", " ")
         reporter.say(f"nothing was played: shown from {last} UTC; --fresh plays it anew.")
@@ -219,7 +230,8 @@ def _play(
             write_metadata(folder.path, meta.replace(decision=decision))
     finally:
         # Half a run is worth a summary too.
-        write_summary(folder.path, load_run(folder.path).summary)
+        if folder.in_place and not folder.unwritable:
+            write_summary(folder.path, load_run(folder.path).summary)
 
 
 def _missing(
@@ -271,7 +283,14 @@ def _episodes(episodes: str | Sequence[Episode], options: Options, choice: Choic
 def _player(policy: str | Card | Policy, options: Options) -> Player:
     if isinstance(policy, str):
         policy = policies.resolve(policy, Library(options.content), options.arguments)
-    return player_of(policy)
+    return player_of(policy, options.action, options.control_hz)
+
+
+def _own_hz(player: Player) -> int:
+    """Control rate of a policy that was told none [Hz]."""
+    policy, card = player.policy, player.card
+    mapped = policy.mapping.control_hz if isinstance(policy, MappedPolicy) else None
+    return (card and card.control_hz) or mapped or HORIZON_HZ
 
 
 def _metadata(
@@ -336,3 +355,5 @@ def _novelties(
 def _check_video(video: str) -> None:
     if video not in VIDEOS and not video.isdigit():
         raise RunError(f"--video {video}: allowed are {', '.join(VIDEOS)} and a number of episodes.")
+    if video not in {"none", "0"}:
+        require("video", f"--video {video}")

@@ -18,6 +18,7 @@ from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
 from rtbench.evaluation.progress import Reporter
 from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
+from rtbench.evaluation.worker_pool import workers_possible
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
 from rtbench.policy.thread import PolicyThread
@@ -82,7 +83,7 @@ def play(
 
     Raises:
         RenderError: no OpenGL back end works here.
-        RobotError: the robot is not baked yet, and cannot be.
+        CacheError, RobotError, WheelError: the robot is not baked yet, and cannot be.
         RtbenchError: workers that cannot start, too many errors, an interruption.
     """
     if not episodes:
@@ -102,7 +103,10 @@ def play(
         identity=dict(launch.identity) if privileged and launch.identity else None,
     )
     workers = launch.workers or min(os.cpu_count() or 1, MOST_WORKERS)
-    workers = max(1, min(workers, len(episodes)))
+    wanted = max(1, min(workers, len(episodes)))
+    workers = workers_possible(wanted)
+    if workers < wanted:
+        launch.reporter.say(f"{workers} of {wanted} workers: too few file descriptors (ulimit -n) for more.")
     plan = Plan(episodes, hello, workers, launch.video, launch.limits, launch.in_order, launch.repeat)
     batched = None
     if not privileged:

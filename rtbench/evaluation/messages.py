@@ -79,6 +79,8 @@ class Broken:
     """One line, or a user error's whole text."""
     traceback: str
     """'' for a user's mistake."""
+    what: str = "environment"
+    """environment, or policy."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class Done:
     """Tokens acted so far, for an episode that broke."""
     video: str | None = None
     """Name of the video file written."""
+    report: dict[str, Any] = field(default_factory=dict)
+    """What a policy in the worker says of the episode."""
     warning: str = ""
     """Something that did not spoil the episode, such as a video that could not be written."""
 

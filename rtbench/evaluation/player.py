@@ -10,8 +10,10 @@ from typing import Any
 from rtbench.core.errors import PolicyError
 from rtbench.core.hashing import names_hash
 from rtbench.policy.base import Policy
-from rtbench.policy.card import Card, build, check_shape
-from rtbench.policy.identity import check_identity, file_hashes, fingerprint, identity
+from rtbench.policy.card import Card, build, check_shape, with_action
+from rtbench.policy.continuous.mapping import ActionMapping
+from rtbench.policy.continuous.policy import mapped
+from rtbench.policy.identity import action_identity, check_identity, file_hashes, fingerprint, identity
 from rtbench.policy.sources import source_digests
 from rtbench.policy.thread import PolicyExitError, PolicyThread
 
@@ -44,8 +46,15 @@ class Player:
         return policy
 
 
-def player_of(policy: Card | Policy) -> Player:
+def player_of(
+    policy: Card | Policy, action: ActionMapping | None = None, control_hz: int | None = None
+) -> Player:
     """Make a card's policy, or take a policy as it is.
+
+    Args:
+        policy: The card or the policy.
+        action: What the numbers of a policy that predicts numbers mean, in place of what it says itself.
+        control_hz: Control rate of the run [Hz], in place of the policy's own.
 
     Raises:
         PolicyError: it cannot be made, is no policy, is privileged without a card, or reads files that
@@ -53,7 +62,9 @@ def player_of(policy: Card | Policy) -> Player:
     """
     thread = PolicyThread()
     if not isinstance(policy, Card):
-        return _taken(policy, thread)
+        name = type(policy).__name__
+        return _taken(policy, mapped(policy, action, name, control_hz), thread)
+    policy = with_action(policy, action, control_hz)
     try:
         return thread.call(lambda: _made(policy, thread))
     except PolicyExitError as error:
@@ -72,9 +83,10 @@ def _made(card: Card, thread: PolicyThread) -> Player:
     return Player(card.name, policy, card, found, thread)
 
 
-def _taken(policy: Policy, thread: PolicyThread) -> Player:
+def _taken(policy: Policy, tokens: Any, thread: PolicyThread) -> Player:
+    """Take a policy, and the same as one of tokens."""
     kind = type(policy)
-    checked = check_shape(policy, kind.__name__)
+    checked = check_shape(tokens, kind.__name__)
     if checked.needs.privileged:
         reason = "it runs in the workers, which make it from its name: give 'package.module:Class'."
         raise PolicyError(f"policy {kind.__name__} is privileged: {reason}")
@@ -82,9 +94,11 @@ def _taken(policy: Policy, thread: PolicyThread) -> Player:
     # Two objects of a class may hold different weights; nothing but a fingerprint of theirs can tell.
     mark = fingerprint(policy) or os.urandom(8).hex()
     digests = source_digests(kind.__module__)
-    found = {
+    found: dict[str, Any] = {
         "factory": f"{kind.__module__}:{kind.__qualname__}",
         "source": names_hash(digests) if digests else None,
         "fingerprint": mark,
     }
+    if by := action_identity(checked):
+        found["action"] = by
     return Player(kind.__name__, checked, None, found, thread)

@@ -33,6 +33,8 @@ class Decision:
     """int64[11], in the order of the policy's convention."""
     seconds: float
     """Wall time that the policy's `act` took [s], without the way there and back."""
+    slots: int = 1
+    """Slots that the same call of `act` answered."""
 
 
 Act = Callable[[Observation], Decision]
@@ -107,6 +109,7 @@ def _step(env: EpisodeEnv, act: Act, observation: Observation, thinking: int, tr
     observation = env.advance(decision.tokens)
     end = perf_counter()
     trace.policy_s.append(decision.seconds)
+    trace.slots.append(decision.slots)
     trace.env_s.append(end - decided)
     trace.loop_s.append(end - start)
     trace.hashes.append(env.state_hash()[:HASH_DIGITS])

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 import signal
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any
 
 from rtbench.core.episode import Episode
 from rtbench.core.errors import Exit, RunError
 from rtbench.core.fault import Fault
+from rtbench.core.interruption import FirstSignal
 from rtbench.evaluation.batched_policy import FIRST_CALL_S, BatchedPolicy
 from rtbench.evaluation.messages import (
     Alive,
@@ -44,8 +43,7 @@ TICK_S = 0.25
 """How long the scheduler waits for a message of a worker [s]."""
 MAX_DEATHS = 2
 """Workers an episode may cost: it is run again once, for the first may have died of something else."""
-MAX_FAILED_STARTS = 2
-"""Workers in a row that may die before they are ready."""
+CONTINUES = "the same command continues the run."
 
 
 class InterruptedRunError(RunError):
@@ -62,6 +60,12 @@ class TerminatedRunError(InterruptedRunError):
 
 class _Terminated(KeyboardInterrupt):
     """What SIGTERM raises."""
+
+
+class NoWorkersError(RunError):
+    """Workers die, or hang, before they can play."""
+
+    exit_code = Exit.NO_WORKERS
 
 
 class TooManyErrorsError(RunError):
@@ -82,6 +86,9 @@ class Limits:
     """Seconds without a sign of life from a worker that plays: one reset, or one step."""
     start_s: float = 600.0
     """Seconds that a worker may take to start; the first one may have to bake the robot."""
+    failed_starts: int = 25
+    """Workers in a row that may die while they start, with a wait after each. One that is ready ends the
+    count: the cause may pass, such as memory that another program used."""
     error_share: float = 0.1
     """The run stops when more than this share of its episodes were errors ..."""
     error_least: int = 10
@@ -141,7 +148,7 @@ class Scheduler:
         self._enough = False
         self._ended = 0
         self._faults: Counter[str] = Counter()
-        self._failed_starts = 0
+        self._any_ready = False
 
     def run(self) -> None:
         """Play until every episode has its record, the sink has enough, or the time is up.
@@ -150,10 +157,15 @@ class Scheduler:
             InterruptedRunError: Ctrl-C.
             TerminatedRunError: SIGTERM.
             TooManyErrorsError: see `Limits`.
-            RunError: workers cannot start, or the record cannot be written.
+            NoWorkersError: workers do not start.
+            RunError: the environment or the policy cannot be made, or the record cannot be written.
         """
+        # Ctrl-C goes on to the handler before, which raises.
+        with FirstSignal({signal.SIGINT: None, signal.SIGTERM: _raise_terminated}):
+            self._run()
+
+    def _run(self) -> None:
         began = time.monotonic()
-        before = _catch_sigterm()
         try:
             while not self._enough and (self._waiting() or self._playing()):
                 if time.monotonic() - began >= self._plan.limits.run_s:
@@ -165,12 +177,10 @@ class Scheduler:
                 self._discard_silent()
         except KeyboardInterrupt as error:
             done = f"{self._ended} of {len(self._plan.episodes)} episodes"
-            remedy = "the same command continues the run."
             if isinstance(error, _Terminated):
-                raise TerminatedRunError(f"stopped by SIGTERM after {done}; {remedy}") from None
-            raise InterruptedRunError(f"interrupted after {done}; {remedy}") from None
+                raise TerminatedRunError(f"stopped by SIGTERM after {done}; {CONTINUES}") from None
+            raise InterruptedRunError(f"interrupted after {done}; {CONTINUES}") from None
         finally:
-            _restore(before)
             self._pool.close()
             if self._policy:
                 self._policy.close()
@@ -189,9 +199,27 @@ class Scheduler:
                 self._assign(worker, (self._again or self._fresh).popleft())
         idle = sum(worker.job is None for worker in self._pool.workers.values())
         for slot in range(self._plan.workers):
-            if slot not in self._pool.workers and idle < self._waiting():
-                self._pool.start(slot)
-                idle += 1
+            if slot not in self._pool.workers and idle < self._waiting() and self._pool.may_start:
+                idle += self._start(slot)
+
+    def _start(self, slot: int) -> bool:
+        """Start a worker; False where the machine has no room for it."""
+        try:
+            self._pool.start(slot)
+        except OSError as error:
+            self._note_failed_start(f"a worker cannot be started: {error.strerror}", "")
+            return False
+        return True
+
+    def _note_failed_start(self, reason: str, words: str) -> None:
+        self._pool.note_start(good=False)
+        times = self._pool.failed_starts
+        # Those that play may yet finish the run.
+        if times >= self._plan.limits.failed_starts and not self._playing():
+            ending = f"{times} times in a row; {CONTINUES}\n{words}".rstrip()
+            raise NoWorkersError(f"workers do not start: {reason}, {ending}")
+        last = f" ({words.splitlines()[-1]})" if words else ""
+        self._reporter.say(f"{reason} while starting{last}; another one is started.")
 
     def _assign(self, worker: Worker, job: Job) -> None:
         seed = policy_seed(job.episode, self._plan.repeat)
@@ -221,14 +249,22 @@ class Scheduler:
         if message is None:
             self._discard_dead(worker)
         elif isinstance(message, Ready):
-            self._failed_starts = 0
+            self._pool.note_start(good=True)
+            self._any_ready = True
             worker.state = "idle"
             self._on_ready(message.info)
         elif isinstance(message, Broken):
-            detail = f"\n{message.traceback}" if message.traceback else ""
-            raise RunError(f"the environment cannot be made: {message.message}{detail}")
+            self._note_broken(worker, message)
         elif not isinstance(message, Alive):
             self._hear_of(worker, message)
+
+    def _note_broken(self, worker: Worker, message: Broken) -> None:
+        said = f"the {message.what} cannot be made: {message.message}"
+        if not self._any_ready or not message.traceback:
+            raise RunError(f"{said}\n{message.traceback}".rstrip())
+        # It could be made before: that may pass as a worker's death does.
+        self._pool.discard(worker)
+        self._note_failed_start(said, "")
 
     def _hear_of(self, worker: Worker, message: FromWorker) -> None:
         """Go on with the episode that a worker plays."""
@@ -240,15 +276,19 @@ class Scheduler:
         elif isinstance(message, Done | Idle):
             worker.job, worker.state = None, "idle"
             if isinstance(message, Done) and job and not job.withdrawn:
-                self._finish(job, message)
+                self._finish(worker.slot, job, message)
 
-    def _finish(self, job: Job, done: Done) -> None:
+    def _finish(self, slot: int, job: Job, done: Done) -> None:
         if done.warning:
             self._reporter.say(done.warning)
+        report = self._policy.report(slot) if self._policy else done.report
         if done.result:
-            self._record(of_result(job.episode, self._convention, done.result, done.video))
+            record = of_result(job.episode, self._convention, done.result, done.video)
         elif done.fault:
-            self._record(of_fault(job.episode, self._convention, done.fault, done.tokens))
+            record = of_fault(job.episode, self._convention, done.fault, done.tokens)
+        else:
+            return
+        self._record(replace(record, report=report) if report else record)
 
     def _decide(self) -> None:
         """Let the policy answer all that ask, together but for those that must be alone."""
@@ -300,9 +340,7 @@ class Scheduler:
         exit_reason, words = worker.exit_reason(), worker.output_tail()
         self._pool.discard(worker)
         if worker.state == "starting":
-            self._failed_starts += 1
-            if self._failed_starts >= MAX_FAILED_STARTS:
-                raise RunError(f"workers do not start: {exit_reason}.\n{words}".rstrip())
+            self._note_failed_start(exit_reason, words)
         job = worker.job
         if job is None or job.withdrawn:
             return
@@ -324,7 +362,7 @@ class Scheduler:
             job, words = worker.job, worker.output_tail()
             self._pool.discard(worker)
             if worker.state == "starting":
-                raise RunError(f"the environment was not ready within {limit:g} s.\n{words}".rstrip())
+                raise NoWorkersError(f"the environment was not ready within {limit:g} s.\n{words}".rstrip())
             if job and not job.withdrawn:
                 fault = Fault("worker_timeout", f"no sign of life for {limit:g} s.", words)
                 self._record(of_fault(job.episode, self._convention, fault, []))
@@ -349,19 +387,6 @@ class Scheduler:
                 f"{errors} of {self._ended} episodes were errors; most often ({times}): {cause} "
                 "The tracebacks are in episodes.jsonl."
             )
-
-
-def _catch_sigterm() -> Any:
-    """Let SIGTERM end the run as Ctrl-C does; gives the handler before, None where none can be set."""
-    # Python lets no other thread set handlers.
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.signal(signal.SIGTERM, _raise_terminated)
-
-
-def _restore(handler: Any) -> None:
-    if handler is not None:
-        signal.signal(signal.SIGTERM, handler)
 
 
 def _raise_terminated(_number: int, _frame: FrameType | None) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,9 +22,9 @@ from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings, EpisodeEnv
 from rtbench.core.episode import EpisodeResult, Observation, Trace
 from rtbench.core.errors import ActionError, RenderError, RtbenchError
-from rtbench.core.fault import Fault, FaultError
+from rtbench.core.fault import Fault, FaultError, Kind
 from rtbench.core.importing import load_object
-from rtbench.evaluation.film import BothCameras
+from rtbench.core.text import text_of
 from rtbench.evaluation.messages import (
     Alive,
     Ask,
@@ -43,6 +43,7 @@ from rtbench.evaluation.messages import (
 from rtbench.evaluation.rollout import Act, Decision, rollout
 from rtbench.policy.base import Policy, Privileged
 from rtbench.policy.check import check_tokens
+from rtbench.policy.report import episode_report
 
 PARENT_CHECK_S = 0.5
 """How often a worker looks whether its parent still lives [s]: even a hung simulator leaves no orphan."""
@@ -68,14 +69,9 @@ def main(descriptor: int, parent: int) -> None:
 def serve(wire: Wire) -> None:
     """Play what the wire asks for."""
     hello: Hello = wire.recv()
-    try:
-        worker = Worker(hello, wire)
-    except RtbenchError as error:
-        wire.send(Broken(str(error), ""))
-        return
-    except Exception as error:  # noqa: BLE001 - whatever it is, the main process must hear of it
-        fault = Fault.of("environment", error)
-        wire.send(Broken(fault.message, fault.traceback))
+    worker = _made(hello, wire)
+    if isinstance(worker, Broken):
+        wire.send(worker)
         return
     wire.send(Ready(worker.env.info()))
     try:
@@ -86,15 +82,34 @@ def serve(wire: Wire) -> None:
         worker.env.close()
 
 
+def _made(hello: Hello, wire: Wire) -> Worker | Broken:
+    what: Kind = "environment"
+    try:
+        env = make_env(hello)
+        what = "policy"
+        return Worker(hello, wire, env, _make_policy(hello))
+    except RtbenchError as error:
+        return Broken(text_of(error), "", what)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the main process must hear of it
+        fault = Fault.of(what, error)
+        return Broken(fault.message, fault.traceback, what)
+
+
+def make_env(hello: Hello) -> EpisodeEnv:
+    """The environment that a worker is for."""
+    factory: Callable[[EnvSettings], EpisodeEnv] = load_object(hello.factory)
+    return factory(hello.settings)
+
+
 class Worker:
     """One environment and, for privileged policies, the policy beside it."""
 
-    def __init__(self, hello: Hello, wire: Wire) -> None:
+    def __init__(self, hello: Hello, wire: Wire, env: EpisodeEnv, policy: Policy | None) -> None:
         self._hello = hello
         self._wire = wire
         self._convention = convention(hello.settings.convention)
-        self.env = self._make_env()
-        self._policy = _make_policy(hello)
+        self.env = env
+        self._policy = policy
 
     def receive(self) -> ToWorker:
         """The next message from the main process."""
@@ -106,11 +121,10 @@ class Worker:
 
     def play(self, play: Play) -> Done | Idle | Broken:
         """Play one episode; whatever happens in it, the worker stays fit for the next."""
-        trace = Trace(keep_frames=play.video != "none")
+        trace = Trace()
         try:
             act = self._act_here(play) if self._policy is not None else self._act_there
-            env = cast("EpisodeEnv", BothCameras(self.env)) if trace.keep_frames else self.env
-            result = rollout(env, play.episode, act, pace=self._hello.pace, trace=trace)
+            result = rollout(self.env, play.episode, act, pace=self._hello.pace, trace=trace)
         except WithdrawnError:
             return Idle()
         except RenderError as error:
@@ -119,7 +133,7 @@ class Worker:
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever breaks, it is an error of this episode only
-            return Done(None, self._blame(error), _listed(trace))
+            return Done(None, self._blame(error), _listed(trace), report=self._report())
         return self._finish(play, result)
 
     def _blame(self, error: Exception) -> Fault:
@@ -135,17 +149,34 @@ class Worker:
         return fault
 
     def _finish(self, play: Play, result: EpisodeResult) -> Done:
-        video, warning = None, ""
         if play.video == "all" or (play.video == "fail" and not result.outcome.end):
-            from rtbench.result.video import write_video
+            return self._film(play, result)
+        return Done(result, None, report=self._report())
 
-            try:
-                video = write_video(Path(self._hello.videos), play.episode, result).name
-            except (OSError, RuntimeError) as error:
-                warning = f"{play.episode.key}: no video: {error}"
-        # Frames have done their work, and are a hundred times larger than all the rest.
-        result.trace.frames.clear()
-        return Done(result, None, video=video, warning=warning)
+    def _film(self, play: Play, result: EpisodeResult) -> Done:
+        from rtbench.evaluation.film import film_again
+
+        path = Path(self._hello.videos) / f"{play.episode.key}.mp4"
+        try:
+            film_again(
+                self.env,
+                play.episode,
+                result,
+                path,
+                pace=self._hello.pace,
+                on_step=lambda: self.send(Alive()),
+            )
+        except Exception as error:  # noqa: BLE001 - whatever breaks, the episode had been played
+            if not isinstance(error, OSError | RtbenchError):
+                self._renew_env()
+            return Done(result, None, warning=f"{play.episode.key}: no video: {error}", report=self._report())
+        return Done(result, None, video=path.name, report=self._report())
+
+    def _report(self) -> dict[str, Any]:
+        try:
+            return episode_report(self._policy, 0)
+        except Exception:  # noqa: BLE001 - a user's policy; the episode does not depend on it
+            return {}
 
     def _act_there(self, observation: Observation) -> Decision:
         self.send(Ask(observation))
@@ -175,10 +206,10 @@ class Worker:
                 start = time.perf_counter()
                 tokens = policy.act([observation], [0])
                 seconds = time.perf_counter() - start
+                checked = check_tokens(tokens, 1, self._convention)
             except BaseException as error:  # noqa: BLE001
                 raise FaultError(Fault.of("policy", error)) from None
             self.send(Alive())
-            checked = check_tokens(tokens, 1, self._convention)
             if isinstance(checked, Fault):
                 raise FaultError(checked)
             if isinstance(checked[0], Fault):
@@ -187,16 +218,12 @@ class Worker:
 
         return act
 
-    def _make_env(self) -> EpisodeEnv:
-        factory: Callable[[EnvSettings], EpisodeEnv] = load_object(self._hello.factory)
-        return factory(self._hello.settings)
-
     def _renew_env(self) -> None:
         """A simulator that raised is in no known state."""
         try:
             self.env.close()
         finally:
-            self.env = self._make_env()
+            self.env = make_env(self._hello)
 
 
 def _make_policy(hello: Hello) -> Policy | None:

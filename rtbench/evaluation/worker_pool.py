@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import IO, Literal
 
 from rtbench.core.episode import Episode, Observation
 from rtbench.evaluation.messages import FromWorker, Hello, ToWorker, Wire
 
-# The parent's path first: a worker must import the very rtbench, and the user's modules, that we did.
+# First of all, to die with the parent: a worker that was stopped cannot look whether it still lives. Linux
+# sends the signal when the thread ends that started the worker, which is the one that waits for it here.
+# Then the parent's path: a worker must import the very rtbench, and the user's modules, that we did.
 _BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
+    "import ctypes, json, os, signal, sys; "
+    "ctypes.CDLL(None).prctl(1, signal.SIGKILL); "  # PR_SET_PDEATHSIG
+    "os.getppid() == int(sys.argv[2]) or os._exit(1); "
+    "sys.path[:] = json.loads(sys.argv[3]); "
     "from rtbench.evaluation.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))"
 )
+HALF_MESSAGE_S = 20
+"""How long a worker may stop in the middle of a message [s]: one that was stopped there is dead to us."""
+BACK_OFF_S = (0.1, 1.6)
+"""Wait after a worker that died while it started [s], doubled with each in a row up to the second value."""
+SPARE_DESCRIPTORS = 12
+"""File descriptors that are left for files, modules that are imported late, and ffmpeg."""
+PER_WORKER = 2
+"""File descriptors of a worker: its connection, and the file of what it prints."""
 LEAVE_S = 3.0
 """How long workers may take to close their environments before they are killed [s]."""
 OUTPUT_TAIL = 4000
@@ -54,17 +72,21 @@ class Worker:
         self.job: Job | None = None
         self.question: Observation | None = None
         self.heard = time.monotonic()
-        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        ours, theirs = socket.socketpair()
-        with theirs:
+        with ExitStack() as undo:
+            self._output: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
+            ours, theirs = map(undo.enter_context, socket.socketpair())
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", HALF_MESSAGE_S, 0))
             arguments = [str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)]
+            # -P: before the path is set, no file of the working directory is taken for a module of Python's.
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, *arguments],
+                [sys.executable, "-P", "-c", _BOOT, *arguments],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,
             )
+            undo.pop_all()
+        theirs.close()
         self.wire: Wire = Connection(ours.detach())
         self.send(hello)
 
@@ -102,7 +124,7 @@ class Worker:
         try:
             code = self._process.wait(LEAVE_S)
         except subprocess.TimeoutExpired:
-            return "the worker closed its connection and hung"
+            return "the worker hung"
         if code >= 0:
             return f"the worker left with exit code {code}"
         try:
@@ -123,6 +145,7 @@ class Worker:
         self._process.kill()
         self._process.wait()
         self.wire.close()
+        self._output.close()
 
     def leave(self, deadline: float) -> None:
         """Wait for it to go until `deadline` [s, monotonic], then end it."""
@@ -132,7 +155,24 @@ class Worker:
             pass
         finally:
             self.kill()
-            self._output.close()
+
+
+def workers_possible(wanted: int) -> int:
+    """As many workers as are wanted, or fewer, at least one, where file descriptors are scarce.
+
+    Raises this process's soft limit where the hard one allows more.
+    """
+    here = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    needed = here + SPARE_DESCRIPTORS + PER_WORKER * wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        more = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            soft = more
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, (soft - here - SPARE_DESCRIPTORS) // PER_WORKER))
 
 
 class WorkerPool:
@@ -142,11 +182,32 @@ class WorkerPool:
         """Note what workers are told; none is started yet."""
         self._hello = hello
         self.workers: dict[int, Worker] = {}
+        self.failed_starts = 0
+        """Workers in a row that did not come so far as to play."""
+        self._start_from = -math.inf
+
+    @property
+    def may_start(self) -> bool:
+        """Whether a worker may be started now; after failures only when some time has passed."""
+        return time.monotonic() >= self._start_from
 
     def start(self, slot: int) -> Worker:
-        """Start a worker in that slot, in place of the one before."""
+        """Start a worker in that slot.
+
+        Raises:
+            OSError: it cannot be started: no memory, too many processes, no file descriptor.
+        """
         self.workers[slot] = Worker(slot, self._hello)
         return self.workers[slot]
+
+    def note_start(self, *, good: bool) -> None:
+        """Count a worker that is ready, or one that died while it started."""
+        self.failed_starts = 0 if good else self.failed_starts + 1
+        if good:
+            self._start_from = -math.inf
+        else:
+            least, most = BACK_OFF_S
+            self._start_from = time.monotonic() + min(most, least * 2 ** (self.failed_starts - 1))
 
     def ready(self, timeout_s: float) -> list[Worker]:
         """Workers with something to say, or that died; waits up to `timeout_s` for the first."""

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from rtbench.core.errors import PolicyError, RtbenchError, UnknownNameError, nea
 from rtbench.core.hashing import content_hash
 from rtbench.core.importing import load_object
 from rtbench.policy.base import Needs, Policy, Privileged
+from rtbench.policy.continuous.mapping import MOST_HZ, ActionMapping
+from rtbench.policy.continuous.named import located
+from rtbench.policy.continuous.policy import mapped
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
 from rtbench.task.yaml_loader import Entry
@@ -44,6 +48,10 @@ class Card(Entry):
     """How to get the weights where they are missing: a command, or where they come from."""
     trained_on: TrainedOn | None = None
     """What it was trained on, by name; None for a policy without training, or whose training is not known."""
+    action: ActionMapping | None = None
+    """What the numbers of a policy that predicts numbers mean; None for one that gives tokens."""
+    control_hz: int | None = Field(default=None, ge=1, le=MOST_HZ)
+    """Control rate that it plays at [Hz]; None: that of its action mapping, 3 without one."""
     licence: str = "Apache-2.0"
     """Licence of the weights."""
 
@@ -79,6 +87,12 @@ def resolve(name: str, library: Library = BUNDLED, arguments: Mapping[str, Any] 
     return card.model_copy(update={"arguments": {**card.arguments, **(arguments or {})}})
 
 
+def with_action(card: Card, action: ActionMapping | None, control_hz: int | None = None) -> Card:
+    """The card with another mapping, where one is given, for a run at another control rate [Hz]."""
+    changes = {"action": action, "control_hz": control_hz}
+    return card.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
 def build(card: Card) -> Policy:
     """Make the policy of a card that `resolve` has completed.
 
@@ -101,7 +115,7 @@ def build(card: Card) -> Policy:
             raise PolicyError(f"policy {card.name}: {reason}") from error
         except Exception as error:
             raise PolicyError(f"policy {card.name}: {type(error).__name__}: {error}") from error
-    return check_shape(policy, card.name)
+    return check_shape(mapped(policy, card.action, card.name, card.control_hz), card.name)
 
 
 @contextmanager
@@ -160,6 +174,9 @@ def _complete(card: Card, library: Library) -> Card:
     if place.endswith(".py"):
         factory = f"{library.find(FOLDER, place).resolve()}:{target}"
         card = card.model_copy(update={"factory": factory})
+    if card.action is not None:
+        find = partial(library.find, FOLDER)
+        card = card.model_copy(update={"action": located(card.action, find)})
     if card.weights is None:
         return card
     try:

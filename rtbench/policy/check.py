@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rtbench.core.action import SIZE, Convention
 from rtbench.core.errors import ActionError
 from rtbench.core.fault import Fault
+from rtbench.core.text import text_of
 
 Rows = list[NDArray[np.int64] | Fault]
 
@@ -21,8 +22,8 @@ def check_tokens(tokens: Any, count: int, spec: Convention) -> Rows | Fault:
     """
     try:
         array = np.asarray(tokens)
-    except (TypeError, ValueError) as error:
-        return Fault("policy_output", f"act returned no array: {error}.")
+    except Exception as error:  # noqa: BLE001 - `__array__` is the user's code
+        return Fault("policy_output", f"act returned no array: {text_of(error)}.")
     if array.shape != (count, SIZE):
         got = f"shape {array.shape}" if array.ndim else type(tokens).__name__
         return Fault("policy_output", f"act returned {got}; expected ({count}, {SIZE}).")

@@ -10,6 +10,7 @@ from rtbench.core.errors import PolicyError
 from rtbench.core.hashing import TooManyFilesError, content_hash, names_hash
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
+from rtbench.policy.continuous.policy import MappedPolicy
 from rtbench.policy.sources import source_digests
 
 
@@ -25,7 +26,8 @@ def identity(card: Card, policy: Policy | None = None) -> dict[str, Any]:
     Returns:
         'factory'; 'arguments', those that name files by their last part; 'weights', SHA-256; 'source', hash
         of the policy's own code, None where it has none to read; and where there are any 'files', SHA-256 by
-        argument, 'fingerprint', and 'unhashed', sentences about what could not be hashed.
+        argument, 'fingerprint', 'action' (see `action_identity`), and 'unhashed', sentences about what could
+        not be hashed.
 
     Raises:
         PolicyError: weights that cannot be read, or code that was edited after it had been imported.
@@ -41,8 +43,20 @@ def identity(card: Card, policy: Policy | None = None) -> dict[str, Any]:
     files, unhashed = _files(card.arguments)
     if digests is None:
         unhashed.append(f"the source of {place}")
-    optional = {"files": files, "fingerprint": fingerprint(policy), "unhashed": unhashed}
+    optional = {
+        "files": files,
+        "fingerprint": fingerprint(policy),
+        "unhashed": unhashed,
+        "action": action_identity(policy),
+    }
     return found | {name: value for name, value in optional.items() if value}
+
+
+def action_identity(policy: Policy | None) -> dict[str, Any]:
+    """What decides how numbers become tokens: mapping and code; empty for a policy that gives tokens."""
+    if not isinstance(policy, MappedPolicy):
+        return {}
+    return policy.identity() | {"code": names_hash(source_digests(MappedPolicy.__module__) or {})}
 
 
 def check_identity(card: Card, policy: Policy, expected: Mapping[str, Any]) -> None:
@@ -84,12 +98,25 @@ def fingerprint(policy: Policy | None) -> str:
 
 def describe(card: Card) -> dict[str, Any]:
     """The card as plain values, for JSON. Files and folders are named without the place where they lie."""
+    told = card.model_dump(mode="json", exclude={"action", "control_hz"})
+    if card.control_hz is not None:
+        told["control_hz"] = card.control_hz
+    if card.action is not None:
+        told["action"] = _named(card.action.model_dump(mode="json", exclude_unset=True))
     return {
-        **card.model_dump(mode="json"),
+        **told,
         "factory": _factory(card),
         "arguments": {name: _portable(value) for name, value in card.arguments.items()},
         "weights": card.weights and Path(card.weights).name,
     }
+
+
+def _named(action: dict[str, Any]) -> dict[str, Any]:
+    """A mapping without the place where its statistics lie."""
+    scaled = action.get("normalization")
+    if not scaled:
+        return action
+    return action | {"normalization": scaled | {"statistics": Path(scaled["statistics"]).name}}
 
 
 def _factory(card: Card) -> str:

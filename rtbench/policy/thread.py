@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from rtbench.core.text import text_of
+
 R = TypeVar("R")
 
 
@@ -27,7 +29,10 @@ class PolicyExitError(Exception):
     """The policy raised what is meant to end a program: SystemExit, KeyboardInterrupt or the like."""
 
     def __init__(self, error: BaseException) -> None:
-        said = f"called sys.exit({error.code!r})" if isinstance(error, SystemExit) else f"raised {error!r}"
+        if isinstance(error, SystemExit):
+            said = f"called sys.exit({text_of(error.code, repr)})"
+        else:
+            said = f"raised {text_of(error, repr)}"
         super().__init__(f"the policy {said}; only rtbench ends a run")
 
 

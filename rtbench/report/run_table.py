@@ -92,7 +92,9 @@ def caption(summary: Summary) -> str:
         policy, env, loop = rates.policy, rates.env, rates.loop
         lines.append(f"policy       {_ms(policy)} ms (p50/p95/p99); {rates.control_hz} Hz {met}")
         lines.append(f"environment  {_ms(env)} ms")
-        lines.append(f"closed loop  {_ms(loop)} ms, {loop.hz:.1f} Hz")
+        slots = rates.slots_per_call
+        told = "" if slots is None else f", {slots:.2f} slots per call"
+        lines.append(f"closed loop  {_ms(loop)} ms, {loop.hz:.1f} Hz{told}")
     if found := summary.by_task:
         ends = " to ".join(f"{100 * bound:.1f}" for bound in found.interval)
         lines.append(f"success clustered by task: {ends} % ({found.tasks} tasks)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from rtbench.result.record import Record
@@ -45,6 +46,8 @@ class ControlRates(Stored):
     met: bool | None
     """Whether the policy kept up with the control rate. It is the policy that has to: on a real robot the
     environment takes no time."""
+    slots_per_call: float | None = None
+    """Decisions that one call of the policy answered, in the mean; None where records do not say."""
 
 
 def control_rates(records: Iterable[Record], control_hz: int) -> ControlRates:
@@ -62,7 +65,14 @@ def control_rates(records: Iterable[Record], control_hz: int) -> ControlRates:
         reset=_spread([episode.reset for episode in times]),
         in_time=in_time,
         met=None if in_time is None else in_time >= KEEPS_UP,
+        slots_per_call=_slots_per_call([n for episode in times for n in episode.slots]),
     )
+
+
+def _slots_per_call(slots: list[int]) -> float | None:
+    """A call that answered n slots is in the records n times, so that each of them is 1/n of a call."""
+    calls = math.fsum(1 / n for n in slots)
+    return round(len(slots) / calls, 3) if calls else None
 
 
 def _spread(ms: list[float]) -> Spread:

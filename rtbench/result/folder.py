@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -12,9 +13,11 @@ from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RunError
 from rtbench.result.jsonl import SCHEMA, Reading, check_schema
 from rtbench.result.metadata import RunMetadata
-from rtbench.result.record import Record, repair
+from rtbench.result.record import Record, read_records, repair
 
 RUN, EPISODES, SUMMARY, VIDEOS = "run.json", "episodes.jsonl", "summary.json", "videos"
+UNWRITABLE = frozenset({errno.EACCES, errno.EROFS, errno.EPERM})
+"""Why a file can be read, but not written."""
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -24,6 +27,11 @@ def write_json(path: Path, data: Any) -> None:
         RunError: the disk is full, or the folder cannot be written.
     """
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # such as the name of a file that is not UTF-8
+            text = json.dumps(data, allow_nan=False, indent=2) + "\n"
     try:
         with atomic_write(path) as beside:
             beside.write_text(text, encoding="utf-8")
@@ -91,23 +99,43 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Make the folder, or open it to continue; repairs a record that was cut off.
 
+        One that can be read but not written, such as on a read-only disk, is opened to be shown.
+
         Raises:
-            RunError: it cannot be written, is damaged, or another process is writing to it.
+            RunError: it cannot be opened, is damaged, or another process is writing to it.
         """
         self.path = path
+        self.unwritable: OSError | None = None
+        """Why it can only be read."""
         self.reading: Reading[Record] = Reading(())
         self._file = -1
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path / EPISODES, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            self._file = self._open()
         except OSError as error:
-            raise RunError(f"{path}: cannot be written: {error.strerror}. {_remedy(error)}") from None
+            raise self._refusal(error) from None
         try:
             self._lock()
-            self.reading = repair(path / EPISODES)
+            self.reading = (read_records if self.unwritable else repair)(path / EPISODES)
         except RunError:
             self.close()
             raise
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file of the records is still where it was opened."""
+        try:
+            return os.path.samestat((self.path / EPISODES).stat(), os.fstat(self._file))
+        except OSError:
+            return False
+
+    def check_writable(self) -> None:
+        """Refuse to play into a folder that can only be read.
+
+        Raises:
+            RunError: it is such a folder.
+        """
+        if self.unwritable:
+            raise self._refusal(self.unwritable)
 
     @property
     def videos(self) -> Path:
@@ -118,7 +146,8 @@ class RunFolder:
         """Write a record and see it onto the disk.
 
         Raises:
-            RunError: the disk is full or failing; the records before it are intact.
+            RunError: the disk is full or failing, and the records before it are intact; or the folder was
+                moved or removed meanwhile.
         """
         line = record.line()
         size = os.fstat(self._file).st_size
@@ -133,12 +162,31 @@ class RunFolder:
             place = self.path / EPISODES
             reason = f"cannot write the record of episode {record.key}: {error.strerror}"
             raise RunError(f"{place}: {reason}. Earlier records are intact. {_remedy(error)}") from None
+        if not self.in_place:
+            raise RunError(
+                f"{self.path}: was moved or removed during the run, which has stopped. Move it back, and the "
+                "same command continues the run; without the folder it begins anew."
+            )
 
     def close(self) -> None:
         """Let others write; may be called twice."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _open(self) -> int:
+        file = self.path / EPISODES
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            if error.errno not in UNWRITABLE or not file.exists():
+                raise
+            self.unwritable = error
+            return os.open(file, os.O_RDONLY)
+
+    def _refusal(self, error: OSError) -> RunError:
+        return RunError(f"{self.path}: cannot be written: {error.strerror}. {_remedy(error)}")
 
     def _lock(self) -> None:
         try:
@@ -159,8 +207,8 @@ class RunFolder:
 
 def _remedy(error: OSError) -> str:
     again = "run the same command again: it continues where it stopped."
-    if error.errno in {28, 27, 122}:  # ENOSPC, EFBIG, EDQUOT
+    if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
         return f"Free some space and {again}"
-    if error.errno in {13, 30, 1}:  # EACCES, EROFS, EPERM
+    if error.errno in UNWRITABLE:
         return "Choose a folder that can be written with --out."
     return f"Mend it and {again}"

@@ -27,6 +27,8 @@ class PolicyIdentity(Stored):
     """SHA-256 of the files that arguments name, by argument."""
     fingerprint: str | None = None
     """What the policy says of itself."""
+    action: dict[str, Any] = Field(default_factory=dict)
+    """How its numbers become tokens; empty, and not in the file, of a policy that gives tokens."""
     unhashed: tuple[str, ...] = ()
     """What could not be hashed, in sentences."""
 
@@ -116,6 +118,10 @@ class RecordedCard(Stored):
     sha256: str | None = None
     weights_from: str | None = None
     trained_on: dict[str, Any] | None = None
+    action: dict[str, Any] | None = None
+    """What its numbers mean; in the file only of a policy that predicts numbers."""
+    control_hz: int | None = None
+    """Control rate that it plays at [Hz]; in the file only where its card says so."""
     licence: str | None = None
 
 

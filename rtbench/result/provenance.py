@@ -16,8 +16,8 @@ from rtbench.core.hashing import source_hash
 from rtbench.result.metadata import Commit, Machine, Session
 
 PACKAGES = (
-    "rtbench", "mujoco", "numpy", "scipy", "gymnasium", "fast-simplification", "pydantic", "imageio", "torch",
-    "transformers",
+    "rtbench", "mujoco", "numpy", "scipy", "gymnasium", "fast-simplification", "pydantic", "imageio",
+    "onnxruntime", "tokenizers", "torch", "transformers",
 )  # fmt: skip
 """Packages whose versions may change a result."""
 SIMULATING = (

@@ -3,7 +3,8 @@
 A line holds ``schema``, ``key``, ``episode`` (the fields of `Episode`), ``outcome`` (those of `Outcome`) or
 ``error`` (those of `Fault`), ``convention``, ``tokens`` (base64 of one byte a token, 11 a step), ``hashes``
 (8 hex digits of the state hash after each step, joined), ``final_hash``, ``fingerprint``, ``times`` in
-milliseconds, ``simulated_s``, ``true_at_reset`` and ``video``. NaN never occurs.
+milliseconds, ``simulated_s``, ``true_at_reset``, ``video``, and
+of a policy that predicts numbers ``report``. NaN never occurs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -37,6 +39,8 @@ class Times:
     """Each step in the environment, rendering included."""
     loop: tuple[float, ...] = ()
     """Each turn of the closed loop, waiting for the policy's other slots included."""
+    slots: tuple[int, ...] = ()
+    """Slots that each decision's call of the policy answered [1]; empty in runs of before 0.3.0."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ class Record:
     """The goal was true before anything was done."""
     video: str | None = None
     """Name of the video file."""
+    report: dict[str, Any] = field(default_factory=dict)
+    """What the policy says of the episode, such as numbers that were clipped; in the line only where there is
+    any. See `rtbench.policy.continuous.policy.MappedPolicy.episode_report`."""
 
     @property
     def key(self) -> str:
@@ -91,6 +98,8 @@ class Record:
             **asdict(self),
             "tokens": base64.b64encode(self.tokens).decode(),
         }
+        if not self.report:
+            del data["report"]
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         return text.encode() + b"\n"
 
@@ -106,7 +115,13 @@ def of_result(episode: Episode, convention: str, result: EpisodeResult, video: s
         hashes="".join(trace.hashes),
         final_hash=result.final_hash,
         fingerprint=result.fingerprint,
-        times=Times(_ms([trace.reset_s])[0], _ms(trace.policy_s), _ms(trace.env_s), _ms(trace.loop_s)),
+        times=Times(
+            _ms([trace.reset_s])[0],
+            _ms(trace.policy_s),
+            _ms(trace.env_s),
+            _ms(trace.loop_s),
+            tuple(trace.slots),
+        ),
         simulated_s=round(result.simulated_s, 6),
         true_at_reset=result.true_at_reset,
         video=video,
@@ -137,6 +152,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     simulated_s: float
     true_at_reset: bool
     video: str | None
+    report: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 _FIELDS = tuple(field.name for field in fields(Record))

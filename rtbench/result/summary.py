@@ -14,6 +14,7 @@ from pydantic import Field
 
 from rtbench.core.episode import Outcome
 from rtbench.core.split import LEFT_OUT, Novelties, splits_of
+from rtbench.result.clipped import Clipped, clipped
 from rtbench.result.control_rate import ControlRates, control_rates
 from rtbench.result.folder import SUMMARY, read_json, write_json
 from rtbench.result.jsonl import SCHEMA
@@ -146,6 +147,8 @@ class Summary(Stored):
     """Why a run against a baseline has ended."""
     by_task: Clustered | None = None
     """Of the overall rate; None where no two episodes share a task, or where all ended alike."""
+    clipped: dict[str, Clipped] | None = None
+    """By dimension of the action: numbers that were clipped; only of a policy that predicts numbers."""
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -190,7 +193,7 @@ def summarise(
     counted = [record for record in records if splits[record.key] != LEFT_OUT]
     skills = {skill: group(found) for skill, found in by_skill.items()}
     means = {name: macro(getattr(one, name) for one in skills.values()) for name in Macro.model_fields}
-    return Summary(
+    found = Summary(
         schema=SCHEMA,
         planned=planned,
         complete=len(records) == planned,
@@ -206,6 +209,8 @@ def summarise(
         decision=decision,
         by_task=by_task(records),
     )
+    clips = clipped(records)
+    return found.replace(clipped=clips) if clips else found
 
 
 def by_task(records: Iterable[Record]) -> Clustered | None:

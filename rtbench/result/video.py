@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from rtbench.core.atomic_write import atomic_write
-from rtbench.core.episode import Episode, EpisodeResult, Outcome
+from rtbench.core.episode import Episode, Outcome
 
 CAPTION_HEIGHT = 48
 """Pixels under the picture; 256 + 48 is a multiple of 16, which the codec wants."""
@@ -72,27 +72,6 @@ def film(path: Path, episode: Episode) -> Iterator[Film]:
     # The writer's own `with` leaves it open after an error, and it would write the file again.
     with atomic_write(path) as beside, closing(imageio.get_writer(beside, **settings)) as writer:
         yield Film(writer, episode)
-
-
-def write_video(folder: Path, episode: Episode, result: EpisodeResult) -> Path:
-    """Write `<key>.mp4` from the frames of the result's trace, one a control step; gives its path.
-
-    Each frame is shown until the next one, in real time.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    path = folder / f"{episode.key}.mp4"
-    frames = result.trace.frames
-    # Thinking time and the time left at the end are in no frame of their own: they lengthen the others.
-    ends = np.linspace(0, round(result.simulated_s * FPS), len(frames)).round().astype(int)
-    with film(path, episode) as made:
-        for step, frame in enumerate(frames):
-            # The last one is the picture of the outcome.
-            times = 1 if step + 1 == len(frames) else max(1, int(ends[step + 1] - ends[step]))
-            made.add(frame, step, times)
-        made.end(result.outcome)
-    return path
 
 
 def captioned(

@@ -14,8 +14,9 @@ from rtbench.core.errors import RtbenchError
 from rtbench.evaluation.evaluate import Options, evaluate
 from rtbench.evaluation.progress import Silent
 from rtbench.policy.card import Card
-from rtbench.policy.rt1.checkpoint import Origin, save
+from rtbench.policy.rt1.checkpoint import save
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.weights import Origin
 from rtbench.task import suite
 from rtbench.task.library import BUNDLED
 from rtbench.train.publish import FACTORY

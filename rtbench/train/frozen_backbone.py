@@ -16,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rtbench.policy.rt1.inference_network import folded
+from rtbench.policy.rt1.checkpoint import weights_of
+from rtbench.policy.rt1.inference import Inference
 from rtbench.policy.rt1.network import RT1
 from rtbench.train.augment import to_float
 from rtbench.train.dataset import Dataset
 
 FRAMES = 32
-"""Frames whose tokens are computed at once."""
+"""Frames that are unpacked at once."""
 PROGRESS = 1000
 """Demonstrations between two messages."""
 
@@ -57,15 +58,16 @@ def to_image_tokens(
     Raises:
         ValueError: pixels of another size.
     """
-    lean, size = folded(network), network.size
-    vectors = dict(zip(data.instructions, torch.from_numpy(texts), strict=True))
+    engine, size = Inference(weights_of(network), threads=torch.get_num_threads()), network.size
+    vectors = dict(zip(data.instructions, texts, strict=True))
     tokens = torch.empty(len(data.frames), size.tokens, size.features, dtype=torch.float16)
     begin = 0
     for number, (episode, length) in enumerate(zip(data.episodes, data.lengths.tolist(), strict=True), 1):
-        condition = lean.condition(vectors[episode.instruction][None])
+        vector = vectors[episode.instruction]
         for start in range(begin, begin + length, FRAMES):
             frames = to_float(data.frames[start : min(start + FRAMES, begin + length)])
-            tokens[start : start + len(frames)] = lean.image_tokens(frames, condition.expand(len(frames), -1))
+            found = engine.image_tokens(frames.numpy(), np.tile(vector, (len(frames), 1)))
+            tokens[start : start + len(frames)] = torch.from_numpy(found)
         begin += length
         if number % PROGRESS == 0:
             say(f"  image tokens of {begin} of {len(tokens)} frames")

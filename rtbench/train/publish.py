@@ -13,8 +13,9 @@ import yaml
 from rtbench.core.episode import Episode
 from rtbench.core.errors import RtbenchError
 from rtbench.policy.card import FOLDER
-from rtbench.policy.rt1.checkpoint import Origin, save
+from rtbench.policy.rt1.checkpoint import save
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.weights import Origin
 from rtbench.task.library import BUNDLED
 from rtbench.task.training_coverage import TrainedOn, coverage_of
 

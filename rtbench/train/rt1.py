@@ -19,10 +19,10 @@ from rtbench.core.errors import RtbenchError
 from rtbench.core.hashing import content_hash
 from rtbench.policy.card import FOLDER
 from rtbench.policy.rt1 import checkpoint
-from rtbench.policy.rt1.checkpoint import Origin
 from rtbench.policy.rt1.config import Size, size
 from rtbench.policy.rt1.imagenet import load_imagenet
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.weights import Origin
 from rtbench.policy.text_encoder.encoder import BUILT_IN, DEFAULT, ORDERED, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import learning_curves, metrics_log

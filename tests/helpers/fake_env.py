@@ -121,8 +121,9 @@ class FakeEnv:
             Path(f"hung-{os.getpid()}").touch()
         if kind.startswith("hang"):
             time.sleep(1000)
-        if kind == "die" or (kind == "die_once" and not Path(detail).exists()):
-            if detail:
+        once, again = kind == "die_once", kind == "die_while"
+        if kind == "die" or (once and not Path(detail).exists()) or (again and Path(detail).exists()):
+            if once:
                 Path(detail).touch()
             print("last words", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)

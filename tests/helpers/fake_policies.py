@@ -22,6 +22,18 @@ def action(x: float = 0.0, mode: Mode = Mode.ARM) -> np.ndarray:
     return RTBENCH.encode(vector)
 
 
+class StrangeError(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Unreadable:
+    """As a tensor that requires a gradient."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+
 class Pusher:
     """Pushes with seeded noise until the cart is beyond the mark, then terminates; keeps a history."""
 
@@ -41,6 +53,8 @@ class Pusher:
     def act(self, observations, slots):
         rows = [self.one(o, slot) for o, slot in zip(observations, slots, strict=True)]
         texts = [self.texts[slot] for slot in slots]
+        if any("unreadable" in text for text in texts):
+            return Unreadable()
         if any("short" in text for text in texts):
             return np.array(rows)[1:]
         return np.array(rows)
@@ -53,6 +67,12 @@ class Pusher:
         if observation.step == 3:
             if "raise" in text:
                 raise ValueError("no weights for this")
+            if "strange" in text:
+                raise StrangeError
+            if "surrogate" in text:
+                raise ValueError("no file \udcff")
+            if "long" in text:
+                raise ValueError("x" * 30_000_000)
             if "hang" in text:
                 time.sleep(self.hang_s)
         if observation.proprio[0] > MARK:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from rtbench.env import robot_source
+from rtbench.env.robot_source import WHEEL
 
 
 def models() -> Path:
     """The wheel or folder; skips the test where there is none, for tests do not fetch."""
-    given = os.environ.get(robot_source.VARIABLE)
-    place = Path(given) if given else robot_source._installed()
+    place = WHEEL.given() or WHEEL.installed()
     if place is None:
-        pytest.skip(f"set {robot_source.VARIABLE} to {robot_source.WHEEL}, as `make test` does")
+        pytest.skip(f"set {WHEEL.variable} to {WHEEL.file}, as `make test` does")
     return place

@@ -106,13 +106,14 @@ def test_content_is_in_the_wheel_and_tests_are_not(wheel):
         assert shipped
 
 
-def test_an_episode_runs_from_the_wheel(empty, tmp_path):
+@pytest.mark.parametrize("policy", ["noop", "rt1"])
+def test_an_episode_runs_from_the_wheel(empty, tmp_path, policy):
     place = run(str(empty), "-c", "import rtbench; print(rtbench.__file__)", cwd=tmp_path).strip()
     assert Path(place).is_relative_to(empty.parents[1]), f"rtbench came from {place}, not from the wheel"
     command = (
         "run",
         "--policy",
-        "noop",
+        policy,
         "--suite",
         "seen",
         "--limit",
@@ -128,13 +129,14 @@ def test_an_episode_runs_from_the_wheel(empty, tmp_path):
     assert record["error"] is None
     assert record["outcome"]["steps"] > 0
     table = run(str(empty.with_name("rtbench")), "table", "runs", cwd=tmp_path)
-    assert "noop" in table
+    assert policy in table
 
 
 @pytest.mark.parametrize(
     ("command", "extra"),
     [
-        (("run", "--policy", "rt1", "--suite", "seen", "--limit", "1"), "rt1"),
+        (("run", "--policy", "noop", "--suite", "seen", "--limit", "1", "--video", "1"), "video"),
+        (("import", "rt1", "rt_1_x", "--output", "rt1.safetensors"), "train"),
         (("train", "rt1", "--data", "demos.h5", "--output", "trained"), "train"),
         (("export", "demos.h5", "--format", "lerobot", "--output", "dataset"), "parquet"),
     ],

@@ -83,7 +83,7 @@ def test_a_package_of_ours_or_the_users_is_followed_through_its_modules(tmp_path
 
 def test_rt1_is_all_of_its_network():
     names = set(source_digests("rtbench.policy.rt1"))
-    assert {f"rtbench.policy.rt1.{name}" for name in ("network", "inference_network", "film")} <= names
+    assert {f"rtbench.policy.rt1.{name}" for name in ("inference", "inference_graph", "weights")} <= names
     assert "rtbench.policy.text_encoder.minilm" in names
     assert not [name for name in names if name.startswith(("rtbench.cli", "rtbench.env.", "torch"))]
 

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from rtbench.core.action import RTBENCH
+from rtbench.core.rotation import rotate, wrap
 from rtbench.core.seeding import generator
 from rtbench.policy.base import Policy, Privileged
 from rtbench.policy.oracle import OraclePolicy, oracle_action
 from rtbench.policy.oracle.grasp import BESIDE, OVER
 from rtbench.policy.oracle.motion import FINGERTIP, View
-from rtbench.policy.oracle.planner import next_step
+from rtbench.policy.oracle.planner import next_step, spot_of
+from rtbench.policy.oracle.subgoal import left_to_do
 from rtbench.task.library import load_suite
 from rtbench.task.suite import episodes
 from rtbench.task.task import Goal
@@ -122,6 +124,67 @@ def test_near_an_object_it_goes_sideways_as_far_as_there_is_to_go(kitchen):
             if kitchen.terminated:
                 break
     assert checked > 5
+
+
+def on_the_way(kitchen, name, target):
+    """Share of the way from an object to its target, and distance from that way [m], of where it is put."""
+    view = View(kitchen)
+    place = spot_of(view, left_to_do(view, kitchen.task.goal)[0]).place
+    start, end = (kitchen.world.pose(n).position[:2] for n in (name, target))
+    way = end - start
+    share = float((place - start) @ way / (way @ way))
+    return share, float(np.linalg.norm(place - start - share * way))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_moved_near_goes_the_straight_way_where_nothing_else_stands(kitchen, episode_of, seed):
+    both = ("coke_can", "sponge")
+    kitchen.begin(episode_of("move_near/coke_can_sponge-v0", seed, objects=both))
+    share, aside = on_the_way(kitchen, *both)
+    assert 0.0 < share < 1.0
+    assert aside < 0.002
+
+
+def test_it_goes_round_what_stands_at_the_end_of_the_straight_way(kitchen, episode_of):
+    kitchen.begin(episode_of("move_near/coke_can_sponge-v0", objects=("coke_can", "sponge", "apple")))
+    view = View(kitchen)
+    job = left_to_do(view, kitchen.task.goal)[0]
+    apple = kitchen.world._data.joint("apple:free")
+    apple.qpos[:2] = 3.0, 0.0  # out of the way
+    kitchen.wait(0.05)
+    spot = spot_of(View(kitchen), job).place
+    apple.qpos[:2], apple.qpos[2] = spot, 0.90
+    kitchen.wait(0.05)
+    share, aside = on_the_way(kitchen, "coke_can", "sponge")
+    assert 0.03 < aside < 0.2, "a free side of the target, beside the apple"
+    assert 0.0 < share < 1.2
+
+
+def test_what_is_put_on_a_counter_goes_towards_its_middle(kitchen, episode_of):
+    kitchen.begin(episode_of("pick_from/apple_white_bowl-v0", objects=("apple", "white_bowl")))
+    view = View(kitchen)
+    start = kitchen.world.pose("apple").position[:2]
+    place = spot_of(view, left_to_do(view, kitchen.task.goal)[0]).place
+    middle = kitchen.world.scene.to_world("counter", 0.14, 0.0)
+    assert np.linalg.norm(place - middle) < np.linalg.norm(start - middle)
+
+
+def test_the_hand_that_stands_something_up_points_away_from_its_arm_in_the_picture(kitchen):
+    # The head camera is on the left. A hand that points to the left shows what it holds.
+    for played in of("place_upright"):
+        kitchen.begin(played)
+        name, level = kitchen.task.objects[0], 0
+        for _ in range(played.horizon):
+            kitchen.advance(RTBENCH.encode(oracle_action(kitchen)))
+            view = View(kitchen)
+            if view.leaning > 1.4 and kitchen.world.held(name):
+                level += 1
+                x, y, _ = kitchen.world.to_base(view.hand).position
+                c, s, _ = rotate(view.hand.quaternion, [0.0, 0.0, 1.0])
+                assert wrap(np.arctan2(s, c) - view.base[2] - np.arctan2(y, x - 0.2)) > 0
+            if kitchen.terminated:
+                break
+        assert level > 0
 
 
 def lift(kitchen, name):

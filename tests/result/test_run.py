@@ -14,7 +14,7 @@ from rtbench.core.episode import Outcome
 from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
 from rtbench.core.importing import load_object
-from rtbench.report.run_table import tables
+from rtbench.report.run_table import caption, tables
 from rtbench.result.control_rate import control_rates
 from rtbench.result.folder import write_json
 from rtbench.result.record import Record, Times
@@ -89,6 +89,20 @@ def test_a_rate_is_met_when_99_of_100_decisions_are_in_time():
     assert not control_rates([record(0, ms=[10.0] * 98 + [400.0] * 2)], 3).met
     assert not control_rates([record(0, ms=[10.0] * 99 + [200.0] * 2)], 10).met
     assert control_rates([record(0, error="x")], 3).met is None
+
+
+def test_slots_per_call_are_decisions_over_calls(tmp_path):
+    """Two calls for two slots and one for one: five decisions, three calls."""
+    together = replace(record(0), times=Times(1.0, (5.0,) * 2, (2.0,) * 2, (9.0,) * 2, (2, 2)))
+    now_alone = replace(record(1), times=Times(1.0, (5.0,) * 3, (2.0,) * 3, (9.0,) * 3, (2, 2, 1)))
+    assert control_rates([together, now_alone], 3).slots_per_call == pytest.approx(5 / 3, abs=1e-3)
+    assert "1.67 slots per call" in show(save(tmp_path, [together, now_alone], 2))
+
+
+def test_records_without_slots_tell_none():
+    summary = summarise([record(0)], 1, 3)
+    assert summary.hz.slots_per_call is None
+    assert "slots per call" not in caption(summary)
 
 
 def test_the_frame_has_a_row_an_episode(tmp_path):

@@ -14,8 +14,9 @@ from PIL import Image
 
 from rtbench.policy import card as cards
 from rtbench.policy.rt1 import config
-from rtbench.policy.rt1.checkpoint import Origin, load, save
+from rtbench.policy.rt1.checkpoint import load, save
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.weights import Origin
 from rtbench.task.library import BUNDLED, Library
 from rtbench.train import eval_callback, rt1
 from rtbench.train.learning_curves import draw

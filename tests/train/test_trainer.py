@@ -326,7 +326,7 @@ def test_images_are_resized_as_in_an_episode(tmp_path, published):
     data = trainer(tmp_path)
     learner = trainer(tmp_path, given=(TrainingData(data._data, data._texts.numpy()), network))
     found = learner._resized(to_float(torch.from_numpy(pixels))[None])[0]
-    expected = prepare(list(pixels), TINY.image, published=published)
+    expected = torch.from_numpy(prepare(list(pixels), TINY.image, published=published))
     torch.testing.assert_close(found, expected, atol=0.006, rtol=0)  # means are whole numbers of 255 there
 
 

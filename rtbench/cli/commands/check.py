@@ -1,4 +1,4 @@
-"""`rtbench check`: finds mistakes in tasks, instructions and suites."""
+"""`rtbench check`: finds mistakes in tasks, instructions and suites, and in what a policy's numbers mean."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtbench.cli.options import Content, Json
+from rtbench.cli.policy_arg import PolicyArguments, parse
 from rtbench.core.errors import Exit
 
 if TYPE_CHECKING:
@@ -23,14 +24,14 @@ SEEN = "seen"
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Check content for mistakes that make a task unfair or impossible.",
+    help="Check tasks and policies for mistakes that make an evaluation unfair or impossible.",
     epilog="Example:  rtbench check tasks --content my_content",
 )
 
 
 @app.callback()
 def check() -> None:
-    """Check content for mistakes that make a task unfair or impossible."""
+    """Check tasks and policies for mistakes that make an evaluation unfair or impossible."""
 
 
 @app.command(epilog="Example:  rtbench check tasks --content my_content --play 3")
@@ -82,6 +83,74 @@ def tasks(
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
     if findings:
+        raise typer.Exit(Exit.USAGE)
+
+
+@app.command(epilog="Example:  rtbench check policy ./my_policy.py:Policy --action bridge-7d")
+def policy(  # noqa: PLR0913, PLR0917 - the options of a command
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Policy: a name that `rtbench ls policies` lists, package.module:Class, or ./file.py:Class.",
+        ),
+    ],
+    policy_arg: PolicyArguments = None,
+    action: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAPPING",
+            help="What its numbers mean, as of `rtbench run --action`.",
+            show_default="as the policy's card says",
+        ),
+    ] = None,
+    episodes: Annotated[
+        int, typer.Option(min=4, metavar="N", help="Situations that the policy is asked about.")
+    ] = 16,
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images/--no-images",
+            help="Whether it is asked with turned, mirrored and recoloured images too, which takes five "
+            "times as long.",
+        ),
+    ] = True,
+    content: Content = None,
+    as_json: Json = False,
+) -> None:
+    """Check what a policy's numbers mean, and whether it keeps its contract.
+
+    The policy is asked in situations in which the right action is known, and what is flipped, permuted or
+    inverted is named: directions, gripper, base, units, images, reset, seed, batch, language and chunks.
+
+    The exit code is 2 if a fault is found. A policy that has not learnt the tasks may leave much unclear.
+    """
+    from rtbench.cli.console import console, print_rows
+    from rtbench.evaluation.conformance.probe import probe
+    from rtbench.policy.card import build, resolve, with_action
+    from rtbench.policy.continuous.named import find_mapping
+    from rtbench.task.library import Library
+
+    began = time.monotonic()
+    library = Library(content or ())
+    card = with_action(
+        resolve(name, library, parse(policy_arg or ())), find_mapping(action) if action else None
+    )
+    findings = probe(build(card), episodes=episodes, images=images, library=library)
+    faults = [finding for finding in findings if finding.verdict == "fault"]
+    if as_json:
+        print_rows([asdict(finding) for finding in findings], {}, as_json=True)
+    else:
+        for finding in findings:
+            console().print(str(finding), markup=False, highlight=False, soft_wrap=True)
+        unclear = sum(finding.verdict == "unclear" for finding in findings)
+        found = f"{len(faults)} faults" if faults else "no fault"
+        console().print(
+            f"{found}, {unclear} unclear, of {len(findings)} probes of {card.name} in {episodes} situations, "
+            f"in {time.monotonic() - began:.1f} s",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    if faults:
         raise typer.Exit(Exit.USAGE)
 
 

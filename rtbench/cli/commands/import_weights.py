@@ -45,10 +45,11 @@ def rt1(
     from rtbench.core.extras import require
     from rtbench.core.hashing import content_hash
 
-    require("rt1", "rtbench import")
-    from rtbench.policy.rt1.checkpoint import GOOGLE, Origin, save
+    require("train", "rtbench import")
+    from rtbench.policy.rt1.checkpoint import save
     from rtbench.policy.rt1.google_checkpoint import ENCODER, NETWORK, read_released
     from rtbench.policy.rt1.tensorflow_reader import TensorFlowCheckpoint
+    from rtbench.policy.rt1.weights import GOOGLE, Origin
 
     _check_output(output)
     reader = TensorFlowCheckpoint(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,6 @@ from rtbench.cli.options import Content, Out
 from rtbench.core.errors import RtbenchError, RunError
 
 if TYPE_CHECKING:
-    from rtbench.core.environment import EpisodeEnv
     from rtbench.core.episode import Outcome
     from rtbench.env.kitchen import Kitchen
     from rtbench.result.locate import Found
@@ -117,15 +116,16 @@ def _film(found: Found, library: Library, path: Path) -> _Again:
 def _play(found: Found, env: Kitchen, made: Film) -> _Again:
     from rtbench.core.episode import Outcome, Trace
     from rtbench.evaluation import recorded_env
-    from rtbench.evaluation.film import Filmed
+    from rtbench.evaluation.film import filmed
     from rtbench.evaluation.replay import differences
     from rtbench.evaluation.rollout import replayed, rollout
 
     record, trace = found.record, Trace()
-    filmed = cast("EpisodeEnv", Filmed(env, made))
+    pace = recorded_env.pace(found.run)
     try:
-        act = replayed(record.token_rows)
-        result = rollout(filmed, record.episode, act, pace=recorded_env.pace(found.run), trace=trace)
+        with filmed(env, made, pace.period) as shown:
+            act = replayed(record.token_rows)
+            result = rollout(shown, record.episode, act, pace=pace, trace=trace)
     except RtbenchError as error:
         # An episode that was an error ends before its time: where it broke is what one wants to see.
         if made.empty:

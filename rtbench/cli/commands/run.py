@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +72,7 @@ def _settings(options: RunOptions) -> _Settings:
     from rtbench.evaluation.evaluate import Options
     from rtbench.evaluation.latency import Latency
     from rtbench.evaluation.scheduler import Limits
+    from rtbench.policy.continuous.named import find_mapping
 
     return _Settings(
         options.policy,
@@ -80,6 +81,8 @@ def _settings(options: RunOptions) -> _Settings:
             latency=Latency.parse(options.latency),
             profile=options.profile.value,
             images=options.images,
+            control_hz=options.control_hz,
+            action=find_mapping(options.action) if options.action else None,
             content=tuple(map(str, options.content or ())),
             video=_video(options.video),
             limits=Limits(policy_s=options.policy_timeout, error_share=options.max_errors),
@@ -104,7 +107,7 @@ def _play(settings: _Settings, episodes: Sequence[Episode]) -> Run:
     from rtbench.evaluation.progress import Display
     from rtbench.evaluation.scheduler import InterruptedRunError, TooManyErrorsError
 
-    began = time.time()
+    before = _summaries(settings.out)
     display = Display(console())
     options = replace(settings.options, reporter=display)
     try:
@@ -113,7 +116,7 @@ def _play(settings: _Settings, episodes: Sequence[Episode]) -> Run:
                 settings.policy, episodes, out=settings.out, workers=settings.jobs, options=options
             )
     except (InterruptedRunError, TooManyErrorsError):
-        _print_partial(settings.out, began)
+        _print_partial(settings.out, before)
         raise
     _print_tables(played)
     return played
@@ -189,27 +192,49 @@ def _video(value: str) -> str:
 
 def _print_tables(played: Run) -> None:
     """The table, and where everything is."""
-    from rtbench.cli.console import console
+    from rtbench.cli.console import console, note
     from rtbench.report.run_table import tables
     from rtbench.result.folder import VIDEOS
 
     where = console()
     for shown in tables(played):
         where.print(shown)
+    for warning in _warnings(played):
+        note(warning)
     films = sum(record.video is not None for record in played.records)
     if films:
         where.print(f"{films} videos: {played.path / VIDEOS}", markup=False, soft_wrap=True)
     where.print(f"results: {played.path}", markup=False, soft_wrap=True)
 
 
-def _print_partial(out: Path, began: float) -> None:
-    """What there is of a run that broke off: the one whose summary has just been written."""
+def _warnings(played: Run) -> list[str]:
+    """What a user of a policy of numbers should know before reading its rates."""
+    from rtbench.result.clipped import clipping_warnings
+
+    found = clipping_warnings(played.summary.clipped or {})
+    if played.meta.policy.action.get("end", {}).get("rule") == "never":
+        found.append("this policy never ends an episode: read the column ever, and compare with --rule ever.")
+    return found
+
+
+def _summaries(out: Path) -> set[tuple[Path, int, int]]:
+    """Each run with its summary's time and inode, which tell a new one apart; a clock may be set back."""
     from rtbench.result.folder import SUMMARY
     from rtbench.result.locate import run_folders
+
+    found = set()
+    for path in run_folders(out):
+        with suppress(OSError):
+            state = (path / SUMMARY).stat()
+            found.add((path, state.st_mtime_ns, state.st_ino))
+    return found
+
+
+def _print_partial(out: Path, before: set[tuple[Path, int, int]]) -> None:
+    """What there is of a run that broke off: the one whose summary has just been written."""
     from rtbench.result.run import load_run
 
-    written = [path for path in run_folders(out) if (path / SUMMARY).exists()]
-    fresh = [path for path in written if (path / SUMMARY).stat().st_mtime >= began]
+    fresh = [path for path, *_ in _summaries(out) - before]
     # Of two, one is another process's run: then none is better than the wrong one.
     if len(fresh) == 1:
         played = load_run(fresh[0])

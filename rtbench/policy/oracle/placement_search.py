@@ -23,8 +23,8 @@ from rtbench.task.task import Goal
 Array = NDArray[np.float64]
 
 GAP = 0.04
-"""Gap [m] to the target of `near`: two thirds of the greatest that counts as near, so that an open finger fits
-between two cans. The spot is met to 12 mm."""
+"""Gap [m] to the target of `near`: two thirds of the greatest that counts as near. An open finger fits
+between two cans, and the spot is met to 12 mm."""
 BENDS = np.radians([0, *(sign * angle for angle in range(3, 181, 3) for sign in (1, -1))])
 """Turns about the target of `near` [rad], away from the straight way to it, the least first."""
 BEND = 0.02

@@ -184,7 +184,7 @@ def _carry(view: View, job: Job) -> Array:
         way = _first(lambda: _raise(view, job.name), lambda: drive_to(view, view.world.station(far)))
         if way is not None:
             return way
-    spot = _spot(view, job)
+    spot = spot_of(view, job)
     near = come_near(view, spot.place)
     if near is not None:
         raised = _raise(view, job.name)
@@ -211,8 +211,8 @@ def _far_counter(view: View, job: Job) -> str | None:
     return next((c for c in counters if c != here and not at(view.world, c)), None)
 
 
-def _spot(view: View, job: Job) -> Spot:
-    """Spot at which the object of a job is put down."""
+def spot_of(view: View, job: Job) -> Spot:
+    """Spot at which the object of a job is put down, once the robot stands at its counter."""
     name, world = job.name, view.world
     for leaf in job.only("in"):
         place = leaf.arguments[1]

@@ -129,7 +129,7 @@ def _by(view: View, offset: list[float], quaternion: Array) -> Array:
 
 
 def _grasp(view: View, name: str, axis: Array) -> Array | None:
-    """One step of gripping a lying object across, with the hand's x axis towards its top where that can be."""
+    """One step of gripping a lying object across, the hand's x axis towards its top if that is possible."""
     length = float(view.world.scene.objects[name].half[2]) - END
     wanted = _towards_top(view, name)
     shifts = [wanted, *(s for s in np.arange(-length, length, 0.02) if s < wanted - MISPLACED)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rtbench.core.extras import require
-
 if TYPE_CHECKING:
     from rtbench.policy.rt1.policy import from_weights
 
@@ -13,10 +11,9 @@ __all__ = ["from_weights"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `from_weights`, which cards name, when it is first used: it needs PyTorch."""
+    """Import `from_weights`, which cards name, when it is first used: it brings ONNX Runtime."""
     if name != "from_weights":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    require("rt1", "policy rt1")
     from rtbench.policy.rt1.policy import from_weights
 
     return from_weights

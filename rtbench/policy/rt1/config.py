@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
 from rtbench.core.errors import PolicyError, UnknownNameError
+
+BATCH_NORM_EPS = 1e-3
+LAYER_NORM_EPS = 1e-6
+SQUEEZE = 4
+"""Channels that enter a block, over those in the bottleneck of its squeeze-and-excitation."""
+TOKEN_LEARNER_HIDDEN = 64
+"""Width of the layer that decides where a token looks."""
 
 
 @dataclass(frozen=True)
@@ -249,6 +256,17 @@ def from_json(values: Mapping[str, Any], where: str) -> Size:
     try:
         stages = tuple(Stage(**stage) for stage in values["stages"])
         height, width = values["image"]
-        return Size(**{**values, "stages": stages, "image": (int(height), int(width))})
+        size = Size(**{**values, "stages": stages, "image": (int(height), int(width))})
+        _check_types(size, *stages)
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError(f"{where}: its size card cannot be read: {error}.") from None
+    return size
+
+
+def _check_types(*parts: Size | Stage) -> None:
+    """Raise TypeError where a value that must be a number is none."""
+    for part in parts:
+        for field in fields(part):
+            value = getattr(part, field.name)
+            if field.type in {"int", "float"} and not isinstance(value, int | float):
+                raise TypeError(f"{field.name} is {value!r}, expected a number")

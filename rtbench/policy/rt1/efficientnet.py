@@ -11,17 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-from rtbench.policy.rt1.config import Size, Stage
+from rtbench.policy.rt1.config import BATCH_NORM_EPS, SQUEEZE, Size, Stage
 from rtbench.policy.rt1.depthwise import Depthwise
 from rtbench.policy.rt1.film import FiLM
 
-BATCH_NORM_EPS = 1e-3
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Red, green and blue of ImageNet's images, scaled to 0 to 1. Keras divides by the square root of these
 twice: once as 'variance' in its normalisation layer, once more by hand."""
-SQUEEZE = 4
-"""Channels that enter a block, over those in the bottleneck of its squeeze-and-excitation."""
 
 
 class ConvNorm(nn.Module):

@@ -12,10 +12,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rtbench.policy.rt1.checkpoint import COUNTER, CheckpointError
-from rtbench.policy.rt1.config import Size
-from rtbench.policy.rt1.efficientnet import BATCH_NORM_EPS
+from rtbench.policy.rt1.checkpoint import COUNTER
+from rtbench.policy.rt1.config import BATCH_NORM_EPS, Size
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.weights import CheckpointError
 
 PUBLISHED_EPS = 1e-5
 """Epsilon of batch norms in torchvision's B0 to B4 and in timm's weights without 'tf_' in their name."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-from rtbench.policy.rt1.token_learner import LAYER_NORM_EPS
+from rtbench.policy.rt1.config import LAYER_NORM_EPS
 
 
 class Mixer(nn.Module):

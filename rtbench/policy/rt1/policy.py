@@ -12,20 +12,17 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from rtbench.core.action import BINS, Mode
+from rtbench.core.action import BINS, MODE, Mode
 from rtbench.core.action import convention as action_convention
 from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError
 from rtbench.core.seeding import generator
 from rtbench.policy.base import Needs
-from rtbench.policy.rt1.checkpoint import GOOGLE, Origin, load
 from rtbench.policy.rt1.image import prepare
-from rtbench.policy.rt1.inference_network import folded
-from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.inference import Inference
+from rtbench.policy.rt1.weights import GOOGLE, Origin, Weights, read
 from rtbench.policy.text_encoder.encoder import SentenceEncoder
 from rtbench.policy.text_encoder.user_encoder import SentenceError
 
@@ -52,14 +49,12 @@ class Encoder(Protocol):
 class _Slot:
     """What an episode has shown."""
 
-    condition: Tensor
-    """float32[K]: what its instruction does to images."""
+    text: NDArray[np.float32]
+    """float32[1, text]: the vector of its instruction."""
     random: np.random.Generator
     """Of its actions, where they are drawn."""
-    tokens: Tensor
-    """float32[T, tokens, features]: image tokens from the oldest on; zero where there are none yet."""
-    length: int = 0
-    """Frames that are there."""
+    tokens: NDArray[np.float32]
+    """float32[T, tokens, features]: image tokens from the oldest on, at most as many as the window has."""
 
 
 class RT1Policy:
@@ -67,19 +62,19 @@ class RT1Policy:
 
     def __init__(  # noqa: PLR0913 - each is an argument of a card
         self,
-        network: RT1,
+        weights: Weights,
         encoder: Encoder,
         *,
         terminate_threshold: float = 0.0,
         temperature: float = 0.0,
         invalid_mode_terminates: bool = False,
-        threads: int | None = None,
+        threads: int = THREADS,
         device: str = "cpu",
     ) -> None:
         """The policy of a network.
 
         Args:
-            network: A copy of it is used, so that it may be trained on.
+            weights: They are copied. Of a network in training, `rtbench.policy.rt1.checkpoint.weights_of`.
             encoder: Language encoder that it was trained with.
             terminate_threshold: Least probability at which it terminates an episode. 0: whenever terminate is
                 the likeliest mode, as published.
@@ -87,69 +82,64 @@ class RT1Policy:
                 is. 0: the likeliest, as published.
             invalid_mode_terminates: A mode token of 3 or more means terminate, as in the published code; else
                 such tokens are never chosen.
-            threads: CPU threads, for the whole process; None: as many as PyTorch uses already.
-            device: Where to compute: 'cpu' or 'cuda'.
+            threads: CPU threads.
+            device: Where to compute: 'cpu' or 'cuda', see `Inference`.
 
         Raises:
             PolicyError: a device that is not here.
         """
-        self._device = _device(device)
-        self._network = folded(network, self._device, all_modes=invalid_mode_terminates)
+        self._network = Inference(weights, all_modes=invalid_mode_terminates, threads=threads, device=device)
         self._encoder, self._threshold, self._temperature = encoder, terminate_threshold, temperature
-        self._end = action_convention(network.convention).modes.index(Mode.TERMINATE)
-        ends = [self._end, *range(len(Mode), BINS)] if invalid_mode_terminates else [self._end]
-        self._ends = torch.tensor(ends, device=self._device)
+        convention = action_convention(weights.convention)
+        self._mode = convention.order.index(MODE)
+        self._end = convention.modes.index(Mode.TERMINATE)
+        self._ends = [self._end, *range(len(Mode), BINS)] if invalid_mode_terminates else [self._end]
         self._slots: dict[int, _Slot] = {}
-        self.needs = Needs(cameras=(CAMERA,), history=network.size.frames, convention=network.convention)
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self.threads = torch.get_num_threads()
+        self.needs = Needs(cameras=(CAMERA,), history=weights.size.frames, convention=weights.convention)
+        self.fingerprint = self._network.engine
+        """What computes: another version may round otherwise, so it is part of a run's id."""
+        self.threads = threads
         """CPU threads that it computes with."""
 
-    @torch.inference_mode()
     def reset(self, slot: int, instruction: str, seed: int) -> None:
         """Begin an episode: no frames, a new instruction."""
         size = self._network.size
-        vector = self._encoder([instruction])[0]
-        if vector.shape != (size.text,):
+        vector = self._encoder([instruction])
+        if vector.shape != (1, size.text):
             raise PolicyError(
                 f"language encoder {self._encoder.id} gives {vector.size} numbers; "
                 f"the network takes {size.text}."
             )
-        self._slots[slot] = _Slot(
-            self._network.condition(torch.from_numpy(vector[None]).to(self._device))[0],
-            generator("rt1 actions", seed),
-            torch.zeros(size.frames, size.tokens, size.features, device=self._device),
-        )
+        nothing = np.zeros((0, size.tokens, size.features), dtype=np.float32)
+        self._slots[slot] = _Slot(vector, generator("rt1 actions", seed), nothing)
 
-    @torch.inference_mode()
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
         """Tokens int64[len(slots), 11]."""
-        windows = [self._slots[slot] for slot in slots]
         size = self._network.size
         images = prepare([seen.images[CAMERA] for seen in observations], size.image, published=size.published)
-        condition = torch.stack([window.condition for window in windows])
-        tokens = self._network.image_tokens(images.to(self._device), condition)
-        for window, token in zip(windows, tokens, strict=True):
-            _append(window, token)
-        lengths = torch.tensor([window.length for window in windows], device=self._device)
-        logits = self._network.decide(torch.stack([window.tokens for window in windows]), lengths)
-        modes = logits[:, self._network.mode_slot]
-        doubtful = modes.softmax(-1)[:, self._ends].sum(-1) < self._threshold
-        modes[:, self._ends] = modes[:, self._ends].masked_fill(doubtful[:, None], -torch.inf)
-        if self._temperature:
-            logits = self._drawn(logits, windows)
-        chosen: NDArray[np.int64] = logits.argmax(-1).cpu().numpy()
-        mode = chosen[:, self._network.mode_slot]
-        mode[mode >= len(Mode)] = self._end
-        return chosen
+        return np.stack(
+            [self._act(self._slots[slot], image[None]) for slot, image in zip(slots, images, strict=True)]
+        )
 
-    def _drawn(self, logits: Tensor, windows: Sequence[_Slot]) -> Tensor:
-        """Logits whose largest is a draw: with noise that each slot draws for itself, whatever its batch."""
-        gumbel = np.stack([window.random.gumbel(size=logits.shape[1:]) for window in windows])
-        noise = torch.from_numpy(self._temperature * gumbel).to(logits)
-        noise[:, self._network.mode_slot] = 0
-        return logits + noise
+    def _act(self, window: _Slot, image: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Tokens int64[11] of one slot for its image float32[1, 3, H, W]."""
+        newest = self._network.image_tokens(image, window.text)
+        # A window fills from its beginning, then rolls.
+        window.tokens = np.concatenate([window.tokens, newest])[-self._network.size.frames :]
+        logits = self._network.decide(window.tokens)
+        modes = logits[self._mode]
+        chances = np.exp(modes - modes.max())
+        if chances[self._ends].sum() < self._threshold * chances.sum():
+            modes[self._ends] = -np.inf
+        if self._temperature:
+            # Each slot draws for itself, whatever its batch; the largest of such sums is a draw.
+            noise = self._temperature * window.random.gumbel(size=logits.shape)
+            noise[self._mode] = 0
+            logits = logits + noise.astype(np.float32)
+        chosen = logits.argmax(-1)
+        if chosen[self._mode] >= len(Mode):
+            chosen[self._mode] = self._end
+        return chosen.astype(np.int64)
 
 
 def from_weights(  # noqa: PLR0913 - each is an argument of a card
@@ -177,8 +167,8 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
             effect for ever. 0: the likeliest, as published. The mode is never drawn.
         invalid_mode_terminates: A mode token of 3 or more means terminate, as in the published code; else
             such tokens are never chosen. None: as published for weights that were imported from Google.
-        threads: CPU threads, for the whole process.
-        device: Where to compute: 'cpu' or 'cuda'.
+        threads: CPU threads.
+        device: Where to compute: 'cpu' or 'cuda', see `Inference`.
 
     Raises:
         PolicyError: no weights, ones that cannot be used, or another language encoder than their own.
@@ -190,12 +180,12 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
             "the file as the argument 'weights'."
         )
     path = Path(weights)
-    checkpoint = load(path, convention=convention)
-    language = _encoder(path, encoder, checkpoint.origin)
+    found = read(path, convention=convention)
+    language = _encoder(path, encoder, found.origin)
     if invalid_mode_terminates is None:
-        invalid_mode_terminates = checkpoint.origin.source == GOOGLE
+        invalid_mode_terminates = found.origin.source == GOOGLE
     return RT1Policy(
-        checkpoint.network,
+        found,
         language,
         terminate_threshold=terminate_threshold,
         temperature=temperature,
@@ -219,22 +209,3 @@ def _encoder(path: Path, source: str | None, origin: Origin) -> SentenceEncoder:
             f"{encoder.id} is {encoder.sha256}. Give the first as the argument 'encoder'."
         )
     return encoder
-
-
-def _append(window: _Slot, token: Tensor) -> None:
-    """Left-aligned: a window fills from its beginning, then rolls."""
-    if window.length == len(window.tokens):
-        window.tokens = torch.cat([window.tokens[1:], token[None]])
-    else:
-        window.tokens[window.length] = token
-        window.length += 1
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise PolicyError(f"device {name!r} cannot be used here: {reason}; 'cpu' always can.") from None
-    return device

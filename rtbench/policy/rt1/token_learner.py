@@ -5,9 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-HIDDEN = 64
-"""Width of the layer that decides where to look."""
-LAYER_NORM_EPS = 1e-6
+from rtbench.policy.rt1.config import LAYER_NORM_EPS
+from rtbench.policy.rt1.config import TOKEN_LEARNER_HIDDEN as HIDDEN
 
 
 class TokenLearner(nn.Module):

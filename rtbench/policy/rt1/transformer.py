@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from rtbench.core.action import BINS, SIZE
-from rtbench.policy.rt1.config import Size
-from rtbench.policy.rt1.token_learner import LAYER_NORM_EPS
+from rtbench.policy.rt1.config import LAYER_NORM_EPS, Size
 
 
 def attention_mask(frames: int, tokens: int) -> Tensor:

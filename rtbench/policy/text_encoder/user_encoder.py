@@ -18,13 +18,23 @@ class SentenceError(RtbenchError):
 
 
 class Encoder(Protocol):
-    """Turns a sentence into a vector."""
+    """Turns a sentence into a vector, and into a state for each of its tokens."""
 
     size: int
     """Length of a vector."""
+    state_size: int
+    """Length of a token's state; 0: it has none."""
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """Vector float32[size]."""
+        ...
+
+    def token_states(self, text: str) -> NDArray[np.float32]:
+        """Outputs of the last layer, float32[P, state_size], for the P tokens of a sentence.
+
+        Raises:
+            SentenceError: it has none.
+        """
         ...
 
 
@@ -52,11 +62,23 @@ class SentenceTransformer:
         except Exception as error:  # its parts raise many kinds of errors, all caused by the folder
             raise _unreadable(folder, error) from error
         self.size = int(self._model.get_embedding_dimension() or 0)
+        self.state_size = int(getattr(self._model[0], "get_embedding_dimension", lambda: 0)() or 0)
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """Vector float32[size] of norm one."""
         vector = self._model.encode([text], normalize_embeddings=True, show_progress_bar=False)[0]
         return np.asarray(vector, dtype=np.float32)
+
+    def token_states(self, text: str) -> NDArray[np.float32]:
+        """Outputs of its transformer, float32[P, state_size].
+
+        Raises:
+            SentenceError: it is not a transformer.
+        """
+        if not self.state_size:
+            raise SentenceError("this language encoder has no states of tokens; give a transformer's folder.")
+        states = self._model.encode([text], output_value="token_embeddings", show_progress_bar=False)[0]
+        return np.asarray(states.cpu(), dtype=np.float32)
 
 
 class UniversalSentenceEncoder:
@@ -66,6 +88,7 @@ class UniversalSentenceEncoder:
     """
 
     size = 512
+    state_size = 0
 
     def __init__(self, folder: Path) -> None:
         """Load it.
@@ -91,6 +114,17 @@ class UniversalSentenceEncoder:
             )
         first: NDArray[np.float32] = vector[0]
         return first
+
+    def token_states(self, text: str) -> NDArray[np.float32]:
+        """It has none.
+
+        Raises:
+            SentenceError: always.
+        """
+        raise SentenceError(
+            f"Universal Sentence Encoder has no states of tokens, as were asked of {text!r};"
+            " give a transformer's folder."
+        )
 
 
 def kind(folder: Path) -> Callable[[Path], Encoder]:

@@ -165,8 +165,8 @@ def _of_video(run: Run, record: Record) -> bytes | None:
         reader: Any
         with imageio.get_reader(path) as reader:
             return webp(np.asarray(reader.get_data(0))[:IMAGE_HEIGHT, :IMAGE_WIDTH])
-    except (OSError, ValueError, IndexError, RuntimeError):
-        return None  # a truncated or unreadable video: the report omits the frame
+    except (ImportError, OSError, ValueError, IndexError, RuntimeError):
+        return None  # a truncated or unreadable video, or no ffmpeg: the report omits the frame
 
 
 def _kept(run: Run) -> dict[str, Frame]:

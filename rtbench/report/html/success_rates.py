@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from rtbench.analysis.language_ignorance import ignorance
+from rtbench.analysis.noise_floor import read_reruns
 from rtbench.report.html import svg_chart
 from rtbench.report.html.section import (
     UNKNOWN,
@@ -31,7 +32,8 @@ def section(runs: Sequence[Series]) -> Section:
     if any(one.run.summary.drops for one in runs):
         figures.append(_drops(runs))
     arms = _arms(runs)
-    figures = [_overall(runs), *narrow_first(figures), *([arms] if arms else [])]
+    last = [figure for figure in (_reruns(runs), arms) if figure]
+    figures = [_overall(runs), *narrow_first(figures), *last]
     note = (
         "Intervals are Wilson's at 95 %. An error is neither success nor failure: it is counted apart, and "
         "rates are of the episodes that have an outcome. Held: the goal stayed true for another second; "
@@ -159,3 +161,21 @@ def _arms(runs: Sequence[Series]) -> Figure | None:
     return (
         Figure("Control arms", table=Table(heads, tuple(rows)), note=note, whole_width=True) if rows else None
     )
+
+
+def _reruns(runs: Sequence[Series]) -> Figure | None:
+    """How often two runs of one policy end alike on the same episode, where that was measured."""
+    found = [(one.label, reruns) for one in runs if (reruns := read_reruns(one.run.path))]
+    rows = []
+    for label, reruns in found:
+        low, high = (1 - bound for bound in reversed(reruns.interval))
+        numbers = str(reruns.episodes), str(reruns.repeats)
+        rows.append((label, percent(reruns.agreement), bounds((low, high)), *numbers))
+    heads = ("policy", "agreement", "95 % interval", "episodes", "times played")
+    note = (
+        "Share of the pairs of runs of one policy, on the same episode under other seeds, that end alike. "
+        "Two policies that agree as often with each other cannot be distinguished."
+    )
+    if not rows:
+        return None
+    return Figure("Agreement of reruns", table=Table(heads, tuple(rows)), note=note, whole_width=True)

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from rtbench.policy.rt1.checkpoint import ABOUT, CheckpointError, Origin, load, save
+from rtbench.policy.rt1.checkpoint import load, save
 from rtbench.policy.rt1.config import PAPER, SMALL
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.weights import ABOUT, CheckpointError, Origin
 from tests.helpers.rt1_networks import TINY, normal, trained, uniform
 
 ORIGIN = Origin("words", "ab" * 32, {"skills": ["pick"], "scenes": ["office_kitchen"]}, "40 demonstrations")

@@ -11,7 +11,7 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from rtbench.core.action import convention
-from rtbench.policy.rt1.checkpoint import COUNTER, GOOGLE, load
+from rtbench.policy.rt1.checkpoint import COUNTER, load
 from rtbench.policy.rt1.efficientnet import IMAGENET_STD
 from rtbench.policy.rt1.google_checkpoint import (
     CONVENTION,
@@ -26,6 +26,7 @@ from rtbench.policy.rt1.google_checkpoint import (
 )
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.tensorflow_reader import TensorFlowCheckpoint
+from rtbench.policy.rt1.weights import GOOGLE
 from tests.helpers.commands import rtbench, width
 from tests.helpers.google_checkpoints import FakeReader, as_saved, fake_tensorflow, values, write_files
 

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import save_file
 
 from rtbench.policy.rt1 import imagenet
-from rtbench.policy.rt1.checkpoint import CheckpointError
 from rtbench.policy.rt1.config import BASE, PAPER, Size, Stage
 from rtbench.policy.rt1.imagenet import load_imagenet
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.weights import CheckpointError
 from tests.helpers.rt1_networks import TINY, torch_numbers
 
 # As EfficientNet begins: the first stage does not expand.

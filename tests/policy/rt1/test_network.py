@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,11 +15,13 @@ from torch import nn
 
 from rtbench.core.action import MODE, SIZE, convention
 from rtbench.core.errors import UnknownNameError
+from rtbench.policy.rt1.checkpoint import COUNTER, weights_of
 from rtbench.policy.rt1.config import BASE, PAPER, SIZES, SMALL, Size, size
 from rtbench.policy.rt1.efficientnet import ConvNorm, EfficientNet
 from rtbench.policy.rt1.film import FiLM
-from rtbench.policy.rt1.inference_network import folded
+from rtbench.policy.rt1.inference import Inference
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.tensor_shapes import tensor_shapes
 from rtbench.policy.rt1.token_learner import TokenLearner
 from rtbench.policy.rt1.transformer import attention_mask
 from tests.helpers.rt1_networks import TINY, normal, trained, uniform
@@ -258,39 +261,51 @@ PUBLISHED = replace(
 
 
 @pytest.mark.parametrize("size", [TINY, PUBLISHED, replace(SMALL, frames=4)], ids=lambda size: size.name)
-def test_folding_changes_nothing(size: Size) -> None:
-    """Windows of every length in one batch, each with its own text, and what is not there yet is noise."""
+def test_the_engine_decides_as_the_network(size: Size) -> None:
+    """For windows of every length."""
     network = trained(size)
-    lean = folded(network)
+    engine = Inference(weights_of(network))
     count = size.frames
-    images, text = uniform(count, count, 3, *size.image), normal(count, size.text)
-    lengths = torch.arange(1, count + 1)
+    images, text = uniform(count, 3, *size.image), normal(1, size.text).expand(count, -1)
     with torch.inference_mode():
-        expected = torch.stack(
-            [network(images[k : k + 1, : k + 1], text[k : k + 1])[0, k] for k in range(count)]
-        )
-
-        def decide(condition: torch.Tensor) -> torch.Tensor:
-            tokens = lean.image_tokens(images.flatten(0, 1), condition.repeat_interleave(count, 0))
-            tokens = tokens.unflatten(0, (count, count))
-            tokens[torch.arange(count) >= lengths[:, None]] = 99.0
-            return lean.decide(tokens, lengths)
-
-        condition = lean.condition(text)
-        torch.testing.assert_close(decide(condition), expected, atol=1e-4, rtol=1e-4)
-        alone = lean(images[-1:], text[-1:])
-        torch.testing.assert_close(alone, expected[-1:], atol=1e-4, rtol=1e-4)
-        mixed = decide(condition.roll(1, 0)) - expected
-    assert (mixed[expected.isfinite()].view(count, -1).abs().amax(1) > 1e-2).all()
+        expected = [network(images[None, : k + 1], text[:1])[0, k].numpy() for k in range(count)]
+        tokens = network.image_tokens(images, text).numpy()
+    found = engine.image_tokens(images.numpy(), text.numpy())
+    np.testing.assert_allclose(found, tokens, atol=1e-4, rtol=1e-4)
+    for k in range(count):
+        np.testing.assert_allclose(engine.decide(found[: k + 1]), expected[k], atol=1e-4, rtol=1e-4)
+    other = engine.decide(engine.image_tokens(images.numpy(), -text.numpy()))
+    finite = np.isfinite(other)
+    assert np.abs(other[finite] - expected[-1][finite]).max() > 1e-2
 
 
-def test_folding_leaves_the_network_as_it_is(tiny: RT1) -> None:
-    before = {name: value.clone() for name, value in tiny.state_dict().items()}
-    lean = folded(tiny)
-    with torch.inference_mode():
-        lean(uniform(1, 2, 3, *TINY.image), normal(1, TINY.text))
-    assert all(torch.equal(value, before[name]) for name, value in tiny.state_dict().items())
-    assert all(parameter.requires_grad for parameter in tiny.parameters())
+def test_the_models_take_batches_of_any_length() -> None:
+    """The policy sends one at a time; others who run the models need not."""
+    engine = Inference(weights_of(trained(replace(SMALL, frames=2))))
+    images, text = uniform(3, 3, *SMALL.image).numpy(), normal(3, SMALL.text).numpy()
+    (tokens,) = engine._images.run(None, {"images": images, "text": text})
+    np.testing.assert_allclose(tokens, engine.image_tokens(images, text), atol=1e-4, rtol=1e-4)
+    windows = np.stack([tokens[:2], tokens[1:]])
+    (logits,) = engine._decision.run(None, {"tokens": windows})
+    for one, window in zip(logits, windows, strict=True):
+        np.testing.assert_allclose(one, engine.decide(window), atol=1e-4, rtol=1e-4)
+
+
+def test_the_engine_has_a_copy_of_the_weights(tiny: RT1) -> None:
+    weights = weights_of(tiny)
+    image, text = uniform(1, 3, *TINY.image).numpy(), normal(1, TINY.text).numpy()
+    engine = Inference(weights)
+    first = engine.image_tokens(image, text)
+    for tensor in weights.tensors.values():
+        np.add(tensor, 1, out=tensor)
+    assert np.array_equal(engine.image_tokens(image, text), first)
+    assert not np.array_equal(weights.tensors["projection.weight"], tiny.projection.weight.detach().numpy())
+
+
+@pytest.mark.parametrize("size", [TINY, PUBLISHED, SMALL, BASE, PAPER], ids=lambda size: size.name)
+def test_names_and_shapes_of_tensors_are_the_networks(size: Size) -> None:
+    state = {name: tuple(tensor.shape) for name, tensor in RT1(size).state_dict().items()}
+    assert tensor_shapes(size) == {name: shape for name, shape in state.items() if COUNTER not in name}
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
@@ -322,9 +337,8 @@ def test_dead_weight_is_dead(paper: RT1) -> None:
 def test_images_of_another_size_are_refused(tiny: RT1) -> None:
     with pytest.raises(ValueError, match=r"\(16, 40\), the network's \(32, 40\)"):
         tiny.image_tokens(uniform(1, 3, 16, 40), normal(1, TINY.text))
-    lean = folded(tiny)
     with pytest.raises(ValueError, match=r"\(16, 40\), the network's \(32, 40\)"):
-        lean.image_tokens(uniform(1, 3, 16, 40), lean.condition(normal(1, TINY.text)))
+        Inference(weights_of(tiny)).image_tokens(uniform(1, 3, 16, 40).numpy(), normal(1, TINY.text).numpy())
 
 
 def test_sizes_by_name() -> None:

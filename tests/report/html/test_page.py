@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rtbench.analysis.noise_floor import NOISE, noise
 from rtbench.core.fault import Fault
 from rtbench.report.html import first_frames, page, success_curves
 from rtbench.report.html.options import Frames, Request
 from rtbench.report.html.section import ReportError, series
+from rtbench.result.folder import write_json
 from rtbench.result.run import load_run
 from tests.helpers.commands import rtbench, width
 from tests.helpers.synthetic_runs import episode, episodes, rated, record, write
@@ -52,6 +54,19 @@ def test_nothing_of_a_run_becomes_markup(tmp_path):
     assert data is not None
     rows = json.loads(data[1])["rows"]
     assert EVIL in {row["instruction"] for row in rows}
+
+
+def test_the_agreement_of_reruns_is_shown_where_it_was_measured(tmp_path):
+    folder = write(tmp_path, [record(episode(i), success=True) for i in range(3)])
+    assert "Agreement of reruns" not in text_of(folder)
+    write_json(folder / NOISE, noise([{str(i): i > 5 or k for i in range(60)} for k in (True, False)]))
+    text = text_of(folder)
+    table = text[text.index("Agreement of reruns") :]
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)<", table[: table.index("</table>")])
+    assert "90.0 %" in cells
+    assert cells[-2:] == ["60", "2"]
+    low, high = map(float, re.search(r"(\d+\.\d) to (\d+\.\d)", " ".join(cells)).groups())
+    assert low < 90 < high
 
 
 @pytest.mark.parametrize(
