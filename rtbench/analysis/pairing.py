@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.errors import NotComparableError, UnknownNameError
 from rtbench.result.columns import EPISODE_COLUMNS
 from rtbench.stats import Pairs
@@ -149,14 +150,15 @@ def check(first: RunMetadata, second: RunMetadata, *, allow_partial: bool = Fals
     """Compare two run.json before any episode; return notes on differences that do not prevent a comparison.
 
     Raises:
-        NotComparableError: control rates or environments differ; or versions, render profiles or contents do
-            and `allow_partial` does not say to go by the fingerprints.
+        NotComparableError: control rates, environments or robots differ; or versions, render profiles or
+            contents do and `allow_partial` does not say to go by the fingerprints.
     """
     settings = first.settings, second.settings
     for what, name in (("control rates [Hz]", "control_hz"), ("environments", "factory")):
         a, b = (getattr(used, name) for used in settings)
         if a != b:
             raise NotComparableError(f"{what} differ: {a} and {b}; play one of the two again.")
+    _check_robots(first, second)
     found = _differences(first, second)
     if found and not allow_partial:
         raise NotComparableError(
@@ -169,6 +171,20 @@ def check(first: RunMetadata, second: RunMetadata, *, allow_partial: bool = Fals
     if a and b and a != b:
         found.append(f"the simulation's code differs ({a} and {b}) under one version")
     return [f"{sentence}." for sentence in found]
+
+
+def _check_robots(first: RunMetadata, second: RunMetadata) -> None:
+    """Refuse runs of different robots; runs made before robots were recorded are of the default one."""
+    mine, yours = (set(run.robots) or {DEFAULT_ROBOT} for run in (first, second))
+    if mine != yours:
+        told = " and ".join(", ".join(sorted(robots)) for robots in (mine, yours))
+        raise NotComparableError(f"robots differ: {told}; play one of the two again with --robot.")
+    for name in sorted(first.robots.keys() & second.robots.keys()):
+        if first.robots[name] != second.robots[name]:
+            a, b = first.robots[name][:12], second.robots[name][:12]
+            raise NotComparableError(
+                f"descriptions of the robot {name} differ: {a} and {b}; play one of the two again."
+            )
 
 
 def _differences(first: RunMetadata, second: RunMetadata) -> list[str]:

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from rtbench.cli.options import Content, Jobs, MaxErrors, Skills
+from rtbench.cli.options import Content, Jobs, MaxErrors, Robot, Skills
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
+from rtbench.core.episode import DEFAULT_ROBOT
 
 DATA = "Data"
 ACTING = "Acting policy"
@@ -58,6 +59,7 @@ class DemosOptions:
             rich_help_panel=DATA,
         ),
     ] = 0
+    robot: Annotated[Robot, Panel(DATA)] = DEFAULT_ROBOT
     size: Annotated[
         str,
         typer.Option(

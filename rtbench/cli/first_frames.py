@@ -35,7 +35,7 @@ def write_frame(episode: Episode, path: Path, library: Library) -> None:
     from rtbench.env.registration import make
 
     _check("--frame", path, FRAME_ENDINGS)
-    kitchen = make(episode.task, cameras=("head",), content=library.roots)
+    kitchen = make(episode.task, cameras=("head",), content=library.roots, robot=episode.robot)
     try:
         image = kitchen.begin(episode).images["head"]
     finally:
@@ -74,7 +74,7 @@ def _panels(episodes: Sequence[Episode], library: Library) -> list[Panel]:
         sets = {things[name].set for name in episode.objects if name in things}
         return episode.scene, sorted(sets), episode.variant, k
 
-    kitchen = make(episodes[0].task, cameras=("head",), content=library.roots)
+    kitchen = make(episodes[0].task, cameras=("head",), content=library.roots, robot=episodes[0].robot)
     panels: dict[int, Panel] = {}
     try:
         for k in sorted(range(len(episodes)), key=scene_key):

@@ -31,6 +31,13 @@ Content = Annotated[
         show_default="none",
     ),
 ]
+Robot = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Robot that acts: an entry of envs/robots. An episode of another robot is another episode.",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

@@ -11,9 +11,10 @@ import typer
 
 from rtbench.cli.against_baseline import ALPHA, BaselineOptions, OptionConflictError, Until
 from rtbench.cli.instruction_ablation import Ablation
-from rtbench.cli.options import Content, Jobs, MaxErrors, Out, Skills
+from rtbench.cli.options import Content, Jobs, MaxErrors, Out, Robot, Skills
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
+from rtbench.core.episode import DEFAULT_ROBOT
 
 EPISODES = "What to play"
 POLICY = "Policy"
@@ -155,6 +156,7 @@ class RunOptions:
             rich_help_panel=WORLD,
         ),
     ] = "none"
+    robot: Annotated[Robot, Panel(WORLD)] = DEFAULT_ROBOT
     control_hz: Annotated[
         int | None,
         typer.Option(
@@ -282,6 +284,7 @@ class RunOptions:
                 "--seed": self.seed != 0,
                 "--language": self.language is not None,
                 "--repeat": self.repeat > 1,
+                "--robot": self.robot != DEFAULT_ROBOT,
             }
         )
         if self.repeat > 1 and self.language:

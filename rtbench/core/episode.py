@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 import msgspec
 import numpy as np
@@ -14,6 +15,8 @@ EVENTS = ("wrong_object", "dropped", "collision", "out_of_reach", "clipped", "mo
 """What is counted in an episode besides the goal; `rtbench.env.event.EventCounter` says what each is."""
 IMAGE_HEIGHT, IMAGE_WIDTH = 256, 320
 """Pixels of RT-1's camera image."""
+DEFAULT_ROBOT = "panda_omron"
+"""The robot of an episode that names none."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,24 @@ class Episode:
     """Key of the same episode unperturbed, or with its own instruction; '' where there is none."""
     arm: str = ""
     """Instruction ablation of the episode: blank, swapped or shuffled; '' for its own instruction."""
+    robot: str = DEFAULT_ROBOT
+    """The robot that plays it."""
 
     @property
     def key(self) -> str:
-        """16 hex digits: SHA-256 of all fields."""
+        """16 hex digits: SHA-256 of all fields, without the robot where it is `DEFAULT_ROBOT`.
+
+        So episodes of that robot keep the keys that they had before there were others.
+        """
+        told = dict(zip(_NAMES, _VALUES(self), strict=True))
+        if told["robot"] == DEFAULT_ROBOT:
+            del told["robot"]
         # 15 times as fast as the json module, with the same bytes. A run computes 100,000 keys.
-        return hashlib.sha256(_SORTED.encode(self)).hexdigest()[:16]
+        return hashlib.sha256(_SORTED.encode(told)).hexdigest()[:16]
+
+
+_NAMES = tuple(field.name for field in fields(Episode))
+_VALUES = attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True)

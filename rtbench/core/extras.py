@@ -7,7 +7,9 @@ import importlib.util
 from rtbench.core.errors import MissingExtraError
 
 EXTRAS = {
+    "paligemma": ("torch", "transformers"),
     "parquet": ("imageio_ffmpeg", "pyarrow"),
+    "rt2": ("torch",),
     "train": ("accelerate", "tensorboard", "torch"),
     "video": ("imageio_ffmpeg",),
 }

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import rtbench.policy.card as policies
 from rtbench.core.environment import EnvSettings
-from rtbench.core.episode import Episode
+from rtbench.core.episode import DEFAULT_ROBOT, Episode
 from rtbench.core.errors import PolicyError
 from rtbench.data.demonstration import STATES_ONLY, DemonstrationError, Header
 from rtbench.data.recorder import Acting, Recorder
@@ -78,6 +78,8 @@ class Recording:
     """Record states and no images, which `rtbench.data.redraw` draws later: 0.61 of the time."""
     factory: str = ""
     """Factory of the environment; '': the kitchen's."""
+    robot: str = DEFAULT_ROBOT
+    """Name of the robot."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,8 @@ def draw(recording: Recording, count: int) -> list[Episode]:
     if not 0 <= recording.seed < DRAWS:
         raise DemonstrationError(f"seed is {recording.seed}; allowed 0 to {DRAWS - 1}.")
     library = Library(recording.content)
-    suite = library.suite(recording.suite)
+    library.robot(recording.robot)
+    suite = replace(library.suite(recording.suite), robot=recording.robot)
     found = episodes(
         suite, rounds=SEEDS, limit=count, skills=recording.skills, seed=TRAINING_SEED + recording.seed
     )
@@ -176,7 +179,7 @@ def training(library: Library = BUNDLED) -> TrainingCoverage:
     """The tasks, objects, scenes and so on of the seen suite: all that may be trained on."""
     tasks = library.suite(TRAINING).tasks()
     return load_coverage(
-        TrainedOn(tasks=tuple(task.id for task in tasks), distractors=None),
+        TrainedOn(tasks=tuple(task.id for task in tasks), distractors=None, robots=tuple(library.robots())),
         library,
         where=f"suite {TRAINING}",
     )
@@ -288,6 +291,7 @@ def _header(recording: Recording, acting: Acting) -> Header:
         "short_segments": recording.short_segments,
         **({"shift_start": True} if recording.shift_start else {}),
         **({STATES_ONLY: True} if recording.states_only else {}),
+        **({"robot": recording.robot} if recording.robot != DEFAULT_ROBOT else {}),
         "keep_failures": _keeps_failures(recording),
         "policy": {"name": acting.name, **identity},
         "control_hz": CONTROL_HZ,

@@ -17,12 +17,12 @@ from rtbench.data.recorder import CAMERA, Labelled
 from rtbench.data.state import addresses
 from rtbench.env.episode_reset import SETTLE_STEPS
 from rtbench.env.kitchen import Kitchen
-from rtbench.env.robot import BASE_JOINTS
 from rtbench.env.visibility import in_picture
 from rtbench.policy.oracle import oracle_action
 from rtbench.policy.oracle.grasp import gripped_along
 from rtbench.policy.oracle.motion import View
 from rtbench.policy.seed import policy_seed
+from rtbench.task.robot_entry import BASE_JOINTS
 
 START_SHIFT = (0.015, 0.025, 0.03)
 """Half range of a further shift of the base's start [m, m, rad], about where the episode has it. With the

@@ -100,6 +100,7 @@ class _Dataset:
         self.episodes: list[dict[str, Any]] = []
         self._root, self._size, self._convention = root, alike.header.size, alike.convention
         self._tasks: dict[str, int] = {}
+        self._robots: set[str] = set()
         self._stats: list[dict[str, _Stats]] = []
         self._frames = self._begin = 0
         self._files = -1
@@ -159,6 +160,7 @@ class _Dataset:
 
     def _columns(self, demo: Demonstration) -> dict[str, pa.Array]:
         steps = np.arange(len(demo))
+        self._robots.add(demo.episode.robot)
         task = self._tasks.setdefault(demo.episode.instruction, len(self._tasks))
         decode = self._convention.decode
         return {
@@ -225,7 +227,7 @@ class _Dataset:
         }
         return {
             "codebase_version": VERSION,
-            "robot_type": "panda_omron",
+            "robot_type": "+".join(sorted(self._robots)),
             "total_episodes": len(self.episodes),
             "total_frames": self._frames,
             "total_tasks": len(self._tasks),

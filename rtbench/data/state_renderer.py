@@ -52,7 +52,7 @@ class StateRenderer:
     def __init__(self, library: Library = BUNDLED) -> None:
         """For episodes of a library."""
         self._library = library
-        self._rooms: OrderedDict[tuple[str, tuple[str, ...]], _Room] = OrderedDict()
+        self._rooms: OrderedDict[tuple[str, tuple[str, ...], str], _Room] = OrderedDict()
 
     def frames(self, episode: Episode, states: NDArray[np.float64], look: Look | None) -> Iterator[Frame]:
         """Draw the states of an episode one after the other.
@@ -62,9 +62,10 @@ class StateRenderer:
             states: float64[T, S]; see `rtbench.data.state`.
             look: The look of the room; None: its own.
         """
-        key = (episode.scene, object_sets(episode.objects, self._library))
+        key = (episode.scene, object_sets(episode.objects, self._library), episode.robot)
         if key not in self._rooms:
-            self._rooms[key] = _Room(load_scene(*key, self._library))
+            scene, sets, robot = key
+            self._rooms[key] = _Room(load_scene(scene, sets, self._library, robot))
             while len(self._rooms) > SCENES:
                 self._rooms.popitem(last=False)[1].close()
         self._rooms.move_to_end(key)

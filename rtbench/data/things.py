@@ -13,15 +13,12 @@ from rtbench.core.world import Pose
 from rtbench.data.naming import DRAWER, GRIPPER, HANDLE, SINK, Name, Naming
 from rtbench.env.object import VISUAL_GROUP
 from rtbench.env.scene import Scene
-from rtbench.env.sim_world import FINGERS
 from rtbench.env.visibility import Sight
 
 LEAST_PIXELS = 20
 """Visible pixels of the camera's image below which a thing is not named: five in half the size."""
 LEAST_SHARE = 0.2
 """Visible share of a thing below which it is not named."""
-HAND = ("link7", *FINGERS)
-"""Bodies of the gripper."""
 _GRID = np.linspace(-0.85, 0.85, 5)
 Project = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Positions in the picture, float64[n, 2], of points float64[n, 3] of the world; NaN for those outside."""
@@ -55,7 +52,9 @@ class Things:
         for name in scene.spec.drawers:
             self._things += _drawer(model, name, geoms[name])
         self._things += [_fixed(model, Name(_words(name), SINK), geoms[name]) for name in scene.spec.sinks]
-        hand = np.concatenate([geoms[name] for name in HAND])
+        fingers = [body for bodies in scene.robot.gripper.fingers.values() for body in bodies]
+        palm = model.body(model.site_bodyid[model.site("grip").id]).name
+        hand = np.concatenate([geoms[name] for name in (palm, *fingers)])
         self._things.append(_fixed(model, Name(GRIPPER, GRIPPER), hand))
         self.vocabulary = tuple(thing.name for thing in self._things)
         self._owner = np.full(model.ngeom + 1, -1, np.int64)  # the last is that of a pixel without a geom

@@ -52,14 +52,24 @@ class Renderer:
         *,
         height: int = IMAGE_HEIGHT,
         width: int = IMAGE_WIDTH,
+        scale: int = 1,
     ) -> None:
+        """For a model.
+
+        Args:
+            model: The model; its settings of quality are changed.
+            profile: Render profile.
+            height: Of the images [pixels].
+            width: Of the images [pixels].
+            scale: Each pixel of an image is the mean of this many drawn pixels, squared.
+        """
         self._model, self.profile = model, profile
         wanted, quality = PROFILES[profile], model.vis.quality
         quality.offsamples, quality.shadowsize = wanted.samples, wanted.shadow
         quality.numslices, quality.numstacks, quality.numquads = wanted.slices, wanted.stacks, wanted.quads
         gl.check_process()
         try:
-            self._gl = gl.context(width, height)
+            self._gl = gl.context(scale * width, scale * height)
             self._make_current()
             self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         except Exception as error:
@@ -74,13 +84,15 @@ class Renderer:
         self._option.sitegroup[:] = 0
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._viewport = mujoco.MjrRect(0, 0, width, height)
-        self._pixels = np.empty((height, width, 3), dtype=np.uint8)
+        self._scale = scale
+        self._viewport = mujoco.MjrRect(0, 0, scale * width, scale * height)
+        self._pixels = np.empty((scale * height, scale * width, 3), dtype=np.uint8)
 
     def render(self, data: mujoco.MjData, camera: str) -> NDArray[np.uint8]:
         """Image uint8[height, width, 3] of a camera, RGB, row 0 at the top; of the state in `data`."""
         self._draw(data, camera)
-        return np.ascontiguousarray(self._pixels[::-1])
+        drawn = self._pixels[::-1]
+        return np.ascontiguousarray(drawn if self._scale == 1 else _area(drawn, self._scale))
 
     def segment(self, data: mujoco.MjData, camera: str, only: set[int] | None = None) -> NDArray[np.int32]:
         """Geom id of each pixel, int32[height, width], row 0 at the top, -1 where there is none.
@@ -101,7 +113,9 @@ class Renderer:
             self._scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = False
             self._scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = False
             self._model.geom_group[:] = groups
-        coded = self._pixels[::-1].astype(np.int32)
+        # The drawn pixel nearest to the middle of each, for ids have no mean.
+        coded = self._pixels[::-1][self._scale // 2 :: self._scale, self._scale // 2 :: self._scale]
+        coded = coded.astype(np.int32)
         index = coded[..., 0] + (coded[..., 1] << 8) + (coded[..., 2] << 16) - 1
         lookup = np.full(self._scene.ngeom + 1, -1, dtype=np.int32)
         for i in range(self._scene.ngeom):
@@ -136,3 +150,12 @@ class Renderer:
             self._context = None
         Renderer._current = None
         self._gl.free()
+
+
+def _area(drawn: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Image uint8[h, w, 3] whose pixels are the rounded means of `scale` x `scale` drawn ones."""
+    total = np.zeros((drawn.shape[0] // scale, drawn.shape[1] // scale, 3), dtype=np.uint16)
+    for row in range(scale):
+        for column in range(scale):
+            total += drawn[row::scale, column::scale]
+    return ((total + scale**2 // 2) // scale**2).astype(np.uint8)

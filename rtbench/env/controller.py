@@ -18,7 +18,7 @@ from rtbench.core.action import ARM_SLICE, BASE_SLICE, GRIPPER, MODE, Mode
 from rtbench.core.rotation import clip_length, difference, from_rotation_vector, multiply
 from rtbench.core.vector import length
 from rtbench.env.kinematics import Arm, span
-from rtbench.env.robot import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS
+from rtbench.task.robot_entry import BASE_JOINTS, RobotEntry
 
 Array = NDArray[np.float64]
 
@@ -30,24 +30,22 @@ MAX_LEAD = (0.03, 0.2)
 """Most by which the commanded pose may lead the measured one when a step begins [m, rad]."""
 UNREACHED = 0.015
 """A commanded position that inverse kinematics misses by more than this is out of reach [m]."""
-MAX_SPEED = np.array([2.175] * 4 + [2.61] * 3)
-"""Fastest each joint turns [rad/s], float64[7]: limits of the real Panda."""
-MAX_OPENING = 0.08
-"""Greatest distance between the finger pads [m]."""
-LAG = np.array([damping / stiffness for stiffness, damping, _ in ACTUATORS.values()])
-"""Time by which a damped position actuator trails a moving target [s], float64[7]: fed forward."""
 
 
 class Controller:
     """Holds the commanded pose of gripper, fingers and base, and writes `data.ctrl`."""
 
-    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, arm: Arm) -> None:
-        self._model, self._data, self._arm = model, data, arm
-        self._arm_qpos = _addresses(model, ARM_JOINTS)
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, arm: Arm, robot: RobotEntry) -> None:
+        self._model, self._data, self._arm, self._gripper = model, data, arm, robot.gripper
+        joints = tuple(robot.arm.joints.values())
+        self._speed = np.array([joint.speed for joint in joints])
+        # A damped position actuator trails a moving target by this time [s]: fed forward.
+        self._lag = np.array([damping / stiffness for stiffness, damping, _ in (j.drive for j in joints)])
+        self._arm_qpos = _addresses(model, tuple(robot.arm.joints))
         self._base_qpos = _addresses(model, BASE_JOINTS)
-        self._arm_ctrl = span([model.actuator(j).id for j in ARM_JOINTS])
+        self._arm_ctrl = span([model.actuator(j).id for j in robot.arm.joints])
         self._base_ctrl = span([model.actuator(j).id for j in BASE_JOINTS])
-        self._finger_ctrl = span([model.actuator(j).id for j in FINGER_JOINTS])
+        self._finger_ctrl = span([model.actuator(j).id for j in robot.gripper.joints])
         self.reset()
 
     def reset(self) -> None:
@@ -55,8 +53,8 @@ class Controller:
         self.angles = self._data.qpos[self._arm_qpos].copy()
         self.base = self._data.qpos[self._base_qpos].copy()
         self.position, self.quaternion = self._arm.forward(self.angles)
-        self.opening = MAX_OPENING
-        self._lead = np.zeros(len(ARM_JOINTS))
+        self.opening = self._gripper.open
+        self._lead = np.zeros(len(self._lag))
         self._write()
 
     def measured(self) -> Array:
@@ -81,7 +79,7 @@ class Controller:
             self.run(steps)
             return True
         return self._move_arm(
-            action[ARM_SLICE], MAX_OPENING * (1.0 - float(action[GRIPPER])) / 2.0, ticks, steps
+            action[ARM_SLICE], self._gripper.open * (1.0 - float(action[GRIPPER])) / 2.0, ticks, steps
         )
 
     def run(self, steps: int) -> None:
@@ -129,7 +127,7 @@ class Controller:
         Returns:
             angles at the end of each tick, and what is fed forward to them, float64[ticks, 7] each [rad].
         """
-        turned, angles, speeds = self.quaternion, self.angles, MAX_SPEED.tolist()
+        turned, angles, speeds = self.quaternion, self.angles, self._speed.tolist()
         moves = np.multiply.outer(shares, delta)
         positions = self.position + moves[:, :3]
         path, velocities = np.empty((2, len(shares), len(angles)))
@@ -146,7 +144,7 @@ class Controller:
             velocity *= seconds[tick]
             angles = np.add(angles, velocity, out=path[tick])
         self.position, self.quaternion = positions[-1], quaternion
-        leads = velocities * LAG
+        leads = velocities * self._lag
         leads[-1] = 0.0
         return path, leads
 
@@ -165,7 +163,7 @@ class Controller:
     def _write(self) -> None:
         self._data.ctrl[self._arm_ctrl] = self.angles + self._lead
         self._data.ctrl[self._base_ctrl] = self.base
-        self._data.ctrl[self._finger_ctrl] = (self.opening / 2, -self.opening / 2)
+        self._data.ctrl[self._finger_ctrl] = self._gripper.positions(self.opening)
 
 
 def _share(steps: int, ticks: int, tick: int) -> int:

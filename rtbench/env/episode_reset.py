@@ -17,12 +17,12 @@ from rtbench.env.controller import Controller
 from rtbench.env.kinematics import Arm
 from rtbench.env.perturbation import HEAD, restore, start, vary
 from rtbench.env.placement import Placer
-from rtbench.env.robot import ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
 from rtbench.env.scene import Scene
 from rtbench.env.sim_world import SimWorld
 from rtbench.env.visibility import Sight, visible_share
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.predicate import evaluate
+from rtbench.task.robot_entry import BASE_JOINTS
 from rtbench.task.task import Task
 from rtbench.task.variant_entry import VariantEntry
 
@@ -67,7 +67,7 @@ class Stage:
         self.scene, self.data = replace(scene, model=model), mujoco.MjData(model)
         scene = self.scene
         self.world = SimWorld(scene, self.data)
-        self.controller = Controller(model, self.data, arm)
+        self.controller = Controller(model, self.data, arm, scene.robot)
         self._library = library
         bodies = {name: model.body(name).id for name in scene.objects}
         self._trees = {name: int(model.body_treeid[body]) for name, body in bodies.items()}
@@ -132,8 +132,10 @@ class Stage:
             scene.station(task.start.station), variant, generator(episode.task, episode.seed, "robot")
         )
         base = station + rng.uniform(-1.0, 1.0, 3) * START_JITTER
-        joints = zip((*BASE_JOINTS, *ARM_JOINTS, *FINGER_JOINTS), (*base, *HOME, 0.04, -0.04), strict=True)
-        for joint, value in (*joints, *task.start.drawers.items()):
+        arm, gripper = scene.robot.arm, scene.robot.gripper
+        joints = (*BASE_JOINTS, *arm.joints, *gripper.joints)
+        start_at = (*base, *arm.home, *(sign * gripper.home for sign in gripper.joints.values()))
+        for joint, value in (*zip(joints, start_at, strict=True), *task.start.drawers.items()):
             data.joint(joint).qpos[0] = value
         self.world.set_present(episode.objects)
         poses = Placer(scene, task, rng, others).place(episode, self._sight(variant))

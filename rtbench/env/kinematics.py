@@ -8,22 +8,18 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.rotation import to_rotation_vector
 from rtbench.core.vector import length
 from rtbench.env.object import COLLISION_GROUP
-from rtbench.env.robot import ARM_JOINTS, HOME
-from rtbench.env.robot_cache import robot_path
+from rtbench.env.robot_model import robot_spec
+from rtbench.task.library import BUNDLED
+from rtbench.task.robot_entry import RobotEntry
 
 Array = NDArray[np.float64]
 
 DAMPING = 0.02
 """Damping of the least squares [1]: small enough to reach 1 mm, large enough to pass singular poses."""
-POSTURE = np.array([0.05, 0.05, 0.6, 0.05, 0.3, 0.05, 0.05])
-"""Pull of each joint towards its resting angle in the null space: the elbow stays above the hand."""
-ELBOW, STRAIGHT = 3, -0.60
-"""Joint 4 is not stretched beyond this [rad]. Its links are offset by 8.25 cm, so the arm is longest at
--atan(0.0825 / 0.316) - atan(0.0825 / 0.384) = -0.467; there the way back has no gradient, and beyond it the
-elbow would bend the wrong way."""
 LONGEST_STEP = 0.25
 """Most by which a joint turns in one iteration [rad]."""
 
@@ -43,8 +39,10 @@ class Solution:
 class Arm:
     """Kinematics of the seven joints; holds a small model of its own, without meshes or a world."""
 
-    def __init__(self) -> None:
-        spec = mujoco.MjSpec.from_file(str(robot_path()))
+    def __init__(self, robot: RobotEntry | None = None) -> None:
+        """Of a robot; None: the default one."""
+        robot = robot or BUNDLED.robot(DEFAULT_ROBOT)
+        spec = robot_spec(robot)
         for geom in list(spec.geoms):
             if geom.group != COLLISION_GROUP:
                 spec.delete(geom)
@@ -52,19 +50,22 @@ class Arm:
             spec.delete(mesh)
         self._model = spec.compile()
         self._data = mujoco.MjData(self._model)
-        joints = [self._model.joint(name) for name in ARM_JOINTS]
+        joints = [self._model.joint(name) for name in robot.arm.joints]
         self._qpos = span([int(j.qposadr[0]) for j in joints])
         self._dofs = span([int(j.dofadr[0]) for j in joints])
         self.limits = np.array([j.range for j in joints])
-        """float64[7, 2]: lower and upper joint limits [rad], the elbow's short of straight."""
-        self.limits[ELBOW, 1] = min(self.limits[ELBOW, 1], STRAIGHT)
+        """float64[7, 2]: lower and upper joint limits [rad], or less where the robot's file says so."""
+        for limit, joint in zip(self.limits, robot.arm.joints.values(), strict=True):
+            limit[1] = limit[1] if joint.most is None else min(limit[1], joint.most)
         self._bounds = [(low, high) for low, high in self.limits.tolist()]
         self._site = self._model.site("grip").id
-        self._forearm = [self._model.geom(name).id for name in ("link5", "link6", "link7")]
+        self._forearm = [self._model.geom(name).id for name in robot.arm.forearm]
         self._scratch = _Scratch(self._model.nv, len(joints))
         # Views of the hand's pose in MuJoCo's data: looking them up costs as much as computing them.
         self._hand, self._hand_matrix = self._data.site_xpos[self._site], self._data.site_xmat[self._site]
-        self.rest = np.array(HOME)
+        self.rest = np.array(robot.arm.home)
+        """float64[7]: joint angles at the start [rad]."""
+        self._posture = np.array([joint.posture for joint in robot.arm.joints.values()])
 
     def forward(self, angles: Array) -> tuple[Array, Array]:
         """Gripper position float64[3] [m] and quaternion float64[4] (wxyz) in the base frame.
@@ -135,7 +136,7 @@ class Arm:
         """Joint angles float64[7] [rad] after a step from `q` that lessens the error in the scratch."""
         scratch = self._scratch
         posture = self.rest - q
-        posture *= POSTURE
+        posture *= self._posture
         step = _damped(scratch, scratch.jacobian, posture)
         moved: Array = q + step
         pairs = zip(moved.tolist(), self._bounds, strict=True)

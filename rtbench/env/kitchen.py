@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.action import BINS, MODE, Mode, clip_action, convention
 from rtbench.core.environment import EnvSettings
-from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
+from rtbench.core.episode import DEFAULT_ROBOT, IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
 from rtbench.core.errors import RtbenchError, UnknownNameError
 from rtbench.env import gl
 from rtbench.env.camera import PROFILES, Profile, Renderer
@@ -70,6 +71,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         content: tuple[Path, ...] = (),
         render_mode: str | None = None,
         instruction: Literal["text", "none"] | Encode = "text",
+        robot: str = DEFAULT_ROBOT,
     ) -> None:
         self.cameras, self.profile, self.render_mode = tuple(cameras), profile, render_mode
         self.convention = convention(convention_name)
@@ -88,7 +90,8 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         self._library = Library(content)
         self._steps = round(240 / control_hz)
         self._task: Task = self._library.task(task)
-        self._arm = Arm()
+        self._robot = robot
+        self._arms: dict[str, Arm] = {robot: Arm(self._library.robot(robot))}
         self._stages: OrderedDict[_Key, Stage] = OrderedDict()
         self._renderers: dict[_Key, Renderer] = {}
         self._playing: _Key | None = None
@@ -128,7 +131,8 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             PlacementError: no placement tried leaves a state that can be played.
         """
         self._task = self._library.task(episode.task)
-        self._playing = (episode.scene, object_sets(episode.objects, self._library))
+        self._check_cameras(episode.robot)
+        self._playing = (episode.scene, object_sets(episode.objects, self._library), episode.robot)
         self._episode = episode
         stage = self._stage(self._playing)
         attempt = stage.reset(self._task, episode)
@@ -182,7 +186,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     @property
     def arm(self) -> Arm:
         """The arm's kinematics, for privileged policies."""
-        return self._arm
+        return self._arms[self._playing[2] if self._playing else self._robot]
 
     @property
     def world(self) -> SimWorld:
@@ -309,7 +313,13 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
 
     def _draw(self, seed: int | None) -> Episode:
         drawn = int(self.np_random.integers(2**31)) if seed is None else seed
-        return draw(self._library.suite("seen"), self._task, drawn)
+        return draw(replace(self._library.suite("seen"), robot=self._robot), self._task, drawn)
+
+    def _check_cameras(self, robot: str) -> None:
+        known = self._library.robot(robot).cameras
+        for camera in self.cameras:
+            if camera not in known:
+                raise UnknownNameError("camera", camera, known, where=f"robot {robot}")
 
     def _key(self) -> _Key:
         if self._playing is None:
@@ -322,7 +332,11 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     def _stage(self, key: _Key) -> Stage:
         """The stage for a scene and sets of objects; the one used longest ago makes way for one too many."""
         if key not in self._stages:
-            self._stages[key] = Stage(load_scene(*key, self._library), self._arm, self._library)
+            scene, sets, robot = key
+            if robot not in self._arms:
+                self._arms[robot] = Arm(self._library.robot(robot))
+            loaded = load_scene(scene, sets, self._library, robot)
+            self._stages[key] = Stage(loaded, self._arms[robot], self._library)
             while len(self._stages) > STAGES:
                 oldest, _ = self._stages.popitem(last=False)
                 renderer = self._renderers.pop(oldest, None)
@@ -334,12 +348,14 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     def _renderer(self) -> Renderer:
         stage, key = self._current(), self._key()
         if key not in self._renderers:
-            self._renderers[key] = Renderer(stage.scene.model, self.profile)
+            # Four times the pixels made a control step with a frame twice as slow (2026-11-29).
+            scale = stage.scene.robot.head.scale if self.profile == "full" else 1
+            self._renderers[key] = Renderer(stage.scene.model, self.profile, scale=scale)
         return self._renderers[key]
 
 
-_Key = tuple[str, tuple[str, ...]]
-"""A scene, and the sets of objects that an episode uses."""
+_Key = tuple[str, tuple[str, ...], str]
+"""A scene, the sets of objects that an episode uses, and its robot."""
 _KEYS = {"head": "image", "wrist": "wrist_image"}
 _PROPRIO_MOST = np.array([4.0] * 7 + [3.0] * 3 + [1.01] * 4 + [0.1], dtype=np.float32)
 """Bounds of proprioception: joint limits [rad], reach [m], a unit quaternion, the gripper [m]."""

@@ -20,7 +20,7 @@ from rtbench.core.rotation import about_z, multiply
 from rtbench.core.vector import length
 from rtbench.core.world import Pose, Region
 from rtbench.env.footprint import Disc, cover, overhang, shortage
-from rtbench.env.scene import ARM_TO_COUNTER, HEAD_CAMERA, HEAD_TARGET, Scene
+from rtbench.env.scene import Scene
 from rtbench.env.visibility import Cylinder, Sight, share_behind
 from rtbench.task.object_entry import ObjectEntry
 from rtbench.task.object_shape import Cavity
@@ -48,8 +48,6 @@ PALM = 0.04
 TRIES = 400
 LAYOUTS = 60
 """Most draws of the targets until they stand as the task says."""
-REACH = 0.735
-"""Farthest an object may be from the arm's axis [m]: 3 cm short of where a downward gripper gets to."""
 NEAR = 0.12
 """Least distance between the footprints of objects that must not start near each other [m]."""
 DROP = 0.001
@@ -60,10 +58,8 @@ BASIN_ROOM = 0.03
 """Least distance of an object's footprint from a sink's walls [m]: a finger's thickness and a little."""
 LYING = np.array([math.sqrt(0.5), 0.0, math.sqrt(0.5), 0.0])
 """Turned by 90 degrees about y: the object's z axis lies along x."""
-READABLE = math.atan2(HEAD_TARGET[1] - HEAD_CAMERA[1], HEAD_TARGET[0] - HEAD_CAMERA[0])
-"""Yaw [rad] at which a mat's picture stands upright in the head camera's."""
 ASKEW = math.radians(10)
-"""Mats are turned from there by at most this [rad]."""
+"""Mats are turned by at most this from where their picture stands upright in the head camera's [rad]."""
 POSITIONAL = frozenset({"left_of", "right_of", "between", "nearer"})
 """Predicates that drawn poses decide, without simulation."""
 
@@ -97,7 +93,7 @@ class _Space:
     """Height of its support [m]."""
     room: float
     """Free distance beside other objects [m]."""
-    reach: float = REACH
+    reach: float
     """Farthest from the arm's axis [m]."""
     holes: tuple[SinkEntry, ...] = ()
     """Sinks that nothing may reach over."""
@@ -168,7 +164,7 @@ class Placer:
         """Spaces in which an object is tried, one after the other."""
         spec, height = self._scene.spec, self._scene.spec.counters[counter].size[2]
         holes = tuple(sink for sink in spec.sinks.values() if sink.counter == counter)
-        near = _Space(counter, spec.workspace, height, FINGER_ROOM, holes=holes)
+        near = _Space(counter, spec.workspace, height, FINGER_ROOM, self._scene.robot.arm.placed, holes)
         if name in self._task.objects:
             return [near]
         return [near, _Space(counter, spec.surroundings, height, CROWD_ROOM, math.inf, holes)]
@@ -190,7 +186,7 @@ class Placer:
     def _draw_yaw(self, name: str) -> float:
         """A heading in the counter's frame [rad]."""
         if self._scene.objects[name].platform:
-            return READABLE + float(self._rng.uniform(-ASKEW, ASKEW))
+            return self._scene.robot.head.heading + float(self._rng.uniform(-ASKEW, ASKEW))
         return float(self._rng.uniform(-math.pi, math.pi))
 
     def _shortage(
@@ -198,7 +194,8 @@ class Placer:
     ) -> tuple[float, str]:
         """Lack of room [m], and the object beside it ('' where it would overhang or be out of reach)."""
         obj, lying = self._scene.objects[name], name in self._task.start.lying
-        far = math.hypot(local[0] + ARM_TO_COUNTER, local[1]) > space.reach
+        base = self._scene.robot.base
+        far = math.hypot(local[0] + base.to_counter, local[1] - base.aside) > space.reach
         if far or local[0] - overhang(obj, yaw, lying=lying) < EDGE:
             return math.inf, ""
         discs = cover(obj, local, yaw, lying=lying)
@@ -307,7 +304,8 @@ class Placer:
             low=(spec.low[0] + margin[0], spec.low[1] + margin[1]),
             high=(spec.high[0] - margin[0], spec.high[1] - margin[1]),
         )
-        return _Space(spec.counter, area, float(region.center[2] - region.half[2]), FINGER_ROOM)
+        floor = float(region.center[2] - region.half[2])
+        return _Space(spec.counter, area, floor, FINGER_ROOM, self._scene.robot.arm.placed)
 
     def _in_drawer(self, obj: ObjectEntry, where: str) -> Pose:
         if where not in self._task.start.drawers:

@@ -16,29 +16,22 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.errors import UnknownNameError
 from rtbench.core.vector import length
 from rtbench.core.world import Region
 from rtbench.env.fixture import add_counter, add_drawer, add_sink
 from rtbench.env.material import add_materials
 from rtbench.env.object import VISUAL_GROUP, add_object
-from rtbench.env.robot_cache import robot_path
+from rtbench.env.robot_model import robot_spec
 from rtbench.env.room import add_ornament, add_room
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.object_entry import ObjectEntry
+from rtbench.task.robot_entry import CameraEntry, RobotEntry
 from rtbench.task.scene_entry import DRAWER_SIZE, FRONT, WALL, DrawerEntry, SceneEntry
 
 TIMESTEP = 1 / 240
 """[s]. RT-1's control period of a third of a second is then exactly 80 steps."""
-ARM_AHEAD = 0.20
-"""The arm stands this far [m] before the wheels' centre, the origin of the base frame."""
-ARM_TO_COUNTER = 0.50
-"""Distance [m] from the arm's axis to the counter's front edge at a station."""
-HEAD_CAMERA = (0.24, 0.62, 1.62)
-"""Head camera in the base frame [m]: from a mast beside the arm, so that the arm hides little."""
-HEAD_TARGET = (0.78, -0.06, 0.76)
-"""Point in the base frame that the head camera looks at [m]."""
-HEAD_FOVY = 46.0
 MODELS = 8
 """Compiled scenes kept in a process."""
 PARKED_IN_A_ROW = 24
@@ -52,6 +45,8 @@ class Scene:
     model: mujoco.MjModel
     objects: dict[str, ObjectEntry]
     """Objects of the model by name."""
+    robot: RobotEntry
+    """The robot in it."""
 
     def counter_region(self, name: str) -> Region:
         """Top face of a counter."""
@@ -123,7 +118,8 @@ class Scene:
         """Where the base stands before a counter: x, y [m], yaw [rad], float64[3]."""
         if counter not in self.spec.counters:
             raise UnknownNameError("station", counter, self.spec.counters)
-        x, y = self.to_world(counter, -ARM_TO_COUNTER - ARM_AHEAD, 0.0)
+        base = self.robot.base
+        x, y = self.to_world(counter, -base.to_counter - base.ahead, base.aside)
         return np.array([x, y, math.radians(self.spec.counters[counter].yaw)])
 
 
@@ -141,16 +137,20 @@ def object_sets(names: Iterable[str], library: Library = BUNDLED) -> tuple[str, 
 
 
 @lru_cache(maxsize=MODELS)
-def load_scene(name: str, sets: tuple[str, ...], library: Library = BUNDLED) -> Scene:
+def load_scene(
+    name: str, sets: tuple[str, ...], library: Library = BUNDLED, robot: str = DEFAULT_ROBOT
+) -> Scene:
     """The scene of that name with all objects of some sets; the last `MODELS` are kept.
 
     Args:
         name: Of the scene.
         sets: Sets of objects, sorted, as `object_sets` gives them.
         library: Where both are read from.
+        robot: Name of the robot in it.
 
     Raises:
-        UnknownNameError: a scene or a set that does not exist.
+        UnknownNameError: a scene, a set or a robot that does not exist.
+        RobotError: the robot's own model cannot be found or read.
     """
     specs = library.scenes()
     if name not in specs:
@@ -161,12 +161,13 @@ def load_scene(name: str, sets: tuple[str, ...], library: Library = BUNDLED) -> 
         if wanted not in known:
             raise UnknownNameError("set of objects", wanted, known, where=f"scene {name}")
     objects = {o: spec for o, spec in catalogue.items() if spec.set in sets}
-    return Scene(specs[name], build(specs[name], objects).compile(), objects)
+    entry = library.robot(robot)
+    return Scene(specs[name], build(specs[name], objects, entry).compile(), objects, entry)
 
 
-def build(spec: SceneEntry, objects: dict[str, ObjectEntry]) -> mujoco.MjSpec:
+def build(spec: SceneEntry, objects: dict[str, ObjectEntry], robot: RobotEntry) -> mujoco.MjSpec:
     """The scene under construction, robot and objects in it."""
-    world = mujoco.MjSpec.from_file(str(robot_path()))
+    world = robot_spec(robot)
     _set_options(world)
     add_materials(world)
     add_room(world, spec.floor)
@@ -182,7 +183,7 @@ def build(spec: SceneEntry, objects: dict[str, ObjectEntry]) -> mujoco.MjSpec:
     for index, obj in enumerate(objects.values()):
         body = add_object(world, obj)
         body.pos = parking(index)
-    _add_head_camera(world)
+    _add_head_camera(world, robot.head)
     return world
 
 
@@ -208,17 +209,19 @@ def _set_options(world: mujoco.MjSpec) -> None:
     world.stat.extent, world.stat.center = 1.0, [0.5, 0.0, 0.8]
 
 
-def _add_head_camera(world: mujoco.MjSpec) -> None:
-    """The head camera and the mast that carries it."""
-    base = world.body("base")
-    position, target = np.array(HEAD_CAMERA), np.array(HEAD_TARGET)
+def _add_head_camera(world: mujoco.MjSpec, camera: CameraEntry) -> None:
+    """The head camera and, where it has one, the mast that carries it."""
+    base = world.body(camera.body)
+    position, target = np.array(camera.at), np.array(camera.towards)
     back = (position - target) / length(position - target)
     right = np.cross([0.0, 0.0, 1.0], back)
     right /= length(right)
     quaternion = np.zeros(4)
     mujoco.mju_mat2Quat(quaternion, np.stack([right, np.cross(back, right), back], axis=1).flatten())
-    base.add_camera(name="head", pos=position, quat=np.round(quaternion, 9), fovy=HEAD_FOVY)
-    knee, top = [-0.10, 0.22, 0.36], [-0.10, 0.22, position[2] + 0.06]
+    base.add_camera(name="head", pos=position, quat=np.round(quaternion, 9), fovy=camera.fovy)
+    if camera.mast is None:
+        return
+    knee, top = list(camera.mast), [*camera.mast[:2], position[2] + 0.06]
     look = {"type": mujoco.mjtGeom.mjGEOM_CAPSULE, "rgba": [0.25, 0.25, 0.27, 1], "group": VISUAL_GROUP,
             "contype": 0, "conaffinity": 0, "mass": 0}  # fmt: skip
     base.add_geom(name="mast", fromto=[*knee, *top], size=[0.02, 0, 0], **look)

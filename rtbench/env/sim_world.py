@@ -12,14 +12,11 @@ from rtbench.core.errors import UnknownNameError
 from rtbench.core.rotation import from_rotation_vector, multiply, rotate, yaw_of
 from rtbench.core.vector import length, turned
 from rtbench.core.world import Pose, Region
-from rtbench.env.robot import BASE_JOINTS, FINGER_JOINTS
 from rtbench.env.scene import Scene
 from rtbench.task.predicate import ROBOT
+from rtbench.task.robot_entry import BASE_JOINTS, FINGERS
 
 Array = NDArray[np.float64]
-FINGERS = ("leftfinger", "rightfinger")
-HELD_OPENING = 0.02
-"""Fingers that are nearer together [m] hold nothing: the slimmest object, a bar on edge, is 2.2 cm."""
 TOUCH = 0.0015
 """Surfaces nearer than this [m] touch: sleeping bodies have no contacts in MuJoCo."""
 
@@ -36,7 +33,8 @@ class SimWorld:
         self._present: tuple[str, ...] = ()
         self._body = {name: model.body(name).id for name in (*scene.objects, *scene.spec.drawers)}
         self._base = [int(model.joint(j).qposadr[0]) for j in BASE_JOINTS]
-        self._fingers = [int(model.joint(j).qposadr[0]) for j in FINGER_JOINTS]
+        self._gripper = scene.robot.gripper
+        self._fingers = [int(model.joint(j).qposadr[0]) for j in self._gripper.joints]
         self._site = model.site("grip").id
         self._owner = self._owners()
         self._contact_stamp, self._pairs = -1.0, frozenset[tuple[str, str]]()
@@ -48,13 +46,15 @@ class SimWorld:
     def _owners(self) -> list[str]:
         """Name that each geom's contacts count for."""
         model, spec = self._model, self.scene.spec
-        known = {*self.scene.objects, *spec.drawers, *spec.counters, *FINGERS}
-        robot = model.body("base").id
+        known = {name: name for name in (*self.scene.objects, *spec.drawers, *spec.counters)}
+        known |= {body: finger for finger, bodies in self._gripper.fingers.items() for body in bodies}
+        robot = model.body(self.scene.robot.base.body).id
         owners = []
         for geom in range(model.ngeom):
             body = model.geom_bodyid[geom]
             name = model.body(body).name
-            owners.append(name if name in known else ROBOT if model.body_rootid[body] == robot else "room")
+            other = ROBOT if model.body_rootid[body] == robot else "room"
+            owners.append(known.get(name, other))
         return owners
 
     def set_present(self, names: tuple[str, ...]) -> None:
@@ -142,7 +142,8 @@ class SimWorld:
 
     def held(self, name: str) -> bool:
         """Whether both fingers press on the object from its two sides, not both from the same."""
-        if self.gripper_opening() < HELD_OPENING:
+        least, most = self._gripper.holds
+        if not least <= self.gripper_opening() <= most:
             return False
         pairs = self._contacts()
         return all((f, name) in pairs or (name, f) in pairs for f in FINGERS)
@@ -237,8 +238,7 @@ class SimWorld:
 
     def gripper_opening(self) -> float:
         """Distance between the finger pads [m]."""
-        left, right = self._data.qpos[self._fingers].tolist()
-        return float(left - right)
+        return self._gripper.opening(self._data.qpos[self._fingers].tolist())
 
     def to_base(self, pose: Pose) -> Pose:
         """A pose of the world frame, expressed in the base frame."""

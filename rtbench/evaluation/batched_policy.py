@@ -10,9 +10,10 @@ from typing import Any
 from rtbench.core.action import Convention
 from rtbench.core.episode import Observation
 from rtbench.core.fault import Fault
+from rtbench.core.stated_plan import StatedPlan
 from rtbench.evaluation.rollout import Decision
 from rtbench.policy.base import Policy
-from rtbench.policy.check import Rows, check_tokens
+from rtbench.policy.check import Rows, check_tokens, stated_plans
 from rtbench.policy.report import episode_report
 from rtbench.policy.thread import OverdueError, PolicyThread
 
@@ -30,6 +31,8 @@ class Answer:
     """Set when the batch failed and no slot of it can be blamed."""
     renewed: bool = False
     """The policy had to be made anew: the histories of all its slots are lost."""
+    plans: tuple[StatedPlan | None, ...] = ()
+    """The plan that each slot's decision follows, of a policy that states plans."""
 
 
 class BatchedPolicy:
@@ -67,21 +70,25 @@ class BatchedPolicy:
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> Answer:
         """Decide for a batch of slots."""
 
-        def decide() -> tuple[Rows | Fault, float]:
+        def decide() -> tuple[Rows | Fault, float, list[StatedPlan | Fault | None]]:
             start = time.perf_counter()
             tokens = self._policy.act(observations, slots)
             seconds = time.perf_counter() - start
             # Here, for `__array__` of what it answered is the user's code too.
-            return check_tokens(tokens, len(slots), self._spec), seconds
+            return check_tokens(tokens, len(slots), self._spec), seconds, stated_plans(self._policy, slots)
 
         answer, found = self._call(decide, len(slots))
         if answer.fault is not None:
             return answer
-        rows, seconds = found
+        rows, seconds, plans = found
         if isinstance(rows, Fault):
             return Answer([], rows)
-        count = len(slots)
-        return Answer([row if isinstance(row, Fault) else Decision(row, seconds, count) for row in rows])
+        faults = [plan if isinstance(plan, Fault) else None for plan in plans]
+        decided = [
+            fault or (row if isinstance(row, Fault) else Decision(row, seconds, len(slots)))
+            for row, fault in zip(rows, faults, strict=True)
+        ]
+        return Answer(decided, plans=tuple(None if isinstance(plan, Fault) else plan for plan in plans))
 
     def report(self, slot: int) -> dict[str, Any]:
         """What the policy says of a slot's episode; empty where it says nothing."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypedDict, Unpack
 
 import rtbench.policy.card as policies
 from rtbench.core.environment import EnvSettings
-from rtbench.core.episode import Episode
+from rtbench.core.episode import DEFAULT_ROBOT, Episode
 from rtbench.core.errors import PolicyError, RunError, UnknownNameError
 from rtbench.core.extras import require
 from rtbench.core.interruption import FirstSignal
@@ -115,6 +115,8 @@ class Choice(TypedDict, total=False):
     """Only these axes."""
     seed: int
     """Another seed is another draw of episodes."""
+    robot: str
+    """The robot that acts; the suite's, which is the default one, where not given."""
 
 
 def evaluate(
@@ -156,6 +158,7 @@ def evaluate(
     )
     meta = _metadata(player, chosen, settings, options)
     meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
+    untrained = sorted({episode.robot for episode in chosen} - {*coverage.trained.robots}) if coverage else []
     if options.stopping_rule:
         options.stopping_rule.begin(meta)
     path = Path(out) / meta.policy.name / meta.suite / meta.id
@@ -166,6 +169,11 @@ def evaluate(
         # A second Ctrl-C is not to disturb the summary of what the first one ended.
         with FirstSignal({signal.SIGINT: None}), shown(options.reporter) as reporter:
             options = replace(options, reporter=reporter)
+            if coverage and untrained:
+                reporter.say(
+                    f"{meta.policy.name} was trained on {', '.join(coverage.trained.robots)}, not on "
+                    f"{', '.join(untrained)}: all its episodes count as novel."
+                )
             _play(folder, meta, player, chosen, _Setting(settings, options, workers))
     finally:
         folder.close()
@@ -268,7 +276,10 @@ def _episodes(episodes: str | Sequence[Episode], options: Options, choice: Choic
     if isinstance(episodes, str):
         from rtbench.task import suite
 
-        return suite.episodes(Library(options.content).suite(episodes), **choice)
+        library = Library(options.content)
+        robot = library.robot(choice.get("robot", DEFAULT_ROBOT)).name
+        drawn: dict[str, Any] = {name: value for name, value in choice.items() if name != "robot"}
+        return suite.episodes(replace(library.suite(episodes), robot=robot), **drawn)
     if choice:
         raise RunError(
             f"{', '.join(choice)}: these choose from a suite, and episodes were given as a list. Give the "
@@ -312,6 +323,7 @@ def _metadata(
         simulator=Simulator(
             **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions}, code=code_hash()
         ),
+        robots=_robots(chosen, options),
         episodes=len(chosen),
         card=RecordedCard(**describe(player.card)) if player.card else None,
         arm=_arm(chosen),
@@ -330,6 +342,21 @@ def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
     if options.factory != FACTORY:
         return {}
     return Library(options.content).task_hashes(sorted({episode.task for episode in chosen}))
+
+
+def _robots(chosen: Sequence[Episode], options: Options) -> dict[str, str]:
+    """Hashes of the robots, as `_tasks`.
+
+    Raises:
+        UnknownNameError: an episode of a robot that there is not.
+        RobotError: a robot's own model cannot be found or read.
+    """
+    if options.factory != FACTORY:
+        return {}
+    from rtbench.env.robot_cache import description_hash
+
+    library = Library(options.content)
+    return {name: description_hash(library.robot(name)) for name in sorted({e.robot for e in chosen})}
 
 
 def _arm(chosen: Sequence[Episode]) -> str:

@@ -6,7 +6,7 @@ no pictures wait in memory for an outcome that decides whether they are wanted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rtbench.core.environment import EpisodeEnv
 from rtbench.core.episode import Episode, EpisodeResult, Observation
 from rtbench.core.errors import RunError
+from rtbench.core.stated_plan import StatedPlan
 from rtbench.evaluation.latency import TICKS_PER_SECOND, Pace
 from rtbench.evaluation.rollout import Decision, replayed, rollout
 from rtbench.result.video import FPS, Film, film
@@ -32,9 +33,9 @@ def side_by_side(env: EpisodeEnv) -> NDArray[np.uint8]:
     return np.hstack([env.frame(camera) for camera in CAMERAS])
 
 
-def film_again(
+def film_again(  # noqa: PLR0913 - a plan is an option beside a pace
     env: EpisodeEnv, episode: Episode, result: EpisodeResult, path: Path,
-    *, pace: Pace, on_step: Callable[[], None] = lambda: None,
+    *, pace: Pace, plans: Sequence[StatedPlan] = (), on_step: Callable[[], None] = lambda: None,
 ) -> None:  # fmt: skip
     """Simulate an episode again from its tokens, and write its video.
 
@@ -44,6 +45,7 @@ def film_again(
         result: What came of it.
         path: The video.
         pace: Control rate and thinking time of the episode.
+        plans: What the policy stated.
         on_step: Called before each control step.
 
     Raises:
@@ -56,7 +58,7 @@ def film_again(
         on_step()
         return again(observation)
 
-    with film(path, episode) as made, filmed(env, made, pace.period) as shown:
+    with film(path, episode, plans) as made, filmed(env, made, pace.period) as shown:
         second = rollout(shown, episode, act, pace=pace)
         if second.final_hash != result.final_hash:
             raise RunError("simulated again, the episode ends in another state.")

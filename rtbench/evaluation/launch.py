@@ -23,6 +23,7 @@ from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
 from rtbench.policy.thread import PolicyThread
 from rtbench.result.record import Record
+from rtbench.task.library import Library
 
 MOST_WORKERS = 8
 """Worker processes at most, unless more are asked for: one policy has to answer them all."""
@@ -89,7 +90,9 @@ def play(
     if not episodes:
         return
     if launch.factory.startswith("rtbench."):  # our own kitchen: fetch and bake once, before workers start
-        robot_path()
+        library = Library(launch.env.content)
+        for robot in {episode.robot for _, episode in episodes}:
+            robot_path(library.robot(robot))
     if launch.draws:
         gl.prepare()
     policy, env = launch.policy, launch.env

@@ -12,6 +12,7 @@ from typing import Any
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode, EpisodeResult, Observation
 from rtbench.core.fault import Fault
+from rtbench.core.stated_plan import StatedPlan
 from rtbench.evaluation.latency import Pace
 from rtbench.evaluation.rollout import Decision
 from rtbench.policy.card import Card
@@ -53,6 +54,8 @@ class Reply:
 
     decision: Decision
     """Tokens and what they cost."""
+    plan: StatedPlan | None = None
+    """The plan that they follow, of a policy that states plans."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class Done:
     """What a policy in the worker says of the episode."""
     warning: str = ""
     """Something that did not spoil the episode, such as a video that could not be written."""
+    plans: tuple[StatedPlan, ...] = ()
+    """The plans that the policy stated, each once."""
 
 
 @dataclass(frozen=True)

@@ -283,7 +283,8 @@ class Scheduler:
             self._reporter.say(done.warning)
         report = self._policy.report(slot) if self._policy else done.report
         if done.result:
-            record = of_result(job.episode, self._convention, done.result, done.video)
+            played = of_result(job.episode, self._convention, done.result, done.video)
+            record = replace(played, plans=done.plans)
         elif done.fault:
             record = of_fault(job.episode, self._convention, done.fault, done.tokens)
         else:
@@ -313,10 +314,11 @@ class Scheduler:
                 self._give_up(worker, alone=True)
             return
         rows = [answer.fault] if answer.fault else answer.rows
-        for worker, row in zip(batch, rows, strict=True):
+        plans = answer.plans or (None,) * len(rows)
+        for worker, row, plan in zip(batch, rows, plans, strict=True):
             worker.question, worker.state = None, "playing"
             worker.touch()
-            worker.send(Reply(row) if isinstance(row, Decision) else Withdraw(row))
+            worker.send(Reply(row, plan) if isinstance(row, Decision) else Withdraw(row))
 
     def _restart(self, but: set[int]) -> None:
         """The policy lost its memory: play all running episodes again but those in some slots."""

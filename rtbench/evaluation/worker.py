@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +25,7 @@ from rtbench.core.episode import EpisodeResult, Observation, Trace
 from rtbench.core.errors import ActionError, RenderError, RtbenchError
 from rtbench.core.fault import Fault, FaultError, Kind
 from rtbench.core.importing import load_object
+from rtbench.core.stated_plan import StatedPlan
 from rtbench.core.text import text_of
 from rtbench.evaluation.messages import (
     Alive,
@@ -40,9 +42,10 @@ from rtbench.evaluation.messages import (
     Wire,
     Withdraw,
 )
+from rtbench.evaluation.pointing import with_things
 from rtbench.evaluation.rollout import Act, Decision, rollout
 from rtbench.policy.base import Policy, Privileged
-from rtbench.policy.check import check_tokens
+from rtbench.policy.check import check_tokens, stated_plans
 from rtbench.policy.report import episode_report
 
 PARENT_CHECK_S = 0.5
@@ -110,6 +113,8 @@ class Worker:
         self._convention = convention(hello.settings.convention)
         self.env = env
         self._policy = policy
+        self._plans: list[StatedPlan] = []
+        """What the policy has stated in the episode."""
 
     def receive(self) -> ToWorker:
         """The next message from the main process."""
@@ -122,6 +127,7 @@ class Worker:
     def play(self, play: Play) -> Done | Idle | Broken:
         """Play one episode; whatever happens in it, the worker stays fit for the next."""
         trace = Trace()
+        self._plans = []
         try:
             act = self._act_here(play) if self._policy is not None else self._act_there
             result = rollout(self.env, play.episode, act, pace=self._hello.pace, trace=trace)
@@ -134,7 +140,9 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - whatever breaks, it is an error of this episode only
             return Done(None, self._blame(error), _listed(trace), report=self._report())
-        return self._finish(play, result)
+        # Asked before a film is made: nothing of the policy may depend on that.
+        report = self._report()
+        return replace(self._finish(play, result), plans=tuple(self._plans), report=report)
 
     def _blame(self, error: Exception) -> Fault:
         """The fault an exception stands for; afterwards the environment is fit for another episode."""
@@ -151,7 +159,13 @@ class Worker:
     def _finish(self, play: Play, result: EpisodeResult) -> Done:
         if play.video == "all" or (play.video == "fail" and not result.outcome.end):
             return self._film(play, result)
-        return Done(result, None, report=self._report())
+        return Done(result, None)
+
+    def _report(self) -> dict[str, Any]:
+        try:
+            return episode_report(self._policy, 0)
+        except Exception:  # noqa: BLE001 - a user's policy; the episode does not depend on it
+            return {}
 
     def _film(self, play: Play, result: EpisodeResult) -> Done:
         from rtbench.evaluation.film import film_again
@@ -164,28 +178,29 @@ class Worker:
                 result,
                 path,
                 pace=self._hello.pace,
+                plans=self._plans,
                 on_step=lambda: self.send(Alive()),
             )
         except Exception as error:  # noqa: BLE001 - whatever breaks, the episode had been played
             if not isinstance(error, OSError | RtbenchError):
                 self._renew_env()
-            return Done(result, None, warning=f"{play.episode.key}: no video: {error}", report=self._report())
-        return Done(result, None, video=path.name, report=self._report())
-
-    def _report(self) -> dict[str, Any]:
-        try:
-            return episode_report(self._policy, 0)
-        except Exception:  # noqa: BLE001 - a user's policy; the episode does not depend on it
-            return {}
+            return Done(result, None, warning=f"{play.episode.key}: no video: {error}")
+        return Done(result, None, video=path.name)
 
     def _act_there(self, observation: Observation) -> Decision:
         self.send(Ask(observation))
         answer = self.receive()
         if isinstance(answer, Reply):
+            self._note(answer.plan)
             return answer.decision
         if isinstance(answer, Withdraw):
             raise FaultError(answer.fault) if answer.fault else WithdrawnError
         raise EOFError
+
+    def _note(self, plan: StatedPlan | None) -> None:
+        """Keep a plan that is new, with the things that it points at."""
+        if plan is not None and (not self._plans or self._plans[-1].step != plan.step):
+            self._plans.append(with_things(plan, self.env))
 
     def _act_here(self, play: Play) -> Act:
         policy = cast("Policy", self._policy)
@@ -207,14 +222,19 @@ class Worker:
                 tokens = policy.act([observation], [0])
                 seconds = time.perf_counter() - start
                 checked = check_tokens(tokens, 1, self._convention)
+                plan = stated_plans(policy, [0])[0]
             except BaseException as error:  # noqa: BLE001
                 raise FaultError(Fault.of("policy", error)) from None
             self.send(Alive())
             if isinstance(checked, Fault):
                 raise FaultError(checked)
-            if isinstance(checked[0], Fault):
-                raise FaultError(checked[0])
-            return Decision(checked[0], seconds)
+            row = checked[0]
+            if isinstance(row, Fault):
+                raise FaultError(row)
+            if isinstance(plan, Fault):
+                raise FaultError(plan)
+            self._note(plan)
+            return Decision(row, seconds)
 
         return act
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.episode import Observation
+from rtbench.core.stated_plan import StatedPlan
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class Policy(Protocol):
 
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
         """Tokens int64[len(slots), 11], in the token order of the policy's convention."""
+        ...
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """Extra method of a policy that states plans; they stand in records, reports and videos."""
+
+    def stated_plan(self, slot: int) -> StatedPlan | None:
+        """The plan that the slot's last action followed; None for none. Asked after each `act`."""
         ...
 
 

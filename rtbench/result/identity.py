@@ -9,8 +9,18 @@ from typing import Any
 
 from rtbench.result.metadata import RunMetadata
 
-DECIDING = ("schema", "policy", "suite", "episodes_hash", "content_hash", "settings", "simulator", "repeat")
-"""Fields of run.json that are in its id; `repeat` is missing where it is 0."""
+DECIDING = (
+    "schema",
+    "policy",
+    "suite",
+    "episodes_hash",
+    "content_hash",
+    "settings",
+    "simulator",
+    "robots",
+    "repeat",
+)
+"""Fields of run.json that are in its id; `repeat` is missing where it is 0, `robots` where there are none."""
 RUN_ID_DIGITS = 12
 
 

@@ -205,6 +205,8 @@ class RunMetadata(Stored):
     """What is new to the policy, by episode key; None where its card does not say."""
     tasks: dict[str, str] = Field(default_factory=dict)
     """Hash of each task."""
+    robots: dict[str, str] = Field(default_factory=dict)
+    """Hash of each robot's description: its file and its own model."""
     sessions: tuple[Session, ...] = ()
     """Processes that played, in order."""
     merged: Merge | None = None

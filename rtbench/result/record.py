@@ -3,8 +3,8 @@
 A line holds ``schema``, ``key``, ``episode`` (the fields of `Episode`), ``outcome`` (those of `Outcome`) or
 ``error`` (those of `Fault`), ``convention``, ``tokens`` (base64 of one byte a token, 11 a step), ``hashes``
 (8 hex digits of the state hash after each step, joined), ``final_hash``, ``fingerprint``, ``times`` in
-milliseconds, ``simulated_s``, ``true_at_reset``, ``video``, and
-of a policy that predicts numbers ``report``. NaN never occurs.
+milliseconds, ``simulated_s``, ``true_at_reset``, ``video``; of a policy that predicts numbers ``report``; of
+one that states plans ``plans`` (those of `StatedPlan`). NaN never occurs.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from rtbench.core.action import SIZE
 from rtbench.core.episode import HASH_DIGITS, Episode, EpisodeResult, Outcome
 from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
+from rtbench.core.stated_plan import StatedPlan
 from rtbench.result.jsonl import SCHEMA, Reading, check, read_lines
 
 
@@ -74,6 +75,8 @@ class Record:
     report: dict[str, Any] = field(default_factory=dict)
     """What the policy says of the episode, such as numbers that were clipped; in the line only where there is
     any. See `rtbench.policy.continuous.policy.MappedPolicy.episode_report`."""
+    plans: tuple[StatedPlan, ...] = ()
+    """Plans that the policy stated, each once, from the step on at which it did."""
 
     @property
     def key(self) -> str:
@@ -100,6 +103,8 @@ class Record:
         }
         if not self.report:
             del data["report"]
+        if not self.plans:
+            del data["plans"]
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         return text.encode() + b"\n"
 
@@ -153,6 +158,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     true_at_reset: bool
     video: str | None
     report: dict[str, Any] = msgspec.field(default_factory=dict)
+    plans: tuple[StatedPlan, ...] = ()
 
 
 _FIELDS = tuple(field.name for field in fields(Record))

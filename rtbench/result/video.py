@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from rtbench.core.atomic_write import atomic_write
-from rtbench.core.episode import Episode, Outcome
+from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Outcome
+from rtbench.core.stated_plan import StatedPlan
 
 CAPTION_HEIGHT = 48
 """Pixels under the picture; 256 + 48 is a multiple of 16, which the codec wants."""
@@ -24,13 +25,17 @@ LINGER = FPS
 """Times that the last frame, which has the outcome, is shown: for a second."""
 _FONT_SIZE, _LINE, _MARGIN = 11, 14, 4
 _COLOURS = {True: (120, 220, 120), False: (240, 130, 120)}
+_PLACES = ((255, 220, 60), (90, 220, 255))
+"""Colours of the rings around a plan's places: of the thing to be moved, and of where it goes."""
+_RING = 7
+"""Radius of these [pixels]."""
 
 
 class Film:
     """A video that is being written; see `film`."""
 
-    def __init__(self, writer: Any, episode: Episode) -> None:
-        self._writer, self._episode = writer, episode
+    def __init__(self, writer: Any, episode: Episode, plans: Sequence[StatedPlan] = ()) -> None:
+        self._writer, self._episode, self._plans = writer, episode, plans
         self._last: NDArray[np.uint8] | None = None
         self._frames = 0
 
@@ -41,7 +46,10 @@ class Film:
 
     def add(self, frame: NDArray[np.uint8], step: int, times: int = 1) -> None:
         """Show a picture uint8[h, w, 3] of that control step for `times` frames."""
-        picture = captioned(frame, self._episode, f"step {step}, {self._frames / FPS:.1f} s")
+        plan = next((plan for plan in reversed(self._plans) if plan.step <= step), None)
+        shown = frame if plan is None else marked(frame, plan)
+        said = f"; plan: {plan.text}" if plan else ""
+        picture = captioned(shown, self._episode, f"step {step}, {self._frames / FPS:.1f} s{said}")
         for _ in range(times):
             self._writer.append_data(picture)
         self._frames += times
@@ -57,10 +65,15 @@ class Film:
 
 
 @contextmanager
-def film(path: Path, episode: Episode) -> Iterator[Film]:
+def film(path: Path, episode: Episode, plans: Sequence[StatedPlan] = ()) -> Iterator[Film]:
     """Write a video (H.264, 48 pixels higher than its pictures, `FPS` frames a second).
 
     It appears whole, or not at all where the block raises.
+
+    Args:
+        path: The file.
+        episode: The episode.
+        plans: What the policy stated, in order: shown in the caption, with rings around its places.
 
     Raises:
         OSError: the folder cannot be written.
@@ -71,7 +84,18 @@ def film(path: Path, episode: Episode) -> Iterator[Film]:
     settings: Any = {"fps": FPS, "codec": "libx264", "macro_block_size": 16, "quality": 7}
     # The writer's own `with` leaves it open after an error, and it would write the file again.
     with atomic_write(path) as beside, closing(imageio.get_writer(beside, **settings)) as writer:
-        yield Film(writer, episode)
+        yield Film(writer, episode, plans)
+
+
+def marked(frame: NDArray[np.uint8], plan: StatedPlan) -> NDArray[np.uint8]:
+    """The frame uint8[h, w, 3], of which the head camera's picture is at the left, with a plan's places."""
+    picture = Image.fromarray(frame)
+    draw = ImageDraw.Draw(picture)
+    for number, place in enumerate(plan.places):
+        x, y = place.x * IMAGE_WIDTH, place.y * IMAGE_HEIGHT
+        colour = _PLACES[min(number, len(_PLACES) - 1)]
+        draw.ellipse((x - _RING, y - _RING, x + _RING, y + _RING), outline=colour, width=2)
+    return np.asarray(picture)
 
 
 def captioned(
@@ -95,7 +119,8 @@ def captioned(
     for number, line in enumerate(text):
         draw.text((_MARGIN, height + 3 + number * _LINE), line, font=font, fill=(240, 240, 240))
     base = height + CAPTION_HEIGHT - _LINE - 1
-    draw.text((_MARGIN, base), foot, font=font, fill=(170, 170, 170))
+    last = textwrap.shorten(foot, per_line, placeholder=" ...")
+    draw.text((_MARGIN, base), last, font=font, fill=(170, 170, 170))
     if outcome is not None:
         verdict = f"{'success' if outcome.end else 'failure'} ({outcome.termination})"
         right = width - _MARGIN - font.getlength(verdict)

@@ -20,6 +20,7 @@ from rtbench.task.derived_skill import Request
 from rtbench.task.expand import HELD_OUT, expand
 from rtbench.task.object_entry import ObjectEntry
 from rtbench.task.paraphrase import Wording
+from rtbench.task.robot_entry import RobotEntry
 from rtbench.task.scene_entry import SceneEntry
 from rtbench.task.skill import Setting, Skill
 from rtbench.task.suite import Catalogue, Suite, SuiteEntry, resolve
@@ -31,7 +32,7 @@ FOLDERS = ("envs", "tasks", "policies", "results")
 """Folders of a content root."""
 HASHED = ("envs", "tasks")
 """Folders that decide what an episode is; a new policy or result must not make runs incomparable."""
-OBJECTS, SCENES, VARIANTS = "envs/objects", "envs/scenes", "envs/variants"
+OBJECTS, SCENES, VARIANTS, ROBOTS = "envs/objects", "envs/scenes", "envs/variants", "envs/robots"
 SKILLS, REQUESTS, WORDINGS, SUITES = "tasks/skills", "tasks/requests", "tasks/wordings", "tasks/suites"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -163,6 +164,21 @@ class Library:
         known = self.variants()
         if name not in known:
             raise UnknownNameError("variant", name, known)
+        return known[name]
+
+    def robots(self) -> dict[str, RobotEntry]:
+        """All robots, by name."""
+        return self.read(ROBOTS, RobotEntry)
+
+    def robot(self, name: str) -> RobotEntry:
+        """The robot of that name.
+
+        Raises:
+            UnknownNameError: there is none of that name.
+        """
+        known = self.robots()
+        if name not in known:
+            raise UnknownNameError("robot", name, known)
         return known[name]
 
     def requests(self) -> dict[str, Request]:

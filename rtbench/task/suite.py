@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rtbench.core.episode import Episode
+from rtbench.core.episode import DEFAULT_ROBOT, Episode
 from rtbench.core.errors import RtbenchError, UnknownNameError
 from rtbench.core.seeding import generator
 from rtbench.task.expand import HELD_OUT
@@ -147,6 +147,8 @@ class Suite:
     """In the order of the file."""
     catalogue: Catalogue
     """Source of distractors and wordings."""
+    robot: str = DEFAULT_ROBOT
+    """The robot that plays its episodes."""
 
     @property
     def name(self) -> str:
@@ -288,6 +290,7 @@ def draw(suite: Suite, task: Task, seed: int, axis: str = "") -> Episode:
         variant=_one_of(rules.variants, suite.name, name, task.id, seed, "variant") if rules.variants else "",
         horizon=task.horizon,
         twin=draw(suite, task, seed, rules.of).key if rules.of else "",
+        robot=suite.robot,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from rtbench.core.episode import Episode
+from rtbench.core.episode import DEFAULT_ROBOT, Episode
 from rtbench.core.errors import UnknownNameError
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.task import Task
@@ -44,6 +44,8 @@ class TrainedOn(BaseModel):
     """Backgrounds, lights, cameras: entries of envs/variants. The scene as it is always counts."""
     languages: tuple[LanguageTag, ...] = ("en",)
     """Languages of the instructions, BCP 47."""
+    robots: tuple[str, ...] = (DEFAULT_ROBOT,)
+    """Robots, by name."""
     paraphrases: bool = False
     """Trained on other English words than the tasks' templates, so that no wording counts as new."""
     distractors: int | None = Field(None, ge=0)
@@ -107,6 +109,8 @@ class TrainingCoverage:
             yield f"task {episode.task}"
         if episode.variant and episode.variant not in self.trained.variants:
             yield f"variant {episode.variant}"
+        if episode.robot not in self.trained.robots:
+            yield f"robot {episode.robot}"
         if episode.language not in self.trained.languages:
             yield f"language {episode.language}"
         elif task and self._new_wording(episode, task):
@@ -176,6 +180,8 @@ def load_coverage(
         ContentError: content that cannot be used.
     """
     _check("scene", trained.scenes, library.settings(), where)
+    if trained.robots != (DEFAULT_ROBOT,):
+        _check("robot", trained.robots, library.robots(), where)
     if trained.variants:
         _check("variant", trained.variants, library.variants(), where)
     return coverage_of(trained, library.tasks(), library.things(), where=where)

@@ -15,7 +15,6 @@ from rtbench.evaluation.evaluate import Options, evaluate
 from rtbench.evaluation.progress import Silent
 from rtbench.policy.card import Card
 from rtbench.policy.rt1.checkpoint import save
-from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.weights import Origin
 from rtbench.task import suite
 from rtbench.task.library import BUNDLED
@@ -44,15 +43,22 @@ class EvalCallback:
     """Arguments of the policy."""
     workers: int | None = None
     """Number of worker processes; None: as many as cores."""
+    factory: str = FACTORY
+    """Factory of the policy."""
+    write: Callable[[Path, Any], None] | None = None
+    """Writes a network's weights into a file; None: as RT-1's."""
 
-    def __call__(self, network: RT1, step: int) -> tuple[int, int]:
+    def __call__(self, network: Any, step: int) -> tuple[int, int]:
         """Successes and episodes without an error; 0 of 0 if the run fails, which ends no training."""
         place = self.folder / PLACE
         place.mkdir(exist_ok=True)
         weights = place / f"step-{step}.safetensors"
-        save(weights, network, self.origin, half=True)  # as they are published
+        if self.write is None:
+            save(weights, network, self.origin, half=True)  # as they are published
+        else:
+            self.write(weights, network)
         card = Card(
-            name=weights.stem, factory=FACTORY, summary="", arguments=dict(self.arguments),
+            name=weights.stem, factory=self.factory, summary="", arguments=dict(self.arguments),
             weights=str(weights.resolve()),
         )  # fmt: skip
         threads = torch.get_num_threads()

@@ -54,6 +54,13 @@ class LabelStore:
     _names: NDArray[np.int64]
     _places: NDArray[np.float32]
 
+    def naming(self) -> Naming:
+        """The labels as `rtbench.data.naming` has them; shares, which are not kept, are 1."""
+        counts = np.diff(self._first).astype(np.int64)
+        return Naming(
+            self.vocabulary, counts, self._names, self._places, np.ones(len(self._names), np.float32)
+        )
+
     def of(self, frames: NDArray[np.int64], valid: NDArray[np.bool_]) -> FrameLabels:
         """Labels of the frames int64[B, T], but for those that only fill up a window."""
         chosen, numbers = frames.ravel(), np.flatnonzero(valid.ravel())

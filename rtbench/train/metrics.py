@@ -46,6 +46,11 @@ class Meter:
         frames = valid.sum()
         self._sums += torch.cat([(loss.detach() * frames)[None], frames[None], right]).double()
 
+    def add_loss(self, loss: Tensor) -> None:
+        """Add a batch that has no actions, as one frame whose tokens are all wrong."""
+        self._sums[0] += loss.detach().double()
+        self._sums[1] += 1
+
     @property
     def sums(self) -> Tensor:
         """float64[13]: sums of loss, frames and right tokens; the whole state of a meter."""

@@ -18,7 +18,11 @@ FILE, BOARD = "metrics.csv", "tensorboard"
 NAMING = "naming"
 """Answers to "where is NAME" on the validation demonstrations, by the last weights; "naming/can" and so on
 are the parts for one kind of thing. The column `accuracy` has the share of right answers."""
-PARTS = ("majority", "training", "validation", "play", NAMING)
+ANSWERS = "answers"
+"""Answers to the questions of the vision-language data that is held back, and plans of the validation
+demonstrations (averaged weights); "answers/where" and so on are the parts for one kind of question. The
+column `accuracy` has the share of right answers."""
+PARTS = ("majority", "training", "validation", "play", NAMING, ANSWERS)
 """Measured are: the most frequent token on the validation's labels, the training batches, the validation
 demonstrations (averaged weights), episodes that the policy plays, and what the network can name."""
 COLUMNS = (
@@ -38,7 +42,7 @@ class Measurement:
     step: int
     """Steps done."""
     part: str
-    """One of `PARTS`, or one that begins with "naming/"."""
+    """One of `PARTS`, or one that begins with "naming/" or "answers/"."""
     images: int = 0
     """Images trained on so far, each counted as often as it was."""
     minutes: float = 0.0

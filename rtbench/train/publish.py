@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
         "about": about,
         "variants": tuple(sorted({episode.variant for episode in episodes} - {""})),
         "languages": tuple(sorted({episode.language for episode in episodes})),
+        "robots": tuple(sorted({episode.robot for episode in episodes})),
         "paraphrases": any(
             episode.task in known and episode.instruction not in known[episode.task].templates
             for episode in episodes
@@ -61,7 +62,17 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
 
 def merge_trained_on(first: TrainedOn, before: TrainedOn) -> TrainedOn:
     """The union of two descriptions, for weights that were trained twice; `about` is that of the first."""
-    lists = ("tasks", "skills", "groups", "objects", "object_sets", "scenes", "variants", "languages")
+    lists = (
+        "tasks",
+        "skills",
+        "groups",
+        "objects",
+        "object_sets",
+        "scenes",
+        "variants",
+        "languages",
+        "robots",
+    )
     most = [count for count in (first.distractors, before.distractors) if count is not None]
     return TrainedOn(
         about=first.about,
@@ -96,17 +107,32 @@ def publish(folder: Path, text: CardText, network: RT1, origin: Origin) -> Path:
         CheckpointError: weights that are not finite, or cannot be written.
         CardError: the card cannot be written.
     """
+    return publish_file(folder, text, lambda path: save(path, network, origin, half=True), origin, FACTORY)
+
+
+def publish_file(
+    folder: Path, text: CardText, write: Callable[[Path], None], origin: Origin, factory: str
+) -> Path:
+    """Likewise, of weights of any policy.
+
+    Args:
+        folder: As of `publish`.
+        text: As of `publish`.
+        write: Writes the weights into the file of that path.
+        origin: Its `trained_on` is written into the card.
+        factory: Factory of the policy that uses the weights.
+    """
     place = folder / FOLDER
     place.mkdir(parents=True, exist_ok=True)
     weights = place / f"{text.name}.safetensors"
-    save(weights, network, origin, half=True)
+    write(weights)
     entry = {
-        "factory": FACTORY,
+        "factory": factory,
         "summary": text.summary,
         **({"arguments": dict(text.arguments)} if text.arguments else {}),
         "weights": weights.name,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "trained_on": dict(origin.trained_on),
+        **({"trained_on": dict(origin.trained_on)} if origin.trained_on else {}),
     }
     card = place / f"{text.name}.yaml"
     try:

@@ -30,7 +30,8 @@ from rtbench.train.dataset import Dataset, load
 from rtbench.train.frozen_backbone import to_image_tokens
 from rtbench.train.hyperparameters import OWN, Hyperparameters
 from rtbench.train.publish import CardText, merge_trained_on, publish, trained_on
-from rtbench.train.trainer import Ending, Monitoring, Trainer, TrainingData
+from rtbench.train.trainer import Trainer, TrainingData
+from rtbench.train.training_loop import Ending, Monitoring
 
 if TYPE_CHECKING:
     from rtbench.train.eval_callback import EvalCallback

@@ -94,6 +94,27 @@ def test_other_rates_and_environments_are_never_compared(tmp_path, changes):
             join(*pair, allow_partial=partial)
 
 
+@pytest.mark.parametrize(
+    ("robots", "reason"),
+    [
+        (({}, {"google_robot": "a"}), "robots differ: panda_omron and google_robot"),
+        (({"google_robot": "a"}, {"google_robot": "b"}), "descriptions of the robot google_robot differ"),
+        (({}, {"panda_omron": "a"}), ""),
+    ],
+)
+def test_other_robots_are_never_compared(tmp_path, robots, reason):
+    pair = [
+        load_scores(write(tmp_path, all_of(CHOSEN), name, extra={"robots": found}))
+        for name, found in zip(("base", "cand"), robots, strict=True)
+    ]
+    if not reason:
+        assert join(*pair).pairs.n == len(CHOSEN)
+        return
+    for partial in (False, True):
+        with pytest.raises(NotComparableError, match=reason):
+            join(*pair, allow_partial=partial)
+
+
 @pytest.mark.parametrize("how", [{"state": "other"}, {"image": "other"}])
 def test_episodes_that_began_otherwise_are_refused_or_left_out(tmp_path, how):
     first = all_of(CHOSEN, image="same")

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from rtbench.core.action import REACH_HIGH, Mode
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.rotation import difference, wrap
-from rtbench.env.controller import MAX_OPENING
-from rtbench.env.robot import ARM_JOINTS, BASE_JOINTS
+from rtbench.task.library import BUNDLED
+from rtbench.task.robot_entry import BASE_JOINTS
 
+ARM_JOINTS = tuple(BUNDLED.robot(DEFAULT_ROBOT).arm.joints)
+MAX_OPENING = BUNDLED.robot(DEFAULT_ROBOT).gripper.open
 SPACE = (-1.0, 0.3)
 """x, y [m] of the middle of the floor: nothing is in the robot's way."""
 HEADINGS = (0.0, math.pi / 2, -2.4)

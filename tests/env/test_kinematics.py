@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.rotation import difference, pointing_down
 from rtbench.env.kinematics import Arm
-from rtbench.env.robot import HOME
+from rtbench.task.library import BUNDLED
 from tests.helpers.rotations import tilt_of
 
 ARM_AXIS = np.array([0.2, 0.0])
@@ -41,7 +42,7 @@ def test_at_rest_the_hand_points_down_straight_ahead(arm):
 
 
 def test_the_resting_angles_are_within_the_limits(arm):
-    assert arm.rest.tolist() == list(HOME)
+    assert arm.rest.tolist() == list(BUNDLED.robot(DEFAULT_ROBOT).arm.home)
     assert np.all((arm.rest > arm.limits[:, 0] + 0.05) & (arm.rest < arm.limits[:, 1] - 0.05))
 
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.errors import PlacementError
 from rtbench.core.rotation import yaw_of
 from rtbench.core.seeding import generator
 from rtbench.env.episode_reset import ATTEMPTS, REDRAWS
-from rtbench.env.placement import CROWD_ROOM, FINGER_ROOM, NEAR, REACH, Placer
-from rtbench.env.scene import ARM_AHEAD, HEAD_CAMERA, HEAD_TARGET, load_scene
+from rtbench.env.placement import CROWD_ROOM, FINGER_ROOM, NEAR, Placer
+from rtbench.env.scene import load_scene
 from rtbench.env.sim_world import SimWorld
 from rtbench.task.library import BUNDLED, load_suite
 from rtbench.task.predicate import evaluate, footprint_gap
@@ -25,6 +26,7 @@ from rtbench.task.suite import draw
 from rtbench.task.task import Goal, Start, Task
 from tests.helpers.rotations import tilt_of
 
+ROBOT = BUNDLED.robot(DEFAULT_ROBOT)
 TASKS = (
     "pick/coke_can-v0", "move_near/apple_sponge-v0", "move_near/blue_chip_bag_brown_chip_bag-v0",
     "place_upright/water_bottle-v0", "knock_over/redbull_can-v0", "open_drawer/top_drawer-v0",
@@ -105,10 +107,10 @@ def test_everything_is_within_reach_and_on_what_it_should_be_on(world, name, see
     poses = place(world, played)
     start = BUNDLED.task(name).start
     x, y, yaw = world.station(start.station)
-    axis = np.array([x + ARM_AHEAD * math.cos(yaw), y + ARM_AHEAD * math.sin(yaw)])
+    axis = np.array([x + ROBOT.base.ahead * math.cos(yaw), y + ROBOT.base.ahead * math.sin(yaw)])
     for thing, pose in poses.items():
         if thing in BUNDLED.task(name).objects:
-            assert np.linalg.norm(pose.position[:2] - axis) <= REACH + 1e-6
+            assert np.linalg.norm(pose.position[:2] - axis) <= ROBOT.arm.placed + 1e-6
         where = start.place.get(thing, start.station)
         low, _ = world.box(thing)
         if where in world.scene.spec.counters:
@@ -347,7 +349,7 @@ def test_foils_do_not_move_with_the_distractors(seed):
 def test_mats_lie_so_that_they_can_be_read(seed):
     task = made(("coke_can", "digit_3"), foils=("digit_5", "heart"))
     scene, poses = poses_of(task, ("sponge",), seed, ("seen", "symbols"))
-    up = math.atan2(HEAD_TARGET[1] - HEAD_CAMERA[1], HEAD_TARGET[0] - HEAD_CAMERA[0])
+    up = math.atan2(-0.06 - 0.62, 0.78 - 0.24)
     for name in ("digit_3", "digit_5", "heart"):
         assert abs(yaw_of(poses[name].quaternion) - up) < math.radians(11)
         assert poses[name].position[2] - scene.objects[name].half[2] == pytest.approx(0.861)

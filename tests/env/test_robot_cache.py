@@ -3,7 +3,7 @@
 import pytest
 
 from rtbench.core.cache import CacheError
-from rtbench.env import robot, robot_cache
+from rtbench.env import panda_omron, robot_cache
 from rtbench.env.robot_cache import robot_path, stamp
 
 
@@ -22,11 +22,11 @@ def test_a_robot_is_baked_once(tmp_path, monkeypatch):
     monkeypatch.setenv("RTBENCH_CACHE", str(tmp_path))
     baked = []
 
-    def write(folder):
+    def write(folder, _):
         baked.append(folder)
         (folder / "robot.xml").write_text("<mujoco/>")
 
-    monkeypatch.setattr(robot, "write_robot", write)
+    monkeypatch.setattr(panda_omron, "write_robot", write)
     first = robot_path()
     assert first == tmp_path / f"robot-{stamp()}" / "robot.xml" == robot_path()
     assert len(baked) == 1

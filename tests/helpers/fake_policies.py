@@ -10,6 +10,7 @@ import numpy as np
 
 from rtbench.core.action import MODE, RTBENCH, Mode, idle
 from rtbench.core.seeding import generator
+from rtbench.core.stated_plan import Place, StatedPlan
 from rtbench.policy.base import Needs
 
 MARK = 0.5
@@ -87,6 +88,14 @@ class Watcher(Pusher):
     """Wants images."""
 
     needs = Needs(cameras=("head",))
+
+
+class Planner(Pusher):
+    """States a new plan in every other step."""
+
+    def stated_plan(self, slot):
+        step = (len(self.history[slot]) - 1) // 2 * 2
+        return StatedPlan(step, "push the cart", (Place(0.5, 0.5),))
 
 
 class Seer(Pusher):

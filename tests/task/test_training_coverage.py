@@ -207,3 +207,9 @@ def test_the_seen_suite_is_known_to_who_trained_on_its_skills():
     assert [coverage.novelties(e) for e in played] == [()] * len(played)
     first = replace(played[0], language="ja")
     assert coverage.novelties(first) == ("language ja",)
+
+
+def test_another_robot_is_new_unless_the_card_names_it():
+    assert new(SKILLED, robot="google_robot") == ("robot google_robot",)
+    assert new(SKILLED.model_copy(update={"robots": ("google_robot",)}), robot="google_robot") == ()
+    assert new(SKILLED.model_copy(update={"robots": ("google_robot",)})) == ("robot panda_omron",)

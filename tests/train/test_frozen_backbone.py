@@ -14,7 +14,8 @@ from rtbench.train.dataset import Sampler, load
 from rtbench.train.frozen_backbone import FrozenBackbone, to_image_tokens
 from rtbench.train.hyperparameters import OWN
 from rtbench.train.metrics_log import read
-from rtbench.train.trainer import Monitoring, TrainingData
+from rtbench.train.trainer import TrainingData
+from rtbench.train.training_loop import Monitoring
 from tests.helpers import training_data
 from tests.helpers.rt1_networks import trained
 from tests.helpers.training_data import TINY

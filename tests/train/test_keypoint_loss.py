@@ -21,7 +21,7 @@ from rtbench.task.suite import episodes
 from rtbench.train.augment import Augmentation, augment, draw, shift_points
 from rtbench.train.hyperparameters import OWN
 from rtbench.train.keypoint_loss import KeypointNetwork, heatmap_loss, position_loss
-from rtbench.train.trainer import Monitoring
+from rtbench.train.training_loop import Monitoring
 from tests.helpers import training_data
 from tests.helpers.training_data import TINY
 

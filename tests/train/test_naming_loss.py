@@ -23,7 +23,8 @@ from rtbench.train.hyperparameters import OWN
 from rtbench.train.keypoint_loss import KeypointNetwork
 from rtbench.train.metrics_log import FILE
 from rtbench.train.naming_loss import PARTS, Found, NamingHead, naming_loss
-from rtbench.train.trainer import Monitoring, TrainingData
+from rtbench.train.trainer import TrainingData
+from rtbench.train.training_loop import Monitoring
 from tests.helpers import training_data
 from tests.helpers.training_data import TINY
 

@@ -28,7 +28,8 @@ from rtbench.train.lr_schedule import Schedule, clean_gradients, make_optimizer
 from rtbench.train.metrics import Meter, Score, constant_score, majority
 from rtbench.train.metrics_log import Measurement, MetricsLog, MetricsLogError, read
 from rtbench.train.rt1 import flush_denormals
-from rtbench.train.trainer import Monitoring, TrainingData, TrainingError
+from rtbench.train.trainer import TrainingData
+from rtbench.train.training_loop import Monitoring, TrainingError
 from tests.helpers.paths import ROOT
 from tests.helpers.training_data import TINY, trainer
 
@@ -141,7 +142,7 @@ CHILD = """
 import sys, torch
 from pathlib import Path
 from rtbench.train.rt1 import flush_denormals
-from rtbench.train.trainer import Monitoring
+from rtbench.train.training_loop import Monitoring
 from tests.helpers.training_data import trainer
 torch.set_num_threads(1)
 flush_denormals()
@@ -172,7 +173,7 @@ GROUP = """
 import sys
 from pathlib import Path
 import torch
-from rtbench.train.trainer import Monitoring
+from rtbench.train.training_loop import Monitoring
 from tests.helpers.training_data import trainer
 torch.set_num_threads(1)
 learner = trainer(Path(sys.argv[1]), bf16=True)

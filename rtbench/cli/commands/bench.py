@@ -5,12 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
-from rtbench.cli.options import Json
+from rtbench.cli.options import Json, Robot
+from rtbench.core.episode import DEFAULT_ROBOT
 
 if TYPE_CHECKING:
     from rtbench.core.episode import Episode
@@ -61,6 +63,7 @@ def bench(
         int, typer.Option(min=5, max=10_000, metavar="N", help="Number of control steps that are timed.")
     ] = 40,
     *,
+    robot: Robot = DEFAULT_ROBOT,
     as_json: Json = False,
 ) -> None:
     """Measure how long a control step takes on this machine, with each of the two rendering profiles.
@@ -72,11 +75,19 @@ def bench(
     from rtbench.env import gl
 
     backend = gl.prepare()
-    found = {profile: measure(profile, steps) for profile in PROFILES}
+    found = {profile: measure(profile, steps, robot) for profile in PROFILES}
     if as_json:
         shares = {profile: costs.share("oracle", "step") for profile, costs in found.items()}
         medians = {profile: costs.medians() for profile, costs in found.items()}
-        print_json({"renderer": backend.renderer, "steps": steps, "ms": medians, "oracle_share": shares})
+        print_json(
+            {
+                "robot": robot,
+                "renderer": backend.renderer,
+                "steps": steps,
+                "ms": medians,
+                "oracle_share": shares,
+            }
+        )
         return
     _show(found)
     where = console()
@@ -84,15 +95,15 @@ def bench(
     where.print("Comparisons with bare MuJoCo and with others: benchmarks/README.md in the repository.")
 
 
-def measure(profile: str, steps: int) -> StepTimes:
+def measure(profile: str, steps: int, robot: str = DEFAULT_ROBOT) -> StepTimes:
     """Wall times of each of `PARTS` while the oracle plays `steps` control steps."""
     from rtbench.env.camera import Profile
     from rtbench.env.kitchen import Kitchen
     from rtbench.task.library import load_suite
     from rtbench.task.suite import episodes
 
-    played = episodes(load_suite("seen"), limit=RESETS)
-    kitchen = Kitchen(cameras=("head",), profile=cast("Profile", profile))
+    played = episodes(replace(load_suite("seen"), robot=robot), limit=RESETS)
+    kitchen = Kitchen(cameras=("head",), profile=cast("Profile", profile), robot=robot)
     costs = StepTimes()
     try:
         kitchen.begin(played[0])  # compiles the scene and warms the renderer, which is not a reset's cost

@@ -64,6 +64,7 @@ def _recording(options: DemosOptions) -> Recording:
         keep_failures=None if options.keep is None else options.keep is Keep.ALL,
         arguments=parse(options.policy_arg or ()),
         content=tuple(options.content or ()),
+        robot=options.robot,
     )
 
 

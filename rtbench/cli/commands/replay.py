@@ -102,7 +102,7 @@ def _film(found: Found, library: Library, path: Path) -> _Again:
 
     env = make_worker_env(recorded_env.settings(found.run, library))
     try:
-        with film(path, found.record.episode) as made:
+        with film(path, found.record.episode, found.record.plans) as made:
             again = _play(found, env, made)
             made.end(again.outcome)
     except OSError as error:

@@ -172,8 +172,9 @@ def _episodes(options: RunOptions, library: Library) -> list[Episode]:
 
     if options.seed >= TRAINING_SEED:
         note(f"demonstrations are recorded under seeds from {TRAINING_SEED} on; a policy may know these.")
+    library.robot(options.robot)
     return episodes(
-        library.suite(options.suite or SUITE),
+        replace(library.suite(options.suite or SUITE), robot=options.robot),
         rounds=options.rounds,
         limit=options.limit,
         skills=options.skill or (),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtbench.cli.options import Content, Out
+from rtbench.cli.options import Content, Out, Robot
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.errors import RtbenchError, nearest
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ class _Shown:
     """A suite, of whose episodes a sheet can be made."""
     run: Run | None = None
     """A run, beside whose rates published ones can stand."""
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """How a task's episode is drawn."""
+
+    seed: int
+    robot: str
 
 
 def show(  # noqa: PLR0913 - each is an option
@@ -82,6 +91,7 @@ def show(  # noqa: PLR0913 - each is an option
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Seed of a task's first image, or of the sheet.")
     ] = 0,
+    robot: Robot = DEFAULT_ROBOT,
     out: Out = Path("runs"),
     content: Content = None,
 ) -> None:
@@ -90,7 +100,8 @@ def show(  # noqa: PLR0913 - each is an option
     from rtbench.task.library import Library
 
     library = Library(content or ())
-    shown = _find(what, out, library, seed)
+    library.robot(robot)
+    shown = _find(what, out, library, _Drawn(seed, robot))
     if axis and sheet is None:
         raise ShowError("--axis chooses what is on a sheet; add --sheet FILE.png.")
     if published and shown.run is None:
@@ -156,23 +167,26 @@ def _published(run: Run, library: Library) -> None:
         console().print(table)
 
 
-def _find(what: str, out: Path, library: Library, seed: int) -> _Shown:
+def _find(what: str, out: Path, library: Library, drawn: _Drawn) -> _Shown:
     """Kinds in order: names of content, folders and ids of runs, keys of episodes."""
-    return _content(what, library, seed) or _played(what, out) or _unknown(what, out, library)
+    return _content(what, library, drawn) or _played(what, out) or _unknown(what, out, library)
 
 
-def _content(what: str, library: Library, seed: int) -> _Shown | None:
+def _content(what: str, library: Library, drawn: _Drawn) -> _Shown | None:
     from rtbench.cli import describe
     from rtbench.policy.card import cards
     from rtbench.task.suite import draw
 
     if what.endswith((".yaml", ".yml")) or what in library.suites():
-        suite = library.suite(what)
+        suite = replace(library.suite(what), robot=drawn.robot)
         return _Shown(partial(describe.suite, suite), suite=suite)
     tasks = library.tasks()
     by_name = {**tasks, **{task.gym_id: task for task in tasks.values()}}
     if task := by_name.get(what):
-        return _Shown(partial(describe.task, task), lambda: draw(library.home(task), task, seed))
+        return _Shown(
+            partial(describe.task, task),
+            lambda: draw(replace(library.home(task), robot=drawn.robot), task, drawn.seed),
+        )
     if card := cards(library).get(what):
         return _Shown(partial(describe.policy, card))
     return None

@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rtbench.cli.options_object import takes
+from rtbench.cli.rt2_train_options import RT2TrainOptions
 from rtbench.cli.train_options import TrainOptions
 from rtbench.core.errors import Exit
 
 if TYPE_CHECKING:
+    from rtbench.train import rt2 as rt2_training
     from rtbench.train.hyperparameters import Hyperparameters
-    from rtbench.train.rt1 import TrainingPlan
+    from rtbench.train.rt1 import Result, TrainingPlan
 
 EXAMPLE = "Example:  rtbench train rt1 --data demos.h5 --output trained/mine --minutes 40"
 RECIPE_OPTIONS = ("label_smoothing_bins", "rps_weight", "keypoint_loss_weight", "ema_decay")
 """Options that the recipe decides where they are not given."""
 OPTIONS = ("batch", "balance", "naming_loss_weight", "freeze_backbone", "bf16", "val_fraction", "seed")
 """Options of the same name and value in every recipe."""
+RT2_OPTIONS = ("batch", "balance", "naming_loss_weight", "bf16", "val_fraction", "seed")
+"""Those of RT-2."""
+EXAMPLE_RT2 = "Example:  rtbench train rt2 --data demos.h5 --vqa questions.h5 --output trained/mine"
 app = typer.Typer(no_args_is_help=True, help="Train a policy on demonstrations.", rich_markup_mode=None)
 
 
@@ -46,7 +51,31 @@ def rt1(options: TrainOptions) -> None:
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    result = train(options.files, options.output, _plan(options), _print)
+    _show(train(options.files, options.output, _plan(options), _print), options)
+
+
+@app.command(epilog=EXAMPLE_RT2, short_help="Train RT-2.")
+@takes(RT2TrainOptions)
+def rt2(options: RT2TrainOptions) -> None:
+    """Co-fine-tune RT-2 on demonstrations and on pictures with questions. The same command goes on.
+
+    It writes what `rtbench train rt1` writes. Train it in three stages, each from the weights of the one
+    before (--init): eyes, grounding, actions.
+    """
+    from rtbench.core.extras import require
+
+    require("train", "rtbench train")
+    import torch
+
+    from rtbench.train.rt2 import train
+
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    _show(train(options.files, options.vqa or [], options.output, _rt2_plan(options), _print), options)
+
+
+def _show(result: Result, options: TrainOptions | RT2TrainOptions) -> None:
+    """Print where the result of a session is."""
     ending = result.ending
     if not ending.finished:
         _print(f"stopped at step {ending.step} of {options.steps}; the same command goes on")
@@ -56,6 +85,33 @@ def rt1(options: TrainOptions) -> None:
     _print(f"try it   rtbench run --policy {result.card.stem} --content {options.output} --suite seen")
     if ending.interrupted:
         raise typer.Exit(Exit.INTERRUPTED)
+
+
+def _rt2_plan(options: RT2TrainOptions) -> rt2_training.TrainingPlan:
+    from rtbench.train.co_trainer import CoTraining
+    from rtbench.train.hyperparameters import OWN
+    from rtbench.train.mixture import Mixture
+    from rtbench.train.rt2 import TrainingPlan
+
+    schedule = replace(OWN.schedule, steps=options.steps, lr=options.lr, grad_clip=options.grad_clip)
+    names = (*RT2_OPTIONS, "label_smoothing_bins", "rps_weight", "ema_decay")
+    hyperparameters = replace(
+        OWN, schedule=schedule, keypoint_loss_weight=0.0, **{name: getattr(options, name) for name in names}
+    )
+    mixture = Mixture(options.robot_share, options.questions, options.without_plan, options.hidden)
+    return TrainingPlan(
+        size=options.size.value,
+        hyperparameters=hyperparameters,
+        training=CoTraining(options.stage.value, mixture),
+        init=options.init,
+        eyes=options.eyes,
+        last_layers=options.last_layers,
+        lora=options.lora,
+        skip_bad=options.skip_bad,
+        episodes=options.episodes,
+        workers=options.jobs,
+        **_given({"minutes": options.minutes}),
+    )
 
 
 def _plan(options: TrainOptions) -> TrainingPlan:

@@ -48,7 +48,7 @@ def oracle_action(env: Kitchen) -> NDArray[np.float64]:
     action = next_step(view, env.task.goal)
     if action is None:
         action = idle()
-        action[GRIPPER] = 1.0 - 2.0 * min(view.opening, 0.08) / 0.08 if view.carried() is None else 1.0
+        action[GRIPPER] = view.closedness(view.opening) if view.carried() is None else 1.0
         # A goal may need objects at rest, so the oracle ends only when the goal is true and will stay so.
         action[MODE] = Mode.TERMINATE if env.success() and _at_rest(view) else Mode.ARM
     return action

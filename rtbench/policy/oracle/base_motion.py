@@ -9,15 +9,12 @@ from numpy.typing import NDArray
 
 from rtbench.core.rotation import wrap
 from rtbench.core.vector import length
-from rtbench.env.scene import ARM_AHEAD, ARM_TO_COUNTER
-from rtbench.policy.oracle.motion import REACH, View, drive_step, move
+from rtbench.policy.oracle.motion import View, drive_step, move
 
 Array = NDArray[np.float64]
 
 APRON = 0.35
 """This far behind a station [m] the robot may turn on the spot without touching a counter."""
-TUCKED = (0.50, 0.0, 1.19)
-"""Grip point in the base frame while driving far [m]."""
 CLOSE = (0.03, 0.04)
 """Errors at which the base has arrived [m, rad]."""
 
@@ -54,10 +51,11 @@ def come_near(view: View, point: Array) -> Array | None:
     `point` is float64[2]: x, y [m], world.
     """
     c, s = math.cos(view.base[2]), math.sin(view.base[2])
-    axis = view.base[:2] + ARM_AHEAD * np.array([c, s])
+    axis = view.base[:2] + view.ahead * np.array([c, s])
     d = point - axis
     ahead, left = float(c * d[0] + s * d[1]), float(-s * d[0] + c * d[1])
-    if REACH[0] <= math.hypot(ahead, left) <= REACH[1] and abs(math.atan2(left, ahead)) < math.radians(75):
+    near, far = view.reach
+    if near <= math.hypot(ahead, left) <= far and abs(math.atan2(left, ahead)) < math.radians(75):
         return None
     return drive_to(view, _workplace(view, point))
 
@@ -69,9 +67,10 @@ def _workplace(view: View, point: Array) -> Array:
     station = view.world.station(near)
     c, s = math.cos(station[2]), math.sin(station[2])
     d = point - station[:2]
-    ahead, left = c * d[0] + s * d[1] - ARM_AHEAD, -s * d[0] + c * d[1]
+    ahead, left = c * d[0] + s * d[1] - view.ahead, -s * d[0] + c * d[1]
     shift_left = left - float(np.clip(left, -0.30, 0.30))
-    shift_ahead = float(np.clip(ahead - 0.62, 0.0, 0.22)) if ahead > 0.66 else 0.0
+    least, most = view.robot.arm.nearer
+    shift_ahead = float(np.clip(ahead - least, 0.0, 0.22)) if ahead > most else 0.0
     station[:2] += [c * shift_ahead - s * shift_left, s * shift_ahead + c * shift_left]
     return station
 
@@ -79,13 +78,13 @@ def _workplace(view: View, point: Array) -> Array:
 def _tuck(view: View, *, far: bool) -> Array | None:
     """Raise the hand before driving, and draw it in before driving far; None once that is so."""
     local = view.world.to_base(view.hand).position
-    goal = local.copy()
-    if local[2] < TUCKED[2] - 0.09:
-        goal[2] = TUCKED[2]
-        if local[2] < TUCKED[2] - 0.2:
+    goal, tucked = local.copy(), view.robot.arm.tucked
+    if local[2] < tucked[2] - 0.09:
+        goal[2] = tucked[2]
+        if local[2] < tucked[2] - 0.2:
             return _move_in_base(view, goal)
-    if far and (math.hypot(local[0] - TUCKED[0], local[1] - TUCKED[1]) > 0.06 or goal[2] != local[2]):
-        goal[:2] = TUCKED[:2]
+    if far and (math.hypot(local[0] - tucked[0], local[1] - tucked[1]) > 0.06 or goal[2] != local[2]):
+        goal[:2] = tucked[:2]
         return _move_in_base(view, goal)
     return None if goal[2] == local[2] else _move_in_base(view, goal)
 
@@ -97,7 +96,7 @@ def _move_in_base(view: View, goal: Array) -> Array:
         view,
         world,
         view.hand.quaternion if carrying else view.straightened(view.hand_yaw),
-        0.0 if carrying else 0.08,
+        0.0 if carrying else view.wide,
     )
 
 
@@ -109,6 +108,6 @@ def _back_off(view: View) -> Array | None:
         local = region.local(np.array([*view.base[:2], 0.0]))
         gap = length(np.maximum(np.abs(local[:2]) - region.half[:2], 0.0))
         ahead = region.center[:2] - view.base[:2]
-        if gap < ARM_TO_COUNTER + ARM_AHEAD + APRON - 0.08 and float(ahead @ [c, s]) > 0:
+        if gap < view.robot.base.to_counter + view.ahead + APRON - 0.08 and float(ahead @ [c, s]) > 0:
             return np.array([view.base[0] - 0.3 * c, view.base[1] - 0.3 * s, view.base[2]])
     return None

@@ -11,15 +11,11 @@ from numpy.typing import NDArray
 from rtbench.core.rotation import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
 from rtbench.core.vector import length
 from rtbench.env.fixture import HANDLE_OFFSET, HANDLE_RADIUS
-from rtbench.policy.oracle.motion import FINGERTIP, HAND_HALF, View, move
+from rtbench.policy.oracle.motion import View, move
 from rtbench.task.scene_entry import DRAWER_SIZE
 
 Array = NDArray[np.float64]
 
-LEAN = math.radians(35)
-"""Fingers point forward by this much, so that hand and wrist pass in front of the handles above."""
-FINGER_HALF = 0.010
-"""Half thickness of the fingers in the plane in which they lean [m]."""
 PAST = 0.004
 """The fingers reach this much further past the bar than their tip alone would [m]."""
 STRETCH = 0.075
@@ -45,7 +41,7 @@ def open_drawer(view: View, drawer: str, far: float = PULLED) -> Array | None:
     if across[2] < 0:
         across = -across
     bar = front - HANDLE_OFFSET * forward
-    hook = bar + (FINGER_HALF + HANDLE_RADIUS + 0.004) * across + PAST * pointing
+    hook = bar + (view.shape.tip_half + HANDLE_RADIUS + 0.004) * across + PAST * pointing
     here = view.hand.position
     off = here - hook
     behind = (
@@ -66,8 +62,8 @@ def close_drawer(view: View, drawer: str) -> Array | None:
     front, forward = _front(view, drawer)
     lean = _lean(view, drawer)
     side = np.cross(forward, [0.0, 0.0, 1.0])
-    tip = front + ASIDE * side - (FINGER_HALF * math.cos(LEAN) + 0.004) * forward
-    start = tip - FINGERTIP * rotate(lean, [0.0, 0.0, 1.0]) - 0.02 * forward
+    tip = front + ASIDE * side - (view.shape.tip_half * math.cos(view.robot.arm.hook) + 0.004) * forward
+    start = tip - view.shape.tip * rotate(lean, [0.0, 0.0, 1.0]) - 0.02 * forward
     off = view.hand.position - start
     level = abs(off[2]) < 0.025 and abs(off @ side) < 0.03 and -0.05 < off @ forward < 0.06
     if level:
@@ -145,7 +141,7 @@ def _lean(view: View, drawer: str) -> Array:
     """World quaternion of the leaning hand."""
     spec = view.world.scene.spec.drawers[drawer]
     yaw = math.radians(view.world.scene.spec.counters[spec.counter].yaw)
-    return multiply(about_z(yaw), multiply(from_rotation_vector([0.0, -LEAN, 0.0]), DOWN))
+    return multiply(about_z(yaw), multiply(from_rotation_vector([0.0, -view.robot.arm.hook, 0.0]), DOWN))
 
 
 def drawer_station(view: View, drawer: str) -> Array:
@@ -168,8 +164,9 @@ def drawer_window(view: View, drawer: str) -> tuple[Array, float]:
     Between the drawer's own front and the handles of the drawers above, which stand out over it.
     """
     spec = view.world.scene.spec.drawers[drawer]
-    near = -view.world.opening(drawer) + 0.02 + HAND_HALF[0] + 0.006
-    far = -(HANDLE_OFFSET + HANDLE_RADIUS + HAND_HALF[0] + 0.006)
+    thick = view.shape.hand[0]
+    near = -view.world.opening(drawer) + 0.02 + thick + 0.006
+    far = -(HANDLE_OFFSET + HANDLE_RADIUS + thick + 0.006)
     middle = view.world.scene.to_world(spec.counter, (near + far) / 2, spec.left)
     return middle, max(0.0, (far - near) / 2)
 

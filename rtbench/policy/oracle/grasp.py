@@ -12,17 +12,8 @@ from numpy.typing import NDArray
 from rtbench.core.rotation import rotate, wrap
 from rtbench.core.vector import length
 from rtbench.policy.oracle.footprint import Footprint, footprint
-from rtbench.policy.oracle.motion import (
-    FINGERTIP,
-    HAND_HALF,
-    MAX_OPENING,
-    PALM,
-    View,
-    move,
-    settle,
-    stay,
-    travel,
-)
+from rtbench.policy.oracle.motion import View, move, settle, stay, travel
+from rtbench.task.robot_entry import ShapeEntry
 
 Array = NDArray[np.float64]
 
@@ -55,10 +46,6 @@ BLOCKED = 0.025
 """A hand that stands on a neighbour closes if it lacks no more height than this [m]."""
 LONG, ASIDE = 0.04, 0.45
 """Objects longer than twice the first [m] may be gripped off the middle by that share of the half length."""
-FINGER = (0.012, 0.014)
-"""Half thickness and half width (along the opening) of a finger [m]."""
-REST = 0.053
-"""Distance of an open finger's middle from the grip point [m]."""
 
 
 @dataclass(frozen=True)
@@ -93,25 +80,25 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     deep = abs(above) < ALIGNED[1] or (0 < above < BLOCKED and view.pressing)
     if across < ALIGNED[0] and deep and turned < ALIGNED[2] and wide and straight:
         return stay(view, 0.0)
-    below_top = view.hand.position[2] - FINGERTIP < grasp.top
+    below_top = view.hand.position[2] - view.shape.tip < grasp.top
     landed = below_top and above > ALIGNED[1] and name in view.world.touched()
     near = across < (ROUND if below_top else OVER[0]) and turned < OVER[1]
     if near and straight and wide and above > -ALIGNED[1] and not landed:
-        return settle(view, grasp.position, quaternion, MAX_OPENING)
+        return settle(view, grasp.position, quaternion, view.wide)
     return _hover(view, name, grasp, quaternion)
 
 
 def _hover(view: View, name: str, grasp: Grasp, quaternion: Array) -> Array:
     """One step towards where the hand waits over a grasp, turned as it will grip, open."""
     across = length(grasp.position[:2] - view.hand.position[:2])
-    hover = np.array([*grasp.position[:2], grasp.top + HOVER + FINGERTIP])
-    if view.hand.position[2] - FINGERTIP < grasp.top - DEEP and across < 0.10:
+    hover = np.array([*grasp.position[:2], grasp.top + HOVER + view.shape.tip])
+    if view.hand.position[2] - view.shape.tip < grasp.top - DEEP and across < 0.10:
         # The fingers are beside or around the object, but misaligned: straight up first.
         up = np.array([*view.hand.position[:2], hover[2]])
-        return move(view, up, view.hand.quaternion if view.leaning > STRAIGHT else quaternion, MAX_OPENING)
+        return move(view, up, view.hand.quaternion if view.leaning > STRAIGHT else quaternion, view.wide)
     if across < BESIDE:
-        return settle(view, hover, quaternion, MAX_OPENING)
-    return travel(view, hover, quaternion, MAX_OPENING, ignore=(name,))
+        return settle(view, hover, quaternion, view.wide)
+    return travel(view, hover, quaternion, view.wide, ignore=(name,))
 
 
 def put_back(view: View, name: str) -> Array:
@@ -121,7 +108,7 @@ def put_back(view: View, name: str) -> Array:
     if low > ground + 0.008:
         down = view.hand.position - np.array([0.0, 0.0, low - ground - 0.004])
         return move(view, down, view.hand.quaternion, view.opening - 0.01)
-    return stay(view, MAX_OPENING)
+    return stay(view, view.wide)
 
 
 def _support(view: View, name: str) -> float:
@@ -173,7 +160,7 @@ def gripped_along(view: View, name: str) -> float | None:
 def _candidates(view: View, name: str) -> list[Grasp]:
     obj, pose = view.world.scene.objects[name], view.world.pose(name)
     low, high = view.world.box(name)
-    height = grip_height(float(low[2]), float(high[2]))
+    height = grip_height(view.shape, float(low[2]), float(high[2]))
     position = np.array([*pose.position[:2], height])
     along = gripped_along(view, name)
     yaws = _yaws(view, along)
@@ -195,9 +182,9 @@ def _candidates(view: View, name: str) -> list[Grasp]:
     return [Grasp(place, y, 2 * half, float(high[2])) for place in places for y in yaws]
 
 
-def grip_height(low: float, high: float) -> float:
+def grip_height(shape: ShapeEntry, low: float, high: float) -> float:
     """Height of the grip point [m] for an object between two heights: low, but with the palm clear of it."""
-    return max((low + high) / 2, high - PALM + 0.005, low + FINGERTIP + 0.004)
+    return max((low + high) / 2, high - shape.palm + 0.005, low + shape.tip + 0.004)
 
 
 def _level(view: View, name: str) -> list[tuple[float, Array]]:
@@ -236,18 +223,18 @@ def crowding(view: View, name: str, places: Array, height: float, yaw: Array | f
         yaw: Yaw of the gripper's x axis in the base frame [rad], float64[...], or one for all.
     """
     heading = yaw + float(view.base[2])
-    palm = Footprint(places, np.array(HAND_HALF), heading, round=False)
-    out = REST * np.stack([-np.sin(heading), np.cos(heading)], axis=-1)
-    fingers = replace(palm, center=np.stack([places + out, places - out]), half=np.array(FINGER))
+    palm = Footprint(places, np.array(view.shape.hand), heading, round=False)
+    out = view.shape.middle * np.stack([-np.sin(heading), np.cos(heading)], axis=-1)
+    fingers = replace(palm, center=np.stack([places + out, places - out]), half=np.array(view.shape.finger))
     worst = np.full(np.broadcast(places[..., 0], heading).shape, -SLACK)
     for other in view.world.names():
         if other == name or view.world.scene.objects[other].cavity is not None:
             continue
         top = float(view.world.box(other)[1][2])
-        if top <= height - FINGERTIP:
+        if top <= height - view.shape.tip:
             continue
         thing = footprint(view, other)
         worst = np.maximum(worst, -thing.gap(fingers).min(axis=0))
-        if top > height + PALM:
+        if top > height + view.shape.knuckles:
             worst = np.maximum(worst, -thing.gap(palm))
     return worst + SLACK

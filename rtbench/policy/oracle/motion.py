@@ -22,32 +22,20 @@ from rtbench.core.rotation import (
 from rtbench.core.vector import length
 from rtbench.core.world import Pose
 from rtbench.env.kitchen import Kitchen
-from rtbench.env.scene import ARM_AHEAD
+from rtbench.task.robot_entry import RobotEntry, ShapeEntry
 
 Array = NDArray[np.float64]
 
-MAX_OPENING = 0.08
-"""Opening of the gripper [m]."""
-FINGERTIP = 0.0145
-"""Finger below the grip point [m]."""
-PALM = 0.026
-"""Palm above the grip point [m]."""
-HAND_HALF = (0.034, 0.104)
-"""Half thickness and half width (along the opening) of the hand [m]."""
-REACH = (0.30, 0.73)
-"""Nearest and farthest place that the hand works at from the arm's axis [m]."""
 LEVEL = 0.5
 """A hand that leans further does not point down [rad]."""
 PATH_STEPS = 12
 """Steps in which a turn of the hand is tried out by inverse kinematics."""
-FOLDED = 0.34
-"""Nearer than this to the arm's axis a low hand cannot be raised straight up [m]."""
-EASY_POSE = (0.55, 0.0, 1.12)
-"""Grip point in the base frame from which the arm reaches any pose [m]."""
 HEADROOM = 0.025
 """Air between a carried object and what it passes over [m]."""
 CORRIDOR = 0.13
 """Things nearer than this to a straight path count as in its way [m]: half a hand and a finger."""
+LEAN_SLACK = 0.23
+"""A hand may lean by this much more than its height asks [rad]: it comes down 8 cm a step."""
 PRESSING = 0.012
 """A hand this far above its commanded height stands on something [m]."""
 TURN = 0.45
@@ -76,14 +64,61 @@ class View:
         self.opening = self.world.gripper_opening()
 
     @property
+    def robot(self) -> RobotEntry:
+        """The robot."""
+        return self.world.scene.robot
+
+    @property
+    def shape(self) -> ShapeEntry:
+        """Shape of its gripper."""
+        return self.robot.gripper.shape
+
+    @property
+    def wide(self) -> float:
+        """Opening of fingers that are to take something [m]."""
+        return self.robot.gripper.wide
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Nearest and farthest place that the hand works at from the arm's axis [m]."""
+        return self.robot.arm.reach
+
+    @property
+    def ahead(self) -> float:
+        """The arm's axis is this far before the middle of the base [m]."""
+        return self.robot.base.ahead
+
+    @property
     def hand_yaw(self) -> float:
-        """Heading of the gripper's x axis in the base frame [rad]."""
-        return wrap(yaw_of(self.hand.quaternion) - float(self.base[2]))
+        """Heading of the gripper's x axis in the base frame [rad]; without its lean, where it has to lean."""
+        upright = (
+            multiply(self._leant(-self.lean), self.hand.quaternion) if self.lean else self.hand.quaternion
+        )
+        return wrap(yaw_of(upright) - float(self.base[2]))
+
+    @property
+    def lean(self) -> float:
+        """Angle by which a hand that works from above leans forward at the hand's height [rad]."""
+        lean = self.robot.arm.lean
+        return lean.at(float(self.hand.position[2])) if lean else 0.0
+
+    def _leant(self, angle: float) -> Array:
+        """Turn of a downward hand by which its fingers point forward by `angle` [rad]; quaternion, world."""
+        yaw = float(self.base[2])
+        return from_rotation_vector(angle * np.array([math.sin(yaw), -math.cos(yaw), 0.0]))
 
     @property
     def leaning(self) -> float:
-        """Angle between the gripper and straight down [rad]."""
-        return math.acos(float(np.clip(-rotate(self.hand.quaternion, [0, 0, 1])[2], -1.0, 1.0)))
+        """Angle between the gripper and straight down [rad].
+
+        Of a hand that leans high up, the angle to the nearest of the leans that it has there or a step lower.
+        """
+        pointing = rotate(self.hand.quaternion, [0, 0, 1])
+        if self.robot.arm.lean:
+            c, s = math.cos(self.base[2]), math.sin(self.base[2])
+            forward = math.atan2(float(c * pointing[0] + s * pointing[1]), -float(pointing[2]))
+            pointing = rotate(self._leant(-min(max(forward, 0.0), self.lean + LEAN_SLACK)), pointing)
+        return math.acos(float(np.clip(-pointing[2], -1.0, 1.0)))
 
     @property
     def pressing(self) -> bool:
@@ -92,7 +127,8 @@ class View:
 
     def down(self, yaw: float) -> Array:
         """Quaternion float64[4] (wxyz), world, of a downward gripper with heading `yaw` [rad], base frame."""
-        return pointing_down(yaw + float(self.base[2]))
+        down = pointing_down(yaw + float(self.base[2]))
+        return multiply(self._leant(self.lean), down) if self.lean else down
 
     def in_world(self, local: Sequence[float] | Array) -> Array:
         """A point float64[3] [m] of the base frame, in the world frame."""
@@ -145,12 +181,17 @@ class View:
         """The object between the fingers, if any."""
         return next((name for name in self.world.names() if self.world.held(name)), None)
 
+    def closedness(self, opening: float) -> float:
+        """Closedness [-1, 1] of fingers that are so far apart [m]."""
+        most = self.robot.gripper.open
+        return 1.0 - 2.0 * min(opening, most) / most
+
     def below_grip(self) -> float:
         """Reach of the fingers and of a carried object below the grip point [m]."""
         carried = self.carried()
         if carried is None:
-            return FINGERTIP
-        return max(FINGERTIP, float(self.hand.position[2] - self.world.box(carried)[0][2]))
+            return self.shape.tip
+        return max(self.shape.tip, float(self.hand.position[2] - self.world.box(carried)[0][2]))
 
 
 def move(view: View, position: Array, quaternion: Array, opening: float) -> Array:
@@ -160,13 +201,13 @@ def move(view: View, position: Array, quaternion: Array, opening: float) -> Arra
         view: The present state.
         position: Wanted grip point float64[3] [m], world.
         quaternion: Wanted orientation float64[4] (wxyz, unit), world.
-        opening: Wanted distance between the finger pads [m], 0 to `MAX_OPENING`.
+        opening: Wanted distance between the finger pads [m], 0 to what the gripper has.
 
     Returns:
         float64[11] in the order of `rtbench.core.action.DIMENSIONS`.
     """
     action = idle()
-    action[GRIPPER] = 1.0 - 2.0 * min(max(opening, 0.0), MAX_OPENING) / MAX_OPENING
+    action[GRIPPER] = view.closedness(max(opening, 0.0))
     action[:3] = _within(_to_base(view, position - view.hand.position), REACH_HIGH[0])
     turn = difference(quaternion, view.hand.quaternion)
     action[3:6] = _within(_to_base(view, turn), TURN)
@@ -210,9 +251,11 @@ def travel(
     if length(flat) < 0.02:
         return move(view, position, quaternion, opening)
     height = max(float(position[2]), _clear_height(view, here[:2], position[:2], ignore))
+    if view.robot.arm.highest is not None:
+        height = min(height, view.robot.arm.highest)
     if here[2] < height - 0.015:
         if _folded(view):
-            return move(view, view.in_world(EASY_POSE), quaternion, opening)
+            return move(view, view.in_world(view.robot.arm.easy), quaternion, opening)
         # Rising straight up first, bending towards the goal only near the top.
         share = max(0.0, 1.0 - (height - here[2]) / 0.05)
         return move(view, np.array([*(here[:2] + share * flat), height]), quaternion, opening)
@@ -222,7 +265,7 @@ def travel(
 def _folded(view: View) -> bool:
     """Whether the hand is so near to the robot that the arm cannot raise it."""
     x, y, _ = view.world.to_base(view.hand).position
-    return math.hypot(x - ARM_AHEAD, y) < FOLDED
+    return math.hypot(x - view.ahead, y) < view.robot.arm.folded
 
 
 def _clear_height(view: View, start: Array, end: Array, ignore: tuple[str, ...]) -> float:

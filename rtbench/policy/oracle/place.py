@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rtbench.core.rotation import rotate, wrap
 from rtbench.core.vector import length
 from rtbench.policy.oracle.grasp import put_back
-from rtbench.policy.oracle.motion import MAX_OPENING, View, move, stay, travel
+from rtbench.policy.oracle.motion import View, move, stay, travel
 from rtbench.policy.oracle.placement_search import Spot, free_spot, is_free
 
 Array = NDArray[np.float64]
@@ -60,4 +60,4 @@ def set_aside(view: View, name: str) -> Array:
 def retreat(view: View) -> Array:
     """Action float64[11] that moves the open hand back along its fingers."""
     back = -rotate(view.hand.quaternion, [0.0, 0.0, 1.0])
-    return move(view, view.hand.position + 0.07 * back, view.hand.quaternion, MAX_OPENING)
+    return move(view, view.hand.position + 0.07 * back, view.hand.quaternion, view.wide)

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from rtbench.core.rotation import about_z, rotate, wrap
 from rtbench.core.vector import length
 from rtbench.core.world import Region
-from rtbench.env.scene import ARM_AHEAD
 from rtbench.policy.oracle.drawer import drawer_window
 from rtbench.policy.oracle.footprint import Footprint, footprint
 from rtbench.policy.oracle.grasp import crowding
-from rtbench.policy.oracle.motion import HAND_HALF, PALM, REACH, View
+from rtbench.policy.oracle.motion import View
 from rtbench.policy.oracle.predicted_world import would_hold
 from rtbench.task.task import Goal
 
@@ -206,7 +205,7 @@ def bowl_spot(view: View, name: str, bowl: str) -> Spot:
     """The middle of a bowl, or beside what lies in it already."""
     cavity = view.world.cavity(bowl)
     rim, floor = float(cavity.center[2] + cavity.half[2]), float(cavity.center[2] - cavity.half[2])
-    least = rim - PALM + 0.010  # the palm clears the rim
+    least = rim - view.shape.palm + 0.010  # the palm clears the rim
     inside = _inside(view, name, cavity)
     if not inside:
         return Spot(cavity.center[:2], floor, least=least)
@@ -230,7 +229,11 @@ def drawer_spot(view: View, name: str, drawer: str) -> Spot:
         place = middle + _turned(np.array([0.0, y]), cavity.yaw)
         room = min((float(o.distance(place)) - radius for o in others), default=1.0)
         if min(room, ROOM) > most + 0.002:
-            least = 0.0 if abs(y) + HAND_HALF[1] + WALL_ROOM < cavity.half[1] else rim - PALM + 0.010
+            least = (
+                0.0
+                if abs(y) + view.shape.hand[1] + WALL_ROOM < cavity.half[1]
+                else rim - view.shape.palm + 0.010
+            )
             best, most = Spot(place, floor, least, best.yaw), min(room, ROOM)
     return best
 
@@ -240,14 +243,14 @@ def sink_spot(view: View, name: str, sink: str) -> Spot:
     cavity = view.world.cavity(sink)
     floor, rim = float(cavity.center[2] - cavity.half[2]), float(cavity.center[2] + cavity.half[2])
     yaw = wrap(cavity.yaw - float(view.base[2]))
-    size = np.maximum(footprint(view, name).half.max(), HAND_HALF) + WALL_ROOM
+    size = np.maximum(footprint(view, name).half.max(), view.shape.hand) + WALL_ROOM
     room = np.maximum(cavity.half[:2] - size, 0.0)
     sides = [np.array([x, y]) for x in (-1.0, -0.5, 0.0, 0.5, 1.0) for y in (-1.0, 0.0, 1.0)]
     places = np.array([cavity.center[:2] + _turned(side * room, cavity.yaw) for side in sides])
     costs = _costs(view, name, places, floor, wrap(yaw - view.hand_yaw))
     best = places[np.argmin(costs + WAY * _distance(places, _middle(view, name)))]
     fits = bool(np.all(cavity.half[:2] > size))
-    return Spot(best, floor, 0.0 if fits else rim - PALM + 0.010, yaw)
+    return Spot(best, floor, 0.0 if fits else rim - view.shape.palm + 0.010, yaw)
 
 
 def _inside(view: View, name: str, cavity: Region) -> list[str]:
@@ -285,9 +288,9 @@ def _costs(
     """
     world, base = view.world, view.base
     low = world.box(name)[0]
-    axis = base[:2] + ARM_AHEAD * np.array([math.cos(base[2]), math.sin(base[2])])
+    axis = base[:2] + view.ahead * np.array([math.cos(base[2]), math.sin(base[2])])
     distance = np.linalg.norm(places - axis, axis=-1)
-    cost: Array = 10 * np.maximum(0.0, np.maximum(REACH[0] - distance, distance - REACH[1]))
+    cost: Array = 10 * np.maximum(0.0, np.maximum(view.reach[0] - distance, distance - view.reach[1]))
     own = footprint(view, name)
     own = replace(own, center=places, yaw=own.yaw + turn)
     counters = [_as_footprint(world.surface(counter)) for counter in world.scene.spec.counters]

@@ -11,20 +11,9 @@ from numpy.typing import NDArray
 from rtbench.core.rotation import about_z, difference, from_rotation_vector, multiply, rotate, wrap
 from rtbench.core.vector import length
 from rtbench.core.world import Pose
-from rtbench.env.scene import ARM_AHEAD
 from rtbench.policy.oracle.footprint import Footprint, footprint
 from rtbench.policy.oracle.grasp import Grasp, crowding, easiest, reach_for
-from rtbench.policy.oracle.motion import (
-    EASY_POSE,
-    FINGERTIP,
-    HAND_HALF,
-    PALM,
-    View,
-    counter_height,
-    counter_of,
-    move,
-    stay,
-)
+from rtbench.policy.oracle.motion import View, counter_height, counter_of, move, stay
 from rtbench.policy.oracle.place import put_down
 from rtbench.policy.oracle.placement_search import Spot, free_spot
 
@@ -41,8 +30,8 @@ FOREARM = 0.38
 """Hand, wrist and the low part of the forearm reach this far back from the object [m]."""
 WRIST = 0.10
 """So far back the fingers and the hand reach; behind them wrist and forearm come lower [m]."""
-LEVEL_HALF = HAND_HALF[1] + 0.015
-"""Half width of hand and forearm, with air [m]."""
+LEVEL_AIR = 0.015
+"""Air beside hand and forearm [m]."""
 BELOW_HAND, BELOW_ARM = 0.05, 0.01
 """Things lower than this fit below the level hand, and below wrist and forearm [m]."""
 SIDEWAYS = 0.3
@@ -116,7 +105,7 @@ def _turn_up(view: View, name: str, axis: Array) -> Array:
     stand = _best_stand(view, name, axis)
     if stand is None:  # from here the arm cannot: start over from an easy pose
         easy = view.down(view.hand_yaw if view.leaning < 1.0 else 0.0)
-        return move(view, view.in_world(EASY_POSE), easy, 0.0)
+        return move(view, view.in_world(view.robot.arm.easy), easy, 0.0)
     across = stand.spot - view.world.pose(name).position[:2]
     half = float(view.world.scene.objects[name].half[2])
     height = counter_height(view, name) + LEVEL_LIFT + half + _towards_top(view, name)
@@ -148,7 +137,7 @@ def _grasp_lying(view: View, name: str, axis: Array, turn: float, shift: float) 
     obj, pose = view.world.scene.objects[name], view.world.pose(name)
     low, high = view.world.box(name)
     middle = pose.position + shift * axis
-    height = max(float(high[2]) - PALM + 0.005, float(low[2]) + FINGERTIP + 0.004)
+    height = max(float(high[2]) - view.shape.palm + 0.005, float(low[2]) + view.shape.tip + 0.004)
     yaw = wrap(math.atan2(axis[1], axis[0]) - float(view.base[2]) + turn)
     return Grasp(np.array([middle[0], middle[1], height]), yaw, obj.grasp_width, float(high[2]))
 
@@ -161,7 +150,7 @@ def _elsewhere(view: View, name: str, axis: Array) -> Spot | None:
     if not lying or along >= _towards_top(view, name) - MISPLACED:
         return None
     grasp = _grasp_lying(view, name, axis, 0.0, _towards_top(view, name))
-    ground = counter_height(view, name) + FINGERTIP + 0.004
+    ground = counter_height(view, name) + view.shape.tip + 0.004
 
     def crowded(places: Array) -> Array:
         return 10 * crowding(view, name, grasp.position[:2] + places - middle[:2], ground, grasp.yaw)
@@ -227,11 +216,11 @@ def _level_crowding(view: View, name: str, spots: Array, heading: Array) -> Arra
     """
     back = -np.stack([np.cos(heading), np.sin(heading)], axis=-1)
     radius = float(view.world.scene.objects[name].half[0]) + 0.012
-    ground = counter_height(view, name)
+    ground, wide = counter_height(view, name), view.shape.hand[1] + LEVEL_AIR
     own = Footprint(spots, np.array([radius, radius]), 0.0, round=True)
-    hand = Footprint(spots + WRIST / 2 * back, np.array([WRIST / 2, LEVEL_HALF]), heading, round=False)
+    hand = Footprint(spots + WRIST / 2 * back, np.array([WRIST / 2, wide]), heading, round=False)
     middle, half = (WRIST + FOREARM) / 2, (FOREARM - WRIST) / 2
-    arm = Footprint(spots + middle * back, np.array([half, LEVEL_HALF]), heading, round=False)
+    arm = Footprint(spots + middle * back, np.array([half, wide]), heading, round=False)
     worst = np.zeros(heading.shape)
     for other in view.world.names():
         if other == name:
@@ -267,7 +256,7 @@ def difference_to_up(axis: Array) -> Array:
 def _bearing(view: View, spot: Array) -> float:
     """Direction of a spot seen from the arm's axis, in the base frame [rad]."""
     local = view.world.to_base(Pose(np.array([*spot, 0.0]), view.hand.quaternion)).position
-    return math.atan2(local[1], local[0] - ARM_AHEAD)
+    return math.atan2(local[1], local[0] - view.ahead)
 
 
 def _reachable(view: View, name: str, spot: Array, quaternion: Array) -> bool:

@@ -11,18 +11,8 @@ from numpy.typing import NDArray
 from rtbench.core.rotation import rotate, wrap
 from rtbench.core.vector import length
 from rtbench.core.world import Pose
-from rtbench.env.scene import ARM_AHEAD
 from rtbench.policy.oracle.grasp import crowding
-from rtbench.policy.oracle.motion import (
-    FINGERTIP,
-    MAX_OPENING,
-    REACH,
-    View,
-    counter_of,
-    move,
-    stay,
-    travel,
-)
+from rtbench.policy.oracle.motion import View, counter_of, move, stay, travel
 
 Array = NDArray[np.float64]
 
@@ -68,7 +58,7 @@ def knock_over(view: View, name: str) -> Array | None:
     if rotate(view.world.pose(name).quaternion, [0.0, 0.0, 1.0])[2] < math.cos(FELLED):
         return None
     if view.world.held(name):
-        return stay(view, MAX_OPENING)
+        return stay(view, view.wide)
     onwards = _under_way(view, name)
     if onwards is not None:
         rise = RISE if _squat(view, name) else 0.0
@@ -81,10 +71,10 @@ def knock_over(view: View, name: str) -> Array | None:
         place = view.hand.position[:2] + STEP * push.direction
         return move(view, np.array([*place, push.start[2]]), push.quaternion, 0.0)
     aside = length(off[:2])
-    over = view.hand.position[2] - FINGERTIP > push.top + 0.01
+    over = view.hand.position[2] - view.shape.tip > push.top + 0.01
     if aside < (0.015 if over else 0.03):
         return move(view, push.start, push.quaternion, 0.0)
-    above = np.array([*push.start[:2], push.top + FINGERTIP + 0.03])
+    above = np.array([*push.start[:2], push.top + view.shape.tip + 0.03])
     return travel(view, above, push.quaternion, 0.0)
 
 
@@ -130,10 +120,10 @@ def _fall_cost(view: View, name: str, direction: Array) -> float:
     region = view.world.surface(counter_of(view, name))
     end = region.local(np.array([*(pose.position[:2] + (length + FALL_ROOM) * direction), 0.0]))
     cost += 60 * max(0.0, float(np.max(np.abs(end[:2]) - region.half[:2])) + 0.02)
-    for ahead, most in ((-0.08, REACH[1] - 0.01), (SLIDE, REACH[1] + 0.01)):
+    for ahead, most in ((-0.08, view.reach[1] - 0.01), (SLIDE, view.reach[1] + 0.01)):
         place = np.array([*(pose.position[:2] + ahead * direction), 1.0])
         local = view.world.to_base(Pose(place, pose.quaternion)).position
-        cost += 10 * max(0.0, math.hypot(local[0] - ARM_AHEAD, local[1]) - most)
+        cost += 10 * max(0.0, math.hypot(local[0] - view.ahead, local[1]) - most)
     # The hand itself, where the push begins and ends.
     places = pose.position[:2] + np.outer([-obj.half[0] - RUN_UP, length / 2], direction)
     height = float(pose.position[2] + obj.half[2]) - _below_top(view, name)
@@ -152,15 +142,15 @@ def _under_way(view: View, name: str) -> Array | None:
     pose, obj = view.world.pose(name), view.world.scene.objects[name]
     away = pose.position[:2] - view.hand.position[:2]
     distance = length(away)
-    low = view.hand.position[2] - FINGERTIP < view.world.box(name)[1][2] - 0.004
+    low = view.hand.position[2] - view.shape.tip < view.world.box(name)[1][2] - 0.004
     beside = distance < float(obj.half[0]) + BESIDE
     if not (low and beside and view.opening < 0.01 and view.leaning < 0.15) or distance < 0.005:
         return None
     direction: Array = away / distance
     region = view.world.surface(view.world.counter(name))
     ahead = np.array([*(pose.position[:2] + (float(obj.half[2]) + FALL_ROOM) * direction), 0.0])
-    reach = length(view.world.to_base(pose).position[:2] - [ARM_AHEAD, 0.0])
-    return direction if region.covers(ahead) and reach < REACH[1] + 0.03 else None
+    reach = length(view.world.to_base(pose).position[:2] - [view.ahead, 0.0])
+    return direction if region.covers(ahead) and reach < view.reach[1] + 0.03 else None
 
 
 def _squat(view: View, name: str) -> bool:

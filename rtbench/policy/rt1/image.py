@@ -33,7 +33,7 @@ def prepare(
     height, width = size
     if not published and images[0].shape[0] >= height and images[0].shape[1] >= width:
         images = [shrink(image, size) for image in images]  # the very pixels of demonstrations
-    batch = np.stack(images).astype(np.float32) / 255
+    batch: NDArray[np.float32] = np.stack(images).astype(np.float32) / np.float32(255)
     for axis, length in ((1, height), (2, width)):
         batch = _bilinear(batch, axis, length)
     return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))

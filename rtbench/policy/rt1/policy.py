@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +139,7 @@ class RT1Policy:
         chosen = logits.argmax(-1)
         if chosen[self._mode] >= len(Mode):
             chosen[self._mode] = self._end
-        return chosen.astype(np.int64)
+        return cast("NDArray[np.int64]", chosen.astype(np.int64))
 
 
 def from_weights(  # noqa: PLR0913 - each is an argument of a card

@@ -78,7 +78,7 @@ def _episode(episode: Episode) -> dict[str, Any]:
 
 def _result(record: Record, video: str) -> dict[str, Any]:
     """Result of an episode, without empty fields."""
-    told: dict[str, Any] = {"reason": reason(record), "video": video}
+    told: dict[str, Any] = {"reason": reason(record), "video": video, "plans": _plans(record)}
     if record.error:
         told |= {"outcome": ERROR, "message": record.error.message}
     elif record.outcome:
@@ -94,6 +94,19 @@ def _result(record: Record, video: str) -> dict[str, Any]:
             "touched": touched(record),
         }
     return {name: value for name, value in told.items() if value not in ("", {})}
+
+
+def _plans(record: Record) -> str:
+    """Each plan that differs from the one before, with the things that its places point at."""
+    told: list[str] = []
+    before = ""
+    for plan in record.plans:
+        things = ", ".join(place.thing or "nothing" for place in plan.places)
+        text = f"{plan.text} ({things})" if things else plan.text
+        if text != before:
+            told.append(f"step {plan.step}: {text}")
+        before = text
+    return "; ".join(told)
 
 
 def _urgency(row: dict[str, Any]) -> tuple[int, str, int, str]:

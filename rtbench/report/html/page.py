@@ -20,6 +20,7 @@ from rtbench.report.html import (
     success_curves,
     success_rates,
     svg_chart,
+    target_choice,
     timing,
     token_histograms,
     touched_objects,
@@ -78,6 +79,7 @@ def _sections(runs: Sequence[Series], distances: Mapping[str, float], request: R
         failures.section(runs),
         failure_clusters.section(runs),
         touched_objects.section(runs),
+        target_choice.section(runs),
         timing.section(runs),
         token_histograms.section(runs),
     ]

@@ -147,7 +147,7 @@
     const events = Object.entries(result.events ?? {}).map(([event, count]) => `${event} ${count}`).join(", ");
     const told = facts([
       ["steps", String(result.steps ?? "")], ["termination", result.termination], ["reason", result.reason],
-      ["goal", goal], ["events", events], ["touched", result.touched], ["error", result.message],
+      ["goal", goal], ["events", events], ["touched", result.touched], ["plans", result.plans], ["error", result.message],
       ["held, ever", result.outcome === "error" ? "" : `${result.held ? "yes" : "no"}, ${result.ever ? "yes" : "no"}`],
     ]);
     const heading = make("h3", { class: result.outcome }, name + MARKS[result.outcome]);

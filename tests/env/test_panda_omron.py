@@ -10,15 +10,19 @@ import mujoco
 import numpy as np
 import pytest
 
-from rtbench.env import robot as bake
-from rtbench.env.robot import ACTUATORS, ARM_JOINTS, BASE_JOINTS, FINGER_JOINTS, HOME
+from rtbench.core.episode import DEFAULT_ROBOT
+from rtbench.env import panda_omron as bake
 from rtbench.env.robot_cache import robot_path
 from rtbench.env.robot_source import WHEEL
+from rtbench.task.library import BUNDLED
+from rtbench.task.robot_entry import BASE_JOINTS
 from tests.helpers import robosuite
 from tests.helpers.paths import GOLDEN as GOLDEN_FOLDER
 
 GOLDEN = GOLDEN_FOLDER / "robot.json"
 MOST_FACES = 15_000
+PANDA = BUNDLED.robot(DEFAULT_ROBOT)
+ARM_JOINTS, FINGER_JOINTS, HOME = tuple(PANDA.arm.joints), tuple(PANDA.gripper.joints), PANDA.arm.home
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,7 @@ def test_all_joints_are_there_and_driven(robot):
 
 @pytest.mark.parametrize("joint", ARM_JOINTS)
 def test_the_motors_are_no_stronger_than_the_pandas(robot, joint):
-    *_, limit = ACTUATORS[joint]
+    *_, limit = PANDA.arm.joints[joint].drive
     assert robot.actuator(joint).forcerange.tolist() == [-limit, limit]
     assert limit <= (87 if joint in ARM_JOINTS[:4] else 30)
 
@@ -127,5 +131,5 @@ def test_the_robot_is_the_golden_one(request):
 
 def test_baking_again_gives_the_same_robot(tmp_path, monkeypatch):
     monkeypatch.setenv(WHEEL.variable, str(robosuite.models()))
-    bake.write_robot(tmp_path)
+    bake.write_robot(tmp_path, PANDA)
     assert contents(tmp_path) == contents(robot_path().parent)

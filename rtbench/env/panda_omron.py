@@ -15,7 +15,9 @@ import numpy as np
 
 from rtbench.env.object import COLLISION_GROUP, VISUAL_GROUP
 from rtbench.env.robot_mesh import Array, Part, cylinder, decimate, fit_capsule, merge, write_obj
+from rtbench.env.robot_model import ROBOT_CONTACT, add_drives
 from rtbench.env.robot_source import load_source
+from rtbench.task.robot_entry import RobotEntry
 
 Frame = tuple[Array, Array]
 """Origin float64[3] [m] and rotation matrix float64[3, 3] of a body, world."""
@@ -26,32 +28,15 @@ LINK_FACES = 550
 MIN_FACES = 40
 """Smaller parts are not worth breaking."""
 
-ARM_JOINTS = tuple(f"joint{i}" for i in range(1, 8))
-BASE_JOINTS = ("base_x", "base_y", "base_yaw")
-FINGER_JOINTS = ("finger1", "finger2")
-HOME = (0.0, -0.75, 0.0, -2.35, 0.0, 1.6, 0.785)
-"""Arm angles [rad] at the start of an episode: hand drawn in, so that it does not hide the counter."""
 WHEEL_CENTRE = -0.20
 """x [m] of the wheels' centre, in front of which robosuite mounts the arm at 0."""
-ROBOT_CONTACT = {"contype": 2, "conaffinity": 1}
-"""The robot touches the world (contype 1), not itself."""
-ACTUATORS: dict[str, tuple[float, float, float]] = {
-    "joint1": (6000, 300, 87), "joint2": (6000, 300, 87), "joint3": (6000, 250, 87),
-    "joint4": (6000, 220, 87), "joint5": (2500, 80, 30), "joint6": (2500, 80, 30),
-    "joint7": (2000, 60, 30),
-}  # fmt: skip
-"""Joint: stiffness [N m/rad], damping [N m s/rad], limit [N m]; the limits are the real Panda's."""
-BASE_ACTUATORS = {"base_x": (4e5, 2.2e4), "base_y": (4e5, 2.2e4), "base_yaw": (4e4, 2.4e3)}
-"""Stiffness and damping of the base's slides [N/m, N s/m] and its turning [N m/rad, N m s/rad]."""
-FINGER_ACTUATOR = (1500.0, 60.0, 30.0)
-"""Stiffness [N/m], damping [N s/m] and force [N] of a finger: a firm grip that does not dent a can."""
 
 
-def write_robot(folder: Path) -> None:
+def write_robot(folder: Path, robot: RobotEntry) -> None:
     """Writes `robot.xml` and its meshes into `folder`."""
     source = load_source()
     parts = _visual_parts(source)
-    spec = _skeleton(source)
+    spec = _skeleton(source, robot)
     for body, group in parts.items():
         share = FACE_BUDGET.get(body, LINK_FACES) / sum(len(p.faces) for p in group)
         for index, part in enumerate(group):
@@ -127,7 +112,7 @@ def _geom_part(source: mujoco.MjModel, data: mujoco.MjData, geom: int, frame: Fr
     return Part((world - origin) @ rotation, faces, tuple(float(np.round(c * 4) / 4) for c in rgba))
 
 
-def _skeleton(source: mujoco.MjModel) -> mujoco.MjSpec:
+def _skeleton(source: mujoco.MjModel, robot: RobotEntry) -> mujoco.MjSpec:
     """Bodies, joints, inertias, collision primitives and actuators, without any visual geometry."""
     spec = mujoco.MjSpec()
     spec.modelname = "panda_omron"
@@ -153,7 +138,8 @@ def _skeleton(source: mujoco.MjModel) -> mujoco.MjSpec:
     spec.body("base").pos = [0.0, 0.0, 0.0]
     _add_collision(source, spec, frames)
     _add_grip_point(spec, source, frames)
-    _add_actuators(spec)
+    add_drives(spec, robot)
+    _couple_fingers(spec)
     return spec
 
 
@@ -249,27 +235,9 @@ def _add_grip_point(spec: mujoco.MjSpec, source: mujoco.MjModel, frames: dict[st
     link.add_camera(name="wrist", pos=root + axes @ [0.07, 0, -0.04], quat=quaternion, fovy=75)
 
 
-def _add_actuators(spec: mujoco.MjSpec) -> None:
-    for joint, (stiffness, damping, limit) in ACTUATORS.items():
-        _position_actuator(spec, joint, stiffness, damping, limit)
-    for joint, (stiffness, damping) in BASE_ACTUATORS.items():
-        _position_actuator(spec, joint, stiffness, damping, 5000)
-    for joint in FINGER_JOINTS:  # both are driven to the same opening
-        _position_actuator(spec, joint, *FINGER_ACTUATOR)
+def _couple_fingers(spec: mujoco.MjSpec) -> None:
+    """Both fingers open alike."""
     spec.add_equality(
         name="fingers", type=mujoco.mjtEq.mjEQ_JOINT, name1="finger2", name2="finger1",
         objtype=mujoco.mjtObj.mjOBJ_JOINT, data=[0, -1] + [0] * 10, solref=[0.01, 1],
     )  # fmt: skip
-
-
-def _position_actuator(
-    spec: mujoco.MjSpec, joint: str, stiffness: float, damping: float, limit: float
-) -> None:
-    actuator = spec.add_actuator(
-        name=joint,
-        target=joint,
-        trntype=mujoco.mjtTrn.mjTRN_JOINT,
-        forcerange=[-limit, limit],
-        forcelimited=True,
-    )
-    actuator.set_to_position(kp=stiffness, kv=damping)

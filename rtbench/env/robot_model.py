@@ -1,0 +1,79 @@
+"""The MuJoCo model of a robot: its baked geometry, with the drives of its file in envs/robots."""
+
+from __future__ import annotations
+
+import mujoco
+
+from rtbench.core.errors import ContentError, nearest
+from rtbench.env.robot_cache import robot_path
+from rtbench.task.robot_entry import Drive, RobotEntry
+
+ROBOT_CONTACT = {"contype": 2, "conaffinity": 1}
+"""The robot touches the world (contype 1), not itself."""
+GRIP = "grip"
+"""Site of the grip point."""
+
+
+def robot_spec(robot: RobotEntry) -> mujoco.MjSpec:
+    """The robot under construction: baked once, then with the drives of its file.
+
+    Raises:
+        ContentError: its file names a joint or a body that the model lacks.
+        RobotError: its own model cannot be found, read or kept.
+    """
+    spec = mujoco.MjSpec.from_file(str(robot_path(robot)))
+    check_names(spec, robot)
+    for name, drive in drives(robot).items():
+        _set(spec.actuator(name), drive)
+    return spec
+
+
+def drives(robot: RobotEntry) -> dict[str, Drive]:
+    """Drive of each joint: of the arm, the base and the fingers."""
+    arm = {name: joint.drive for name, joint in robot.arm.joints.items()}
+    fingers = dict.fromkeys(robot.gripper.joints, robot.gripper.drive)
+    base = {str(name): drive for name, drive in robot.base.drives.items()}
+    return {**arm, **base, **fingers}
+
+
+def add_drives(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
+    """A position actuator for each joint, of its name."""
+    for joint, drive in drives(robot).items():
+        actuator = spec.add_actuator(
+            name=joint, target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=True
+        )
+        _set(actuator, drive)
+
+
+def _set(actuator: mujoco.MjsActuator, drive: Drive) -> None:
+    stiffness, damping, limit = drive
+    actuator.forcerange = [-limit, limit]
+    actuator.set_to_position(kp=stiffness, kv=damping)
+
+
+def check_names(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
+    """Refuse a file that names what the model lacks, with a ContentError: file, key and the nearest name."""
+    arm, gripper = robot.arm, robot.gripper
+    bodies = {
+        "base.body": (robot.base.body,),
+        **{f"gripper.fingers.{name}": found for name, found in gripper.fingers.items()},
+        **{f"cameras.{name}.body": (c.body,) for name, c in robot.cameras.items() if c.body},
+    }
+    _check(robot, "joint", {"arm.joints": tuple(arm.joints), "gripper.joints": tuple(gripper.joints)},
+           [joint.name for joint in spec.joints])  # fmt: skip
+    _check(robot, "body", bodies, [body.name for body in spec.bodies])
+    _check(robot, "geom", {"arm.forearm": arm.forearm}, [geom.name for geom in spec.geoms])
+
+
+def _check(robot: RobotEntry, kind: str, named: dict[str, tuple[str, ...]], known: list[str]) -> None:
+    for key, names in named.items():
+        for name in names:
+            if name not in known:
+                close = nearest(name, known)
+                hint = f" Did you mean {close!r}?" if close else ""
+                listed = ", ".join(sorted(filter(None, known)))
+                file = robot.where.removesuffix(f": {robot.name}")
+                raise ContentError(
+                    file, robot.name, f"key {key!r} names the {kind} {name!r}, which the model lacks.{hint}"
+                    f" It has: {listed}."
+                )  # fmt: skip

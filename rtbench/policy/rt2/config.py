@@ -1,0 +1,120 @@
+"""Sizes of our own RT-2: every number that makes one network differ from another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from rtbench.core.errors import PolicyError, UnknownNameError
+from rtbench.policy.rt1 import config as rt1
+
+STATE_WIDTH = 384
+"""Length of a token state of MiniLM."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """All dimensions of a network."""
+
+    name: str
+    """Name on the command line and in weights."""
+    eyes: rt1.Size
+    """Backbone of RT-1 that looks at the image; its FiLM layers are given nothing, so that one look serves
+    several questions."""
+    merge: int
+    """Side of the square of cells of the feature map that become one image token: 1 for a token a cell."""
+    state: int
+    """Length of a token state of the instruction."""
+    width: int
+    """Decoder: length of a position's vector."""
+    layers: int
+    """Decoder: layers."""
+    heads: int
+    """Decoder: attention heads."""
+    inner: int
+    """Decoder: hidden width of a layer's dense part."""
+    dropout: float
+    """Decoder: dropout rate in training."""
+    instruction: int
+    """Token states of an instruction at most; the rest is cut off."""
+    words: int
+    """Output tokens of a plan's or an answer's words at most."""
+
+    @property
+    def cells(self) -> int:
+        """Image tokens."""
+        height, width = self.eyes.map
+        return (height // self.merge) * (width // self.merge)
+
+    @property
+    def suffix(self) -> int:
+        """Positions after image and instruction at most: the markers, words, four places and an action."""
+        return self.words + 24
+
+
+_EYES = replace(rt1.SMALL, name="eyes", text=1, film=1)
+SMALL = Size(
+    name="small",
+    eyes=_EYES,
+    merge=1,
+    state=STATE_WIDTH,
+    width=256,
+    layers=6,
+    heads=8,
+    inner=1024,
+    dropout=0.1,
+    instruction=64,
+    words=24,
+)
+"""Trains on two CPU cores, and decides eight times a second on one."""
+TINY = replace(
+    SMALL,
+    name="tiny",
+    eyes=replace(
+        _EYES,
+        image=(32, 40),
+        stages=(rt1.Stage(3, 2, 1, 8, 1), rt1.Stage(3, 2, 2, 16, 2)),
+        stem=8,
+        top=16,
+    ),
+    width=32,
+    layers=2,
+    heads=2,
+    inner=64,
+)
+"""For tests: the same structure, in seconds."""
+SIZES = {size.name: size for size in (SMALL, TINY)}
+
+
+def size(name: str) -> Size:
+    """The size of that name.
+
+    Raises:
+        UnknownNameError: no such size.
+    """
+    try:
+        return SIZES[name]
+    except KeyError:
+        raise UnknownNameError("size of RT-2", name, SIZES) from None
+
+
+def to_json(size: Size) -> dict[str, Any]:
+    """The size as plain values."""
+    return asdict(size)
+
+
+def from_json(values: Mapping[str, Any], where: str) -> Size:
+    """The size that `to_json` wrote.
+
+    Raises:
+        PolicyError: values that make no size; names `where`.
+    """
+    try:
+        found = Size(**{**values, "eyes": rt1.from_json(values["eyes"], where)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise PolicyError(f"{where}: its size card cannot be read: {error}.") from None
+    numbers = (found.merge, found.state, found.width, found.layers, found.heads, found.inner)
+    if not all(isinstance(n, int) and 0 < n <= 65536 for n in (*numbers, found.instruction, found.words)):
+        raise PolicyError(f"{where}: its size card has numbers that no network has.")
+    return found

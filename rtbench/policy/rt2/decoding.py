@@ -1,0 +1,138 @@
+"""Constrained decoding: at each place only what is valid there can be chosen.
+
+A plan is bounded words, then two numbers for each of two places; an action is one bin a dimension, of which
+the mode has as few as there are modes. What is fixed is written, not decided. So the number of tokens is
+bounded, and whatever the logits are, the action is valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rtbench.policy.rt2.action_layout import ActionLayout
+from rtbench.policy.rt2.token_table import TokenTable
+
+PLACES = 2
+"""Places of a plan: the thing to be moved, and where it goes."""
+
+
+class Reader(Protocol):
+    """A model that has read an image and an instruction, and goes on reading."""
+
+    def read(self, ids: Sequence[int]) -> None:
+        """Read tokens, at least one."""
+        ...
+
+    def logits(self, ids: Tensor) -> Tensor:
+        """Logits float[n] of n ids as the next token, from these rows of the output matrix alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a token is chosen among those that are valid."""
+
+    temperature: float = 0.0
+    """They are drawn with probabilities to the power of 1 / temperature; 0 takes the likeliest."""
+    random: np.random.Generator | None = None
+    """What draws them."""
+
+    def __call__(self, logits: Tensor, *, draw: bool = True) -> int:
+        """Position of the chosen one among logits float[n].
+
+        Args:
+            logits: Of the valid ones. Ones that are no number count as minus infinity.
+            draw: Whether it may be drawn; otherwise the likeliest is taken.
+        """
+        found = torch.nan_to_num(logits.float(), nan=-torch.inf)
+        if draw and self.temperature and self.random is not None:
+            gumbel = self.random.gumbel(size=len(logits))
+            found = found + torch.from_numpy(self.temperature * gumbel).to(found)
+        return int(found.argmax())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan as tokens."""
+
+    words: tuple[int, ...]
+    """Ids of its words."""
+    places: tuple[int, ...]
+    """Numbers of places, row and column of each of `PLACES`; positions in `TokenTable.places`."""
+
+    def ids(self, table: TokenTable) -> list[int]:
+        """All of its tokens, with what stands around its words."""
+        places = table.places[list(self.places)].tolist()
+        return [*table.plan, *self.words, *table.end_of_words, *places]
+
+    def points(self, table: TokenTable) -> list[tuple[float, float]]:
+        """Its places as x and y from 0 to 1, each in the middle of what its number stands for."""
+        numbers = (np.array(self.places).reshape(-1, 2) + 0.5) / len(table.places)
+        return [(float(x), float(y)) for y, x in numbers]
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Decides plans and actions with a table."""
+
+    table: TokenTable
+    """Ids by their use."""
+    layout: ActionLayout
+    """Order of an action's tokens."""
+    most_words: int
+    """Words of a plan at most."""
+    _words: Tensor = field(init=False, repr=False)
+    _places: Tensor = field(init=False, repr=False)
+    _bins: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Keep the ids as tensors."""
+        words = np.concatenate([self.table.end_of_words[:1], self.table.words])
+        for name, ids in {"words": words, "places": self.table.places, "bins": self.table.bins}.items():
+            object.__setattr__(self, f"_{name}", torch.from_numpy(np.asarray(ids, dtype=np.int64)))
+
+    def to(self, device: torch.device) -> Decoder:
+        """The same, with its ids on a device."""
+        for name in ("_words", "_places", "_bins"):
+            object.__setattr__(self, name, getattr(self, name).to(device))
+        return self
+
+    def plan(self, reader: Reader, choose: Choice) -> Plan:
+        """Decide a plan; it has been read when this returns."""
+        reader.read(self.table.plan)
+        words: list[int] = []
+        while len(words) < self.most_words:
+            chosen = choose(reader.logits(self._words))
+            if chosen == 0:  # the end
+                break
+            words.append(int(self._words[chosen]))
+            reader.read(words[-1:])
+        reader.read(self.table.end_of_words)
+        places = []
+        for _ in range(2 * PLACES):
+            places.append(choose(reader.logits(self._places)))
+            reader.read([int(self.table.places[places[-1]])])
+        return Plan(tuple(words), tuple(places))
+
+    def action(self, reader: Reader, choose: Choice, before: Sequence[int] = ()) -> NDArray[np.int64]:
+        """Decide an action: bins int64[length]. The mode is never drawn.
+
+        Args:
+            reader: What has read image and instruction.
+            choose: How.
+            before: Tokens to be read before it, such as those of a plan that is kept.
+        """
+        ids = [*before, *self.table.action]
+        bins: list[int] = []
+        for place, count in enumerate(self.layout.counts):
+            reader.read(ids)
+            bins.append(choose(reader.logits(self._bins[:count]), draw=place != self.layout.mode))
+            ids = [int(self.table.bins[bins[-1]])]
+        return np.array(bins)

@@ -1,0 +1,23 @@
+"""Small RT-2 models of random weights."""
+
+import torch
+
+from rtbench.policy.rt2.action_layout import layout
+from rtbench.policy.rt2.checkpoint import Model, Origin
+from rtbench.policy.rt2.config import TINY
+from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256
+from rtbench.policy.rt2.network import Network
+from rtbench.policy.rt2.vocabulary import Vocabulary
+
+TEXTS = ("move apple near sponge", "pick coke can", "open top drawer", "place apple into paper bowl") * 2
+
+
+def make_model(seed=0, size=TINY, kind="full", scale=1.0):
+    """A model of random weights."""
+    vocabulary = Vocabulary.of_texts(TEXTS)
+    network = Network(size, len(vocabulary), seed=seed).eval()
+    if scale != 1:
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.mul_(scale)
+    return Model(network, vocabulary, layout(kind), Origin(ENCODER, ENCODER_SHA256))
