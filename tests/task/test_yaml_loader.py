@@ -95,10 +95,10 @@ MERGES = "\n".join(f"  l{n}: &l{n} {{<<: [" + ", ".join([f"*l{n - 1}"] * 9) + "]
 
 @pytest.mark.parametrize("text", [f"a:\n  l0: &l0 [x]\n{LISTS}", f"a:\n  l0: &l0 {{x: 1}}\n{MERGES}"])
 def test_aliases_do_not_expand_without_bound(tmp_path, text):
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ContentError, match=r"mine.yaml: line \d+, .*more than 100,000 values"):
         read(tmp_path, mine=text)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_file_that_is_too_large_or_none_is_named(tmp_path):

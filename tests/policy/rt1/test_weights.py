@@ -90,10 +90,10 @@ def test_numbers_of_a_size_are_bounded(
     path: Path, edit: Callable[[dict[str, Any]], object], message: str
 ) -> None:
     resize(path, edit)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(CheckpointError, match=message):
         read(path)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_deep_json_is_a_damaged_file(path: Path) -> None:
