@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from rtbench.cli.options import Jobs
+from rtbench.cli.options_object import takes
+from rtbench.cli.vqa_options import SETS, VqaOptions
 
 if TYPE_CHECKING:
     from rtbench.data.vqa.make import Made
 
 EXAMPLE = "Example:  rtbench vqa -n 6000 --output questions.h5"
-SETS = ("symbols", "tools", "cups", "snacks", "seen")
-LEAST, MOST = 1, 16
 
 
-def vqa(
-    *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="HDF5 file to write.")],
-    pictures: Annotated[
-        int, typer.Option("--limit", "-n", min=1, metavar="N", help="Number of pictures.")
-    ] = 1000,
-    pairs: Annotated[
-        int, typer.Option(min=LEAST, max=MOST, metavar="N", help="Number of questions about each picture.")
-    ] = 8,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Number of the draw.")] = 0,
-    size: Annotated[
-        str, typer.Option(metavar="SIZE", help="Height and width of the pictures, such as 128x160.")
-    ] = "128x160",
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME",
-            help="Set of objects to draw from, once for each. Without symbols no card is seen.",
-            show_default=", ".join(SETS),
-        ),
-    ] = None,
-    emoji: Annotated[
-        bool,
-        typer.Option("--emoji", help="Add names of things in 13 languages from the package emoji (extra train)."),
-    ] = False,
-    jobs: Jobs = None,
-) -> None:
+@takes(VqaOptions)
+def vqa(options: VqaOptions) -> None:
     """Make pictures with questions and answers to train RT-2 on. They play the part of web data.
 
     RT-2 was trained on pictures and texts of the web. None of that is used here: pictures come from the
@@ -59,11 +30,23 @@ def vqa(
     from rtbench.cli.image_size import image_size
     from rtbench.data.vqa.make import Making, make
 
-    making = Making(pictures, pairs, seed, image_size(size), tuple(dict.fromkeys(sets or SETS)), emoji)
+    making = Making(
+        pictures=options.limit,
+        pairs=options.pairs,
+        seed=options.seed,
+        size=image_size(options.size),
+        sets=tuple(dict.fromkeys(options.sets or SETS)),
+        emoji=options.emoji,
+    )
     began = time.monotonic()
     with console().status("drawing") as status:
-        made = make(making, output, jobs, lambda done: status.update(f"drawing: {done} of {pictures} pictures"))
-    _report(output, made, time.monotonic() - began)
+        made = make(
+            making,
+            options.output,
+            options.jobs,
+            lambda done: status.update(f"drawing: {done} of {options.limit} pictures"),
+        )
+    _report(options.output, made, time.monotonic() - began)
 
 
 def _report(output: Path, made: Made, seconds: float) -> None:

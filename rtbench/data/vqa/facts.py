@@ -10,6 +10,7 @@ from rtbench.data.vision_language import Pair
 from rtbench.data.vqa.knowledge import Knowledge
 from rtbench.data.vqa.questions import NUMBERS
 from rtbench.task.library import BUNDLED
+from rtbench.task.object_entry import ObjectEntry
 
 EMOJI_LANGUAGES = ("ar", "de", "es", "fa", "fr", "id", "it", "ja", "ko", "pt", "ru", "tr", "zh")
 """Languages of the package `emoji` besides English."""
@@ -27,23 +28,9 @@ def facts(known: Knowledge, sets: tuple[str, ...], *, emoji: bool = False) -> It
     Raises:
         FactsError: the package is not there.
     """
-    things = {name: entry for name, entry in BUNDLED.things().items() if entry.set in sets}
-    for name, entry in things.items():
-        text, fact = entry.names[0], known.fact(name)
-        for language in known.languages:
-            if word := known.name(name, language):
-                yield Pair(f"{word} = ?", text, kind="translation", language=language)
-        for use in fact.uses:
-            yield Pair(f"with what do you {use}?", text, kind="use")
-        for told in (*fact.also, *fact.told):
-            yield Pair(f"what is meant by: {told}?", text, kind="phrase")
-        for tag in entry.tags:
-            if tag in known.kinds:
-                yield Pair(f"what kind of thing is {text}?", known.kinds[tag][0], kind="kind")
-            if tag in known.properties:
-                yield Pair(f"what can be said of {text}?", known.properties[tag][0], kind="property")
-        if color := known.color(entry):
-            yield Pair(f"which color has {text}?", color, kind="color")
+    for entry in BUNDLED.things().values():
+        if entry.set in sets:
+            yield from _of_thing(known, entry)
     for group in ("colors", "kinds"):
         for english, row in known.words[group].items():
             for language, word in row.items():
@@ -51,6 +38,24 @@ def facts(known: Knowledge, sets: tuple[str, ...], *, emoji: bool = False) -> It
     yield from _numbers()
     if emoji:
         yield from _emoji()
+
+
+def _of_thing(known: Knowledge, entry: ObjectEntry) -> Iterator[Pair]:
+    text, fact = entry.names[0], known.fact(entry.name)
+    for language in known.languages:
+        if word := known.name(entry.name, language):
+            yield Pair(f"{word} = ?", text, kind="translation", language=language)
+    for use in fact.uses:
+        yield Pair(f"with what do you {use}?", text, kind="use")
+    for told in (*fact.also, *fact.told):
+        yield Pair(f"what is meant by: {told}?", text, kind="phrase")
+    for tag in entry.tags:
+        if tag in known.kinds:
+            yield Pair(f"what kind of thing is {text}?", known.kinds[tag][0], kind="kind")
+        if tag in known.properties:
+            yield Pair(f"what can be said of {text}?", known.properties[tag][0], kind="property")
+    if color := known.color(entry):
+        yield Pair(f"which color has {text}?", color, kind="color")
 
 
 def _numbers() -> Iterator[Pair]:
@@ -76,7 +81,7 @@ def _emoji() -> Iterator[Pair]:
         ) from None
     for language in EMOJI_LANGUAGES:
         config.load_language(language)
-    for sign, names in EMOJI_DATA.items():
+    for names in EMOJI_DATA.values():
         found = _NAME.fullmatch(str(names.get("en", "")))
         if found is None:
             continue

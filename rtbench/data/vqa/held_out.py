@@ -30,7 +30,9 @@ class HeldOut:
     """What no pair may have."""
 
     instructions: frozenset[str]
-    """Instructions of the held-out suites, without capitals and marks; see `plain`."""
+    """Instructions of the held-out suites that the suite seen does not have too, as `plain` text.
+
+    Some of them are plans of held-out pairs of a skill and its objects: 'pick orange can'."""
     operands: frozenset[frozenset[int]]
     """Numbers that the emergent suite calculates with, two and two."""
     scenes: tuple[str, ...]
@@ -41,9 +43,11 @@ class HeldOut:
     """Sets of objects that are not drawn."""
 
     def __contains__(self, pair: Pair) -> bool:
-        """Whether a pair is a held-out instruction, or calculates what one does."""
-        return plain(pair.question) in self.instructions or (
-            pair.kind == "sum" and _numbers(pair.question) in self.operands
+        """Whether a pair says a held-out instruction, or calculates what one does."""
+        return (
+            plain(pair.question) in self.instructions
+            or plain(pair.answer) in self.instructions
+            or (pair.kind == "sum" and _numbers(pair.question) in self.operands)
         )
 
     def summary(self) -> dict[str, Any]:
@@ -60,12 +64,10 @@ class HeldOut:
 
 def held_out(library: Library = BUNDLED) -> HeldOut:
     """What the suites `SUITES` of a library hold out."""
-    texts = {suite: instructions(suite, library) for suite in SUITES}
-    calculated = {_numbers(text) for found in texts["emergent"].values() for text in found}
+    texts = {suite: _plain(suite, library) for suite in (SEEN, *SUITES)}
+    calculated = {_numbers(text) for text in texts["emergent"]}
     return HeldOut(
-        instructions=frozenset(
-            plain(text) for by_axis in texts.values() for found in by_axis.values() for text in found
-        ),
+        instructions=frozenset.union(*(texts[suite] for suite in SUITES)) - texts[SEEN],
         operands=frozenset(pair for pair in calculated if pair),
         scenes=tuple(sorted(set(library.scenes()) - {SCENE})),
         variants=tuple(sorted(name for name in library.variants() if name)),
@@ -88,6 +90,10 @@ def instructions(name: str, library: Library = BUNDLED) -> Mapping[str, set[str]
                 if wording.covers(task):
                     texts.update(wording.instructions(task))
     return found
+
+
+def _plain(name: str, library: Library) -> frozenset[str]:
+    return frozenset(plain(text) for found in instructions(name, library).values() for text in found)
 
 
 @dataclass(frozen=True)

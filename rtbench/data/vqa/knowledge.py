@@ -16,9 +16,6 @@ import yaml
 
 from rtbench.task.object_entry import ObjectEntry
 
-_GENDERS = {"ru": (("ая", "ую"), ("яя", "юю"), ("а", "у"), ("я", "ю")), "pl": (("ka", "kę"), ("ła", "łą"))}
-"""Ends of feminine words where they are moved; a rule of thumb."""
-
 
 @dataclass(frozen=True)
 class Fact:
@@ -48,6 +45,8 @@ class Knowledge:
     """Languages besides English, BCP 47."""
     words: Mapping[str, Mapping[str, Mapping[str, str]]]
     """'things', 'colors' or 'kinds' -> entry -> language -> word."""
+    ends: Mapping[str, Mapping[str, str]]
+    """Language -> end of a feminine word -> its end in the accusative; see `moved`."""
     phrases: Mapping[str, Mapping[str, tuple[str, ...]]]
     """'where', 'pick', 'near' or 'into' -> language -> sentences with {a} and {b}."""
 
@@ -69,29 +68,29 @@ def moved(name: str, language: str) -> str:
     """A name as what is moved: the accusative of German, Russian and Polish by rules of thumb."""
     if language == "de" and name.startswith("der "):
         return f"den {name.removeprefix('der ')}".replace("e Becher", "en Becher")
-    ends = _GENDERS.get(language, ())
-    if not ends:
-        return name
+    ends = knowledge().ends.get(language, {})
     first, *rest = name.split(" ")
-    for end, other in ends:
-        if first.endswith(end):
-            words = [_with_end(word, ends) for word in rest] if len(end) > 1 and end != "ka" else rest
-            return " ".join([first.removesuffix(end) + other, *words])
-    return name
+    end = _end(first, ends)
+    if not end:
+        return name
+    # After an adjective, which has two letters more, comes what agrees with it; after a noun a genitive.
+    rest = (
+        [word.removesuffix(e) + ends[e] if (e := _end(word, ends)) else word for word in rest]
+        if (end in ("ая", "яя", "ła"))
+        else rest
+    )
+    return " ".join([first.removesuffix(end) + ends[end], *rest])
 
 
-def _with_end(word: str, ends: tuple[tuple[str, str], ...]) -> str:
-    for end, other in ends:
-        if word.endswith(end):
-            return word.removesuffix(end) + other
-    return word
+def _end(word: str, ends: Mapping[str, str]) -> str:
+    return next((end for end in ends if word.endswith(end)), "")
 
 
 @cache
 def knowledge() -> Knowledge:
     """All of it, read once."""
     known, words, phrases = (_read(name) for name in ("knowledge", "words", "phrases"))
-    languages = tuple(words.pop("languages"))
+    languages, ends = tuple(words.pop("languages")), phrases.pop("ends")
     return Knowledge(
         kinds={tag: tuple(nouns) for tag, nouns in known["kinds"].items()},
         properties={tag: tuple(adjectives) for tag, adjectives in known["properties"].items()},
@@ -105,9 +104,8 @@ def knowledge() -> Knowledge:
             group: {key: dict(zip(languages, row, strict=True)) for key, row in rows.items()}
             for group, rows in words.items()
         },
-        phrases={
-            what: {tag: tuple(texts) for tag, texts in by.items()} for what, by in phrases.items()
-        },
+        ends=ends,
+        phrases={what: {tag: tuple(texts) for tag, texts in by.items()} for what, by in phrases.items()},
     )
 
 

@@ -25,7 +25,6 @@ from rtbench.data.state import addresses
 from rtbench.data.state_renderer import StateRenderer
 from rtbench.env.placement import DROP, Placer
 from rtbench.env.scene import Scene, load_scene
-from rtbench.task.library import BUNDLED
 from rtbench.task.object_entry import CAN_TOPPLE, FITS_BOWL, MOVABLE, RECEPTACLE, ObjectEntry
 from rtbench.task.robot_entry import BASE_JOINTS
 from rtbench.task.task import Goal, Start, Task
@@ -137,9 +136,7 @@ class Painter:
         angles = np.array(arm.home) + ARM_SPREAD * random.standard_normal(len(arm.home))
         joints = (*BASE_JOINTS, *arm.joints, *gripper.joints, *layout.drawers)
         fingers = (sign * gripper.home for sign in gripper.joints.values())
-        for joint, value in zip(
-            joints, (*base, *angles, *fingers, *layout.drawers.values()), strict=True
-        ):
+        for joint, value in zip(joints, (*base, *angles, *fingers, *layout.drawers.values()), strict=True):
             data.joint(joint).qpos[0] = value
         for name, pose in layout.poses.items():
             free = data.joint(f"{name}:free")
@@ -161,9 +158,7 @@ class Painter:
         for name in spec.drawers:
             if (text := name.replace("_", " ")) in places:
                 drawers[name] = Seen(name, text, *places[text], None)
-        return View(
-            image, naming, seen, drawers, layout.under, layout.lying, tuple(layout.drawers)
-        )
+        return View(image, naming, seen, drawers, layout.under, layout.lying, tuple(layout.drawers))
 
 
 def arrange(scene: Scene, random: np.random.Generator) -> Layout:
@@ -189,7 +184,19 @@ def _choose(scene: Scene, random: np.random.Generator, count: int) -> list[str]:
     shares = np.array([SETS[name] for name in by_set])
     chosen = list[str]()
     if random.random() < ALIKE:
-        tags = ("digit", "letter", "shape", "picture", "can", "bottle", "cup", "bag", "fruit", "tool", "snack")
+        tags = (
+            "digit",
+            "letter",
+            "shape",
+            "picture",
+            "can",
+            "bottle",
+            "cup",
+            "bag",
+            "fruit",
+            "tool",
+            "snack",
+        )
         alike = [[o for o, e in scene.objects.items() if tag in e.tags] for tag in tags]
         alike = [group for group in alike if len(group) > 1]
         if alike:
@@ -225,7 +232,8 @@ def _put_down(scene: Scene, random: np.random.Generator, objects: list[str]) -> 
     poses = Placer(scene, task, random, random).place(episode)
     for name, base in under.items():
         if name not in poses:
-            top = poses[base].position + [0, 0, things[base].half[2] + things[name].half[2] + DROP]
+            rise = float(things[base].half[2] + things[name].half[2]) + DROP
+            top = poses[base].position + np.array([0.0, 0.0, rise])
             poses[name] = Pose(top, about_z(float(random.uniform(-math.pi, math.pi))))
     return Layout(tuple(o for o in objects if o in poses), poses, under, lying, drawers, station)
 

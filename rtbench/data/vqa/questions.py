@@ -23,6 +23,12 @@ NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 _LEFT, _CLOSER = 0.04, 1.4
 """Least difference of places in the picture for 'left of'; of distances, as a factor, for 'nearest'."""
 
+_PLAIN_KINDS = frozenset({
+    "can", "bottle", "cup", "bowl", "digit", "letter", "shape", "picture", "animal", "fruit", "vegetable",
+})  # fmt: skip
+"""Kinds of which a thing without the tag is none for certain."""
+_OPPOSITES = (("healthy", "unhealthy"), ("unhealthy", "healthy"), ("even", "odd"), ("odd", "even"))
+"""Properties of which a thing has one or the other, or neither."""
 T = TypeVar("T")
 
 
@@ -161,8 +167,10 @@ def kind(ask: Asking) -> Pair | None:
     if len(group) <= MAX_PLACES and ask.random.random() < 0.6:
         group = sorted(group, key=lambda thing: thing.x)
         return pointed(f"point at every {noun}, from left to right", group, "kind")
-    thing = group[int(ask.random.integers(len(group)))]
-    return pointed(f"is {ask.name(thing)} {with_article(noun)}?", [thing], "kind", "yes")
+    rest = [thing for thing in ask.seen if thing not in group] if tag in _PLAIN_KINDS else []
+    answer, among = ("no", rest) if rest and ask.random.random() < 0.5 else ("yes", group)
+    thing = among[int(ask.random.integers(len(among)))]
+    return pointed(f"is {ask.name(thing)} {with_article(noun)}?", [thing], "kind", answer)
 
 
 def color(ask: Asking) -> Pair | None:
@@ -308,7 +316,9 @@ def compare(ask: Asking) -> Pair | None:
     digits = sorted(ask.tagged("digit"), key=_value)
     if len(digits) >= 2 and ask.random.random() < 0.6:
         if ask.random.random() < 0.5:
-            return pointed(ask.say("which number is biggest?", "find the highest number"), digits[-1:], "compare")
+            return pointed(
+                ask.say("which number is biggest?", "find the highest number"), digits[-1:], "compare"
+            )
         return pointed(ask.say("which number is least?", "find the lowest number"), digits[:1], "compare")
     things = [t for t in ask.seen if t.entry and not t.entry.platform]
     if len(things) < 2:
@@ -317,7 +327,8 @@ def compare(ask: Asking) -> Pair | None:
     if a.entry is None or b.entry is None or a.name in ask.view.lying or b.name in ask.view.lying:
         return None
     by, more, less = [
-        ("height", "taller", "lower"), ("mass", "heavier", "lighter"), ("length", "longer", "shorter from end to end"),
+        ("height", "taller", "lower"), ("mass", "heavier", "lighter"),
+        ("length", "longer", "shorter from end to end"),
     ][int(ask.random.integers(3))]  # fmt: skip
     sizes = [
         float({"height": e.half[2], "mass": e.mass, "length": max(e.half)}[by]) for e in (a.entry, b.entry)
@@ -335,7 +346,7 @@ def negation(ask: Asking) -> Pair | None:
     for tag, nouns in ask.known.kinds.items():
         group = ask.tagged(tag)
         rest = [thing for thing in ask.seen if thing not in group]
-        if group and 1 <= len(rest) <= 2:
+        if tag in _PLAIN_KINDS and group and 1 <= len(rest) <= 2:
             pairs.append((f"what is no {ask.say(*nouns)}?", rest))
         for thing in group if 2 <= len(group) <= 3 else ():
             others = [other for other in group if other is not thing]
@@ -344,11 +355,11 @@ def negation(ask: Asking) -> Pair | None:
             hues = [ask.known.color(other.entry) for other in others if other.entry]
             if word and "" not in hues and word not in hues:
                 pairs.append((f"which {nouns[0]} isn't {word}?", others))
-    for tag, words in ask.known.properties.items():
-        group = [thing for thing in ask.seen if thing.entry and tag not in thing.entry.tags]
-        food = [thing for thing in group if thing.entry and "food" in thing.entry.tags]
-        if len(food) == 1 and ask.tagged(tag) and tag not in ("even", "odd", "prime"):
-            pairs.append((f"which food isn't {words[0]}?", food))
+    for tag, other in _OPPOSITES:
+        group = ask.tagged(other)
+        if ask.tagged(tag) and 1 <= len(group) <= MAX_PLACES:
+            noun = "number" if tag in ("even", "odd") else "food or drink"
+            pairs.append((f"which {noun} isn't {tag}?", group))
     found = ask.one(pairs)
     if found is None:
         return None
@@ -394,10 +405,10 @@ MAKERS: dict[str, tuple[float, Maker]] = {
     "property": (1.0, of_description("property")),
     "phrase": (1.5, of_description("phrase")),
     "color": (1.5, color),
-    "symbol": (1.5, of_description("symbol")),
-    "relation": (2.5, relation),
-    "count": (1.0, count),
-    "sum": (1.5, total),
+    "symbol": (3.0, of_description("symbol")),
+    "relation": (3.0, relation),
+    "count": (3.0, count),
+    "sum": (2.0, total),
     "compare": (1.5, compare),
     "negation": (2.0, negation),
     "translation": (3.0, translation),
