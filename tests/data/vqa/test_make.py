@@ -125,7 +125,7 @@ def test_names_are_known_in_all_languages_and_facts_have_no_picture():
     assert moved("красная чашка", "ru") == "красную чашку"
     told = list(facts(known, ("cups",)))
     assert Pair("rote tasse = ?", "x") not in told
-    assert Pair("la tasse rouge = ?", "red cup", kind="translation", language="fr") in told
+    assert Pair("la taza roja = ?", "red cup", kind="translation", language="es") in told
     assert not any(pair.places for pair in told)
 
 
