@@ -70,8 +70,9 @@ def test_a_finished_file_is_told_again_and_not_overwritten(made):
 def test_what_is_asked_is_about_what_is_seen(made):
     found = read(made)
     ends = np.cumsum([0, *found.naming.counts])
-    assert {pair.kind for pair in found.pairs} >= {"where", "command", "translation"}
     about = [(pair, k) for pair, k in zip(found.pairs, found.pictures.tolist(), strict=True) if k >= 0]
+    assert len({pair.kind for pair, _ in about}) >= 6
+    assert "command" in {pair.kind for pair, _ in about}
     assert len(about) > 3 * HOW.pictures
     for pair, k in about:
         span = slice(ends[k], ends[k + 1])
