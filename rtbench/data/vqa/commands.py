@@ -7,9 +7,10 @@ the suite `seen`, see `rtbench.data.plan_text`; the sentences are made here.
 from __future__ import annotations
 
 from rtbench.data.vision_language import Pair
+from rtbench.data.vqa.asking import Asking, place
 from rtbench.data.vqa.knowledge import moved
 from rtbench.data.vqa.picture import Seen
-from rtbench.data.vqa.questions import Asking, described, place
+from rtbench.data.vqa.questions import described
 from rtbench.task.object_entry import CAN_TOPPLE, FITS_BOWL, MOVABLE, RECEPTACLE
 
 DESCRIBED = 0.65

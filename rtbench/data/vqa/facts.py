@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from rtbench.core.errors import RtbenchError
 from rtbench.data.vision_language import Pair
+from rtbench.data.vqa.asking import NUMBERS
 from rtbench.data.vqa.knowledge import Knowledge
-from rtbench.data.vqa.questions import NUMBERS
 from rtbench.task.library import BUNDLED
 from rtbench.task.object_entry import ObjectEntry
 

@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from rtbench.data.vision_language import Pair
+from rtbench.data.vqa.asking import NUMBERS
 from rtbench.data.vqa.picture import SCENE, SETS
-from rtbench.data.vqa.questions import NUMBERS
 from rtbench.task.library import BUNDLED, Library
 
 SUITES = ("novel", "emergent")

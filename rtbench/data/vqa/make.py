@@ -32,12 +32,13 @@ from rtbench.core.errors import UnknownNameError
 from rtbench.core.seeding import generator
 from rtbench.data.naming import Naming
 from rtbench.data.vision_language import Pair, VisionLanguage, VisionLanguageError, VisionLanguageWriter, read
+from rtbench.data.vqa.asking import Asking
 from rtbench.data.vqa.commands import command
 from rtbench.data.vqa.facts import facts
 from rtbench.data.vqa.held_out import HeldOut, held_out
 from rtbench.data.vqa.knowledge import knowledge
 from rtbench.data.vqa.picture import SETS, Painter, View
-from rtbench.data.vqa.questions import MAKERS, Asking
+from rtbench.data.vqa.questions import MAKERS
 from rtbench.task.library import BUNDLED
 
 PART = 50

@@ -6,22 +6,11 @@ for by a description fits one thing in the picture and no other, unless all that
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
-
-import numpy as np
-
-from rtbench.data.vision_language import MAX_PLACES, NamedPlace, Pair
-from rtbench.data.vqa.knowledge import Knowledge
-from rtbench.data.vqa.picture import Seen, View
+from rtbench.data.vision_language import MAX_PLACES, Pair
+from rtbench.data.vqa.asking import NUMBERS, Asking, Maker, place, pointed
+from rtbench.data.vqa.picture import Seen
+from rtbench.data.vqa.relations import relation
 from rtbench.task.instruction import with_article
-from rtbench.task.object_entry import RECEPTACLE
-
-NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_LEFT, _CLOSER = 0.04, 1.4
-"""Least difference of places in the picture for 'left of'; of distances, as a factor, for 'nearest'."""
 
 _PLAIN_KINDS = frozenset({
     "can", "bottle", "cup", "bowl", "digit", "letter", "shape", "picture", "animal", "fruit", "vegetable",
@@ -29,56 +18,6 @@ _PLAIN_KINDS = frozenset({
 """Kinds of which a thing without the tag is none for certain."""
 _OPPOSITES = (("healthy", "unhealthy"), ("unhealthy", "healthy"), ("even", "odd"), ("odd", "even"))
 """Properties of which a thing has one or the other, or neither."""
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Asking:
-    """What a question is made from."""
-
-    view: View
-    """The picture."""
-    known: Knowledge
-    """What is known of things."""
-    random: np.random.Generator
-    """Chooses."""
-
-    @property
-    def seen(self) -> list[Seen]:
-        """The objects in the picture."""
-        return list(self.view.seen.values())
-
-    def one(self, items: Sequence[T]) -> T | None:
-        """One of the items; None of none."""
-        return items[int(self.random.integers(len(items)))] if items else None
-
-    def say(self, *texts: str) -> str:
-        """One of some texts."""
-        return texts[int(self.random.integers(len(texts)))]
-
-    def tagged(self, tag: str) -> list[Seen]:
-        """The objects in the picture with a tag."""
-        return [thing for thing in self.seen if thing.entry and tag in thing.entry.tags]
-
-    def name(self, thing: Seen) -> str:
-        """A thing with its article, under one of its English names."""
-        also = self.known.fact(thing.name).also
-        text = self.say(*also) if also and self.random.random() < 0.3 else thing.text
-        return f"the {_shown(thing, text)}"
-
-
-Maker = Callable[[Asking], Pair | None]
-
-
-def place(thing: Seen) -> NamedPlace:
-    """Where a thing is."""
-    return NamedPlace(thing.text, thing.x, thing.y)
-
-
-def pointed(question: str, things: Sequence[Seen], kind: str, answer: str | None = None) -> Pair:
-    """A question that is answered by places, and by the names of what is there."""
-    told = ", ".join(thing.text for thing in things) if answer is None else answer
-    return Pair(question, told, tuple(place(thing) for thing in things), kind)
 
 
 def described(ask: Asking) -> list[tuple[str, Seen, str]]:
@@ -202,84 +141,6 @@ def of_description(wanted: str) -> Maker:
     return maker
 
 
-def relation(ask: Asking) -> Pair | None:
-    """Left, right, nearest, between, in and on."""
-    makers = [_extreme, _beside, _nearest, _between, _on]
-    for number in ask.random.permutation(len(makers)).tolist():
-        if pair := makers[number](ask):
-            return pair
-    return None
-
-
-def _extreme(ask: Asking) -> Pair | None:
-    things = sorted(ask.seen, key=lambda thing: thing.x)
-    if len(things) < 2:
-        return None
-    side = ask.say("left", "right")
-    first, second = things[:2] if side == "left" else (things[-1], things[-2])
-    if abs(first.x - second.x) < _LEFT:
-        return None
-    text = ask.say(f"what is furthest to the {side}?", f"which thing is {side}most?")
-    return pointed(text, [first], "relation")
-
-
-def _beside(ask: Asking) -> Pair | None:
-    """One thing to the left of another, of two: a yes or a no, alike often."""
-    things = ask.random.permutation(len(ask.seen)).tolist()[:2]
-    if len(things) < 2:
-        return None
-    a, b = (ask.seen[k] for k in things)
-    if abs(a.x - b.x) < _LEFT:
-        return None
-    side = ask.say("left", "right")
-    if ask.random.random() < 0.5:
-        answer = "yes" if (a.x < b.x) == (side == "left") else "no"
-        return pointed(f"is {ask.name(a)} to the {side} of {ask.name(b)}?", [a, b], "relation", answer)
-    chosen = a if (a.x < b.x) == (side == "left") else b
-    text = f"which is more to the {side}, {ask.name(a)} or {ask.name(b)}?"
-    return pointed(text, [chosen], "relation")
-
-
-def _nearest(ask: Asking) -> Pair | None:
-    thing = ask.one([t for t in ask.seen if t.name not in ask.view.under])
-    if thing is None:
-        return None
-    others = sorted((t for t in ask.seen if t is not thing), key=lambda t: _distance(t, thing))
-    if len(others) < 2 or _distance(others[1], thing) < _CLOSER * _distance(others[0], thing):
-        return None
-    text = ask.say(f"what is nearest to {ask.name(thing)}?", f"what stands closest to {ask.name(thing)}?")
-    return pointed(text, others[:1], "relation")
-
-
-def _between(ask: Asking) -> Pair | None:
-    things = sorted(ask.seen, key=lambda t: t.x)
-    middles = [
-        k
-        for k in range(1, len(things) - 1)
-        if min(things[k].x - things[k - 1].x, things[k + 1].x - things[k].x) > _LEFT
-    ]
-    k = ask.one(middles)
-    if k is None:
-        return None
-    text = f"from left to right, what comes between {ask.name(things[k - 1])} and {ask.name(things[k + 1])}?"
-    return pointed(text, [things[k]], "relation")
-
-
-def _on(ask: Asking) -> Pair | None:
-    pairs = [
-        (ask.view.seen[a], ask.view.seen[b])
-        for a, b in ask.view.under.items()
-        if a in ask.view.seen and b in ask.view.seen
-    ]
-    if (found := ask.one(pairs)) is None:
-        return None
-    top, base = found
-    word = "in" if base.entry and RECEPTACLE in base.entry.tags else "on"
-    if ask.random.random() < 0.5:
-        return pointed(f"what is {word} {ask.name(base)}?", [top], "relation")
-    return pointed(f"what is {ask.name(top)} {word}?", [base], "relation")
-
-
 def count(ask: Asking) -> Pair | None:
     """How many there are of a kind, none too."""
     tag = ask.one([tag for tag in ask.known.kinds if len(ask.tagged(tag)) != 1 or ask.random.random() < 0.3])
@@ -384,17 +245,6 @@ def _value(thing: Seen) -> int:
 
 def _letter(thing: Seen) -> str:
     return thing.text.split(" ")[-1]
-
-
-def _shown(thing: Seen, text: str) -> str:
-    """Cards are often called so."""
-    if thing.entry and thing.entry.platform and not text.endswith(("card", "icon", "symbol")):
-        return f"{text} card" if len(text) == 1 or text.startswith("letter") else text
-    return text
-
-
-def _distance(a: Seen, b: Seen) -> float:
-    return math.dist(a.position, b.position)
 
 
 MAKERS: dict[str, tuple[float, Maker]] = {
