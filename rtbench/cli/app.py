@@ -27,6 +27,7 @@ from rtbench.cli.commands import (
     table,
     train,
     verify,
+    vqa,
 )
 from rtbench.cli.help import use_plain_help
 
@@ -58,6 +59,7 @@ app.command(epilog=export.EXAMPLE, short_help="Write runs as a table: CSV or Par
 app.add_typer(import_weights.app, name="import", short_help="Convert published weights.")
 app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations for training.")(demos.demos)
 app.command(epilog=looks.EXAMPLE, short_help="Draw demonstrations again under random looks.")(looks.looks)
+app.command(epilog=vqa.EXAMPLE, short_help="Make pictures with questions and answers.")(vqa.vqa)
 app.add_typer(train.app, name="train", short_help="Train a policy on demonstrations.")
 app.command(epilog=bench.EXAMPLE, short_help="Measure how long a control step takes.")(bench.bench)
 app.command(epilog=doctor.EXAMPLE, short_help="Check whether rtbench can run on this machine.")(doctor.doctor)

@@ -14,7 +14,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.core.episode import Episode
+from rtbench.core.episode import DEFAULT_ROBOT, Episode
 from rtbench.data.keypoints import keypoint_places
 from rtbench.data.looks import Look, dress
 from rtbench.data.naming import Naming
@@ -62,18 +62,37 @@ class StateRenderer:
             states: float64[T, S]; see `rtbench.data.state`.
             look: The look of the room; None: its own.
         """
-        key = (episode.scene, object_sets(episode.objects, self._library), episode.robot)
-        if key not in self._rooms:
-            scene, sets, robot = key
-            self._rooms[key] = _Room(load_scene(scene, sets, self._library, robot))
-            while len(self._rooms) > SCENES:
-                self._rooms.popitem(last=False)[1].close()
-        self._rooms.move_to_end(key)
-        room = self._rooms[key]
+        room = self._room(episode.scene, object_sets(episode.objects, self._library), episode.robot)
         room.begin(episode.objects, look)
         task = self._library.task(episode.task)
         for state in states:
             yield room.draw(state, task)
+
+    def picture(
+        self, scene: str, sets: tuple[str, ...], objects: tuple[str, ...], state: NDArray[np.float64],
+        look: Look | None,
+    ) -> tuple[NDArray[np.uint8], Naming]:  # fmt: skip
+        """Draw one state of no episode: uint8[256, 320, 3], RGB, with the labels of all that is seen.
+
+        Args:
+            scene: Name of the scene.
+            sets: Sets of objects in its model, sorted.
+            objects: Names of the objects present.
+            state: float64[S] of these objects; see `rtbench.data.state`.
+            look: The look of the room; None: its own.
+        """
+        room = self._room(scene, sets, DEFAULT_ROBOT)
+        room.begin(objects, look)
+        return room.see(state)
+
+    def _room(self, scene: str, sets: tuple[str, ...], robot: str) -> _Room:
+        key = (scene, sets, robot)
+        if key not in self._rooms:
+            self._rooms[key] = _Room(load_scene(scene, sets, self._library, robot))
+            while len(self._rooms) > SCENES:
+                self._rooms.popitem(last=False)[1].close()
+        self._rooms.move_to_end(key)
+        return self._rooms[key]
 
     def close(self) -> None:
         """Free the GL contexts."""
@@ -120,7 +139,13 @@ class _Room:
         mujoco.mj_resetData(model, self._data)
 
     def draw(self, state: NDArray[np.float64], task: Task) -> Frame:
-        """Draw a state."""
+        """Draw a state of a task."""
+        image, naming = self.see(state)
+        points = self._project(keypoint_places(task, self._world)).astype(np.float32)
+        return Frame(image, points, naming)
+
+    def see(self, state: NDArray[np.float64]) -> tuple[NDArray[np.uint8], Naming]:
+        """Draw a state: its picture, and the labels in it."""
         data = self._data
         data.qpos[self._addresses] = state
         mujoco.mj_kinematics(self._model, data)
@@ -128,8 +153,7 @@ class _Room:
         mujoco.mj_camlight(self._model, data)
         image = self._renderer.render(data, HEAD)
         geoms = self._renderer.segment(data, HEAD)
-        points = self._project(keypoint_places(task, self._world)).astype(np.float32)
-        return Frame(image, points, self._things.find(data, geoms, self._project))
+        return image, self._things.find(data, geoms, self._project)
 
     def _project(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions in the head camera's picture; see `in_picture`."""

@@ -43,7 +43,7 @@ COMMANDS = [
     ["ls", "variants"],
     ["ls", "objects"], ["ls", "published"], ["ls", "runs"], ["ls", "episodes"],
     ["compare"], ["gate"], ["plan"], ["table"], ["report"], ["merge"], ["export"], ["correlate"],
-    ["demos"], ["looks"], ["train", "rt1"], ["import", "rt1"],
+    ["demos"], ["looks"], ["vqa"], ["train", "rt1"], ["import", "rt1"],
 ]  # fmt: skip
 SKILL = """
 mine:

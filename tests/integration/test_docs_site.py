@@ -25,6 +25,7 @@ SMALLER = {"-n": "2", "--limit": "2", "--rounds": "1", "--steps": "2", "--batch"
 MORE = {
     "run": ["--limit", "2", "--jobs", "1"],
     "demos": ["--jobs", "2", "--skill", "drive"],
+    "vqa": ["--jobs", "1"],
     "verify": ["--jobs", "1"],
     "train rt1": ["--episodes", "0", "--threads", "1"],
     "check tasks": ["--play", "0"],

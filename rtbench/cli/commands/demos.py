@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbench.cli.demos_options import ORACLE, DemosOptions, Keep
+from rtbench.cli.image_size import image_size
 from rtbench.cli.options_object import takes
 from rtbench.cli.policy_arg import parse
 from rtbench.core.errors import RtbenchError
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rtbench.data.collect import Recorded, Recording
 
 EXAMPLE = "Example:  rtbench demos -n 1000 --noise 0.3 --output demos.h5"
-LEAST_SIZE = 16
-"""Smallest height and width of images [pixels]; below it no object can be recognised."""
 
 
 class DemosError(RtbenchError):
@@ -54,7 +52,7 @@ def _recording(options: DemosOptions) -> Recording:
         suite=options.suite,
         skills=tuple(options.skill or ()),
         seed=options.seed,
-        size=_image_size(options.size),
+        size=image_size(options.size),
         noise=options.noise,
         short_segments=options.short_segments,
         shift_start=options.shift_start,
@@ -82,24 +80,6 @@ def _check(options: DemosOptions) -> None:
         raise DemosError(
             f"--policy-arg {options.policy_arg[0]}: the oracle takes none; give --policy NAME too."
         )
-
-
-def _image_size(text: str) -> tuple[int, int]:
-    """Height and width [pixels] of 'HEIGHTxWIDTH', or of the images that a size of RT-1 is trained on."""
-    from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
-    from rtbench.policy.rt1.config import SIZES
-
-    if text in SIZES:
-        return SIZES[text].camera_image
-    found = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", text)
-    height, width = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not (LEAST_SIZE <= height <= IMAGE_HEIGHT and LEAST_SIZE <= width <= IMAGE_WIDTH):
-        least, most = f"{LEAST_SIZE}x{LEAST_SIZE}", f"{IMAGE_HEIGHT}x{IMAGE_WIDTH}"
-        raise DemosError(
-            f"--size {text}: expected HEIGHTxWIDTH, {least} to {most}, such as 128x160, or a size of RT-1: "
-            f"{', '.join(SIZES)}."
-        )
-    return height, width
 
 
 def _report(output: Path, done: Recorded) -> None:

@@ -1,0 +1,1 @@
+"""Makes vision-language data from the simulator and from text: pictures with questions and answers."""
