@@ -23,6 +23,7 @@ from rtbench.cli.commands import (
     replay,
     report,
     run,
+    serve,
     show,
     table,
     train,
@@ -59,6 +60,7 @@ app.add_typer(import_weights.app, name="import", short_help="Convert published w
 app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations for training.")(demos.demos)
 app.command(epilog=looks.EXAMPLE, short_help="Draw demonstrations again under random looks.")(looks.looks)
 app.add_typer(train.app, name="train", short_help="Train a policy on demonstrations.")
+app.command(epilog=serve.EXAMPLE, short_help="Serve a policy to other harnesses and robots.")(serve.serve)
 app.command(epilog=bench.EXAMPLE, short_help="Measure how long a control step takes.")(bench.bench)
 app.command(epilog=doctor.EXAMPLE, short_help="Check whether rtbench can run on this machine.")(doctor.doctor)
 
