@@ -357,7 +357,9 @@ class Scheduler:
     def _note_loss(self, reason: str) -> None:
         self._losses += 1
         if self._losses >= MAX_LOSSES:
-            raise LostPolicyError(f"the policy was lost {self._losses} times in a row: {reason} Then {CONTINUES}")
+            raise LostPolicyError(
+                f"the policy was lost {self._losses} times in a row: {reason} Then {CONTINUES}"
+            )
         self._reporter.say(f"{reason} Its episodes are played again.")
 
     def _restart(self, but: set[int]) -> None:

@@ -20,8 +20,11 @@ def in_thread(make):
     thread.start()
     context = make()
     try:
-        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(20)
-        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(20)
+        given = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(20)
+        try:
+            yield given
+        finally:
+            asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(20)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)

@@ -19,7 +19,8 @@ def serve(  # noqa: PLR0913 - each is an option
     policy: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Policy to serve: as for `rtbench run`. It must decide by images, as rt1 does."
+            metavar="NAME",
+            help="Policy to serve: as for `rtbench run`. It must decide by images, as rt1 does.",
         ),
     ],
     protocol: Annotated[

@@ -1,6 +1,6 @@
 """Serves a policy over WebSockets, by the protocols of openpi, RoboArena and vla-eval.
 
-The event loop only reads and writes; the policy decides in its own thread, see `rtbench.evaluation.serving.host`.
+The event loop only reads and writes. The policy decides in its own thread: `rtbench.evaluation.serving.host`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from rtbench import __version__
 from rtbench.core.action import MODE, Mode
 from rtbench.core.episode import Observation
 from rtbench.core.errors import RtbenchError, UnknownNameError
@@ -123,7 +123,9 @@ def _before(socket: ServerConnection, request: Request, key: str | None) -> Resp
         return socket.respond(http.HTTPStatus.OK, HEALTH[path])
     sent = request.headers.get("Authorization", "")
     if key and not hmac.compare_digest(sent.encode(), f"Api-Key {key}".encode()):
-        return socket.respond(http.HTTPStatus.UNAUTHORIZED, "the header Authorization: Api-Key KEY is needed\n")
+        return socket.respond(
+            http.HTTPStatus.UNAUTHORIZED, "the header Authorization: Api-Key KEY is needed\n"
+        )
     return None
 
 
@@ -247,7 +249,7 @@ async def _vla_eval(socket: ServerConnection, host: PolicyHost, translation: Tra
 
 def _hello(host: PolicyHost, translation: Translation) -> dict[str, Any]:
     return {
-        "harness_version": __version__,
+        "harness_version": version("rtbench"),
         "protocol_version": 1,
         "model_server": host.name,
         "capabilities": _said(host, translation),
@@ -320,8 +322,12 @@ _HANDLERS: dict[str, Handler] = {"openpi": _openpi, "roboarena": _roboarena, "vl
 
 
 async def serve_forever(
-    host: PolicyHost, translation: Translation, protocol: str, where: Listening, on_ready: Callable[[int], None]
-) -> None:  # fmt: skip
+    host: PolicyHost,
+    translation: Translation,
+    protocol: str,
+    where: Listening,
+    on_ready: Callable[[int], None],
+) -> None:
     """Serve until this is cancelled; `on_ready` is given the port."""
     async with serving(host, translation, protocol, where) as port:
         on_ready(port)

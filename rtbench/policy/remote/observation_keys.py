@@ -85,8 +85,8 @@ class ObservationKeys(BaseModel):
         if not isinstance(instruction, str):
             raise WireError(f"key {self.prompt!r} holds {type(instruction).__name__}; expected a text.")
         proprio = np.full(PROPRIO, np.nan, dtype=np.float32)
-        for key in (key for key, parts in self.state.items() if parts == ("proprio",)):
-            sent = np.asarray(message.get(key, ()))
+        for key in (key for key, parts in self.state.items() if parts == ("proprio",) and key in message):
+            sent = np.asarray(message[key])
             if sent.shape != (PROPRIO,) or sent.dtype.kind not in "iuf":
                 raise WireError(f"key {key!r} holds shape {sent.shape}; expected ({PROPRIO},).")
             proprio = sent.astype(np.float32)
@@ -189,7 +189,9 @@ def _received(message: Mapping[str, Any], key: str, *, rotate: bool) -> NDArray[
         raise WireError(f"key {key!r} is missing; came: {', '.join(sorted(map(str, message)))[:300]}.")
     pixels = message[key]
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
-        came = f"{pixels.dtype}{list(pixels.shape)}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        came = (
+            f"{pixels.dtype}{list(pixels.shape)}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        )
         raise WireError(f"key {key!r} holds {came}; expected an image uint8[H, W, 3].")
     if 0 in pixels.shape:
         raise WireError(f"key {key!r} holds an image without pixels.")

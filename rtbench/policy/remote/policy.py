@@ -22,7 +22,7 @@ from rtbench.policy.remote.address import KEY_VARIABLE, check_url
 from rtbench.policy.remote.codec import WireError
 from rtbench.policy.remote.connection import PROTOCOLS, Connection, extension
 from rtbench.policy.remote.observation_keys import ObservationKeys, find_keys
-from rtbench.policy.remote.websocket import connect
+from rtbench.policy.remote.websocket import Address, connect
 
 PERCENTILES = (50, 95, 99)
 FIRST_WAIT_S = 0.25
@@ -43,7 +43,7 @@ class _Slot:
 class RemotePolicy:
     """Asks a server for chunks of numbers; what these mean says an action mapping, as of any such policy."""
 
-    def __init__(  # noqa: PLR0913 - each is an argument of a card
+    def __init__(
         self,
         url: str,
         *,
@@ -189,15 +189,9 @@ class RemotePolicy:
             wait *= 2
 
     def _open(self) -> Connection:
-        return connect(
-            self._url,
-            self._keys,
-            protocol=self._protocol,
-            key=os.environ.get(KEY_VARIABLE) or None,
-            timeout_s=self._timeout_s,
-            connect_s=min(10.0, self._timeout_s),
-            find_keys=self._find_keys,
-        )
+        key = os.environ.get(KEY_VARIABLE) or None
+        where = Address(self._url, key, self._timeout_s, connect_s=min(10.0, self._timeout_s))
+        return connect(where, self._keys, self._find_keys, self._protocol)
 
     def _find_keys(self, protocol: str, said: dict[str, Any]) -> ObservationKeys:
         """Keys that go with a protocol; a server of ours says which, and which cameras it looks at."""

@@ -10,11 +10,12 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import NDArray
 
-from rtbench import __version__
 from rtbench.core.episode import Observation
 from rtbench.policy.lost import PolicyLostError
 from rtbench.policy.remote.codec import MOST_BYTES, WireError, pack, unpack
@@ -29,17 +30,25 @@ SILENCE_S = 1.0
 """Seconds without a message after which a server is taken for one that waits for a hello."""
 
 
+@dataclass(frozen=True)
+class Address:
+    """A server, and how long to wait for it."""
+
+    url: str
+    """'ws://HOST:PORT' or 'wss://HOST:PORT'."""
+    key: str | None
+    """Key that it asks for."""
+    timeout_s: float
+    """Seconds that a reply may take."""
+    connect_s: float
+    """Seconds that the connection may take."""
+
+
 class Socket:
     """A WebSocket whose failures are told in a sentence."""
 
-    def __init__(self, url: str, *, key: str | None, timeout_s: float, connect_s: float) -> None:
+    def __init__(self, address: Address) -> None:
         """Connect.
-
-        Args:
-            url: 'ws://HOST:PORT' or 'wss://HOST:PORT'.
-            key: Key that the server asks for; None for none.
-            timeout_s: Seconds that a reply may take.
-            connect_s: Seconds that the connection may take.
 
         Raises:
             PolicyLostError: nothing answers there.
@@ -48,7 +57,8 @@ class Socket:
         from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
         from websockets.sync.client import connect
 
-        self.url, self._timeout_s = url, timeout_s
+        url = self.url = address.url
+        key, connect_s, self._timeout_s = address.key, address.connect_s, address.timeout_s
         headers = {"Authorization": f"Api-Key {key}"} if key else None
         try:
             self._socket: ClientConnection = connect(
@@ -192,7 +202,9 @@ class VlaEval:
             WireError: the server is of another kind.
         """
         self._socket, self._number, self._playing = socket, 0, False
-        self._send("hello", {"harness_version": __version__, "protocol_version": 1, "benchmark": "rtbench"})
+        self._send(
+            "hello", {"harness_version": version("rtbench"), "protocol_version": 1, "benchmark": "rtbench"}
+        )
         self.said = self._receive("hello")
         self._keys = keys or find_keys(self.protocol, self.said)
 
@@ -236,41 +248,43 @@ class VlaEval:
 
 
 def connect(
-    url: str, keys: ObservationKeys | None, *, protocol: str | None, key: str | None, timeout_s: float,
-    connect_s: float, find_keys: FindKeys,
-) -> Openpi | RoboArena | VlaEval:  # fmt: skip
+    address: Address, keys: ObservationKeys | None, find_keys: FindKeys, protocol: str | None = None
+) -> Openpi | RoboArena | VlaEval:
     """Connect to a server, and find out what it is.
 
     Args:
-        url: 'ws://HOST:PORT'.
+        address: The server.
         keys: What is sent under which keys; `find_keys` is asked where None.
-        protocol: The one to insist on; None to find out.
-        key: Key that the server asks for.
-        timeout_s: Seconds that a reply may take.
-        connect_s: Seconds that the connection may take.
         find_keys: Given protocol and what the server said, its keys.
+        protocol: The one to insist on; None to find out.
 
     Raises:
         PolicyLostError: nothing answers.
         WireError: something else answers; says what.
     """
-    socket = Socket(url, key=key, timeout_s=timeout_s, connect_s=connect_s)
+    socket = Socket(address)
     try:
-        if protocol == "vla-eval":
-            return VlaEval(socket, keys, find_keys)
-        try:
-            first = socket.receive(SILENCE_S if protocol is None else None)
-        except TimeoutError:
-            return VlaEval(socket, keys, find_keys)
-        said = _binary(socket, first)
-        found = "roboarena" if _is_roboarena(said) else "openpi"
-        if protocol is not None and found != protocol:
-            raise WireError(f"{url} speaks {found}, not {protocol}; leave protocol out, or name {found}.")
-        made = RoboArena if found == "roboarena" else Openpi
-        return made(socket, said, keys or find_keys(found, said))
+        return _recognized(socket, keys, find_keys, protocol)
     except BaseException:
         socket.close()
         raise
+
+
+def _recognized(
+    socket: Socket, keys: ObservationKeys | None, find_keys: FindKeys, protocol: str | None
+) -> Openpi | RoboArena | VlaEval:
+    if protocol == "vla-eval":
+        return VlaEval(socket, keys, find_keys)
+    try:
+        first = socket.receive(SILENCE_S if protocol is None else None)
+    except TimeoutError:
+        return VlaEval(socket, keys, find_keys)
+    said = _binary(socket, first)
+    found = "roboarena" if _is_roboarena(said) else "openpi"
+    if protocol is not None and found != protocol:
+        raise WireError(f"{socket.url} speaks {found}, not {protocol}; leave protocol out, or name {found}.")
+    made = RoboArena if found == "roboarena" else Openpi
+    return made(socket, said, keys or find_keys(found, said))
 
 
 def _is_roboarena(said: dict[str, Any]) -> bool:

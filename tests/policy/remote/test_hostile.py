@@ -1,6 +1,6 @@
-"""Servers that lie, break off or are late: each a sentence, in time and in little memory, and nothing is run."""
+"""Servers that lie, break off or are late: a sentence each, soon, in little memory; nothing is run."""
 
-import pickle
+import pickle  # noqa: TID251 - what must not be read
 import resource
 import struct
 import time
@@ -88,9 +88,7 @@ REPLIES = {
 
 
 def policy_for(url):
-    return MappedPolicy(
-        RemotePolicy(url, keys="libero", timeout_s=2.0, reconnect_s=0.5), preset("libero-7d")
-    )
+    return MappedPolicy(RemotePolicy(url, keys="libero", timeout_s=2.0, reconnect_s=0.5), preset("libero-7d"))
 
 
 def ask(policy):
@@ -184,7 +182,9 @@ def test_what_is_packed_is_read_again():
 
 def test_bytes_of_openpis_own_codec_are_read():
     """A map with keys of bytes, as `openpi_client.msgpack_numpy` writes it; written out by hand."""
-    made = bytes.fromhex("81a7616374696f6e7384c40b5f5f6e6461727261795f5fc3c40464617461c404") + struct.pack("<f", 0.25)
+    made = bytes.fromhex("81a7616374696f6e7384c40b5f5f6e6461727261795f5fc3c40464617461c404") + struct.pack(
+        "<f", 0.25
+    )
     made += bytes.fromhex("c4056474797065a33c6634c40573686170659101")
     np.testing.assert_array_equal(unpack(made)["actions"], np.array([0.25], dtype=np.float32))
 
