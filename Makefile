@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs results tables soak clean
+.PHONY: help run test check docs results tables rt1 soak clean
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -26,6 +26,7 @@ help:
 	@echo "make docs   build the site into build/docs, and check its links"
 	@echo "make results  play the reference runs anew, half an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
+	@echo "make rt1    train RT-1 from nothing into runs/rt1: hours; the same command goes on"
 	@echo "make soak   kill workers and runs at random moments, a quarter of an hour"
 	@echo "make clean  remove the environment and all caches of tools"
 
@@ -71,6 +72,10 @@ tables: $(VENV)/.installed
 	mkdir -p results/tables
 	for table in split.md split.tex skill.md axis.md axis.csv; do \
 	$(BIN)/rtbench table results/reference --by $${table%.*} --published --output results/tables/$$table; done
+
+# Parameters are variables such as RT1_ROUNDS=2; rtbench/train/recipe.py has them all.
+rt1: $(VENV)/.installed-dev
+	$(BIN)/python -m rtbench.train.recipe
 
 # What `make test` does for a moment. ARGS="--oracle" does it in the kitchen.
 soak: $(VENV)/.installed-dev

@@ -96,6 +96,14 @@ class DemosOptions:
             rich_help_panel=DATA,
         ),
     ] = False
+    states_only: Annotated[
+        bool,
+        typer.Option(
+            "--states-only",
+            help="Recording without images, which is faster; `rtbench looks` draws them.",
+            rich_help_panel=DATA,
+        ),
+    ] = False
     keep: Annotated[
         Keep | None,
         typer.Option(

@@ -103,13 +103,14 @@ def run(shown: Run) -> None:
     """Print a run: its tables, and where it comes from; of an instruction ablation, its score too."""
     from rtbench.cli.instruction_ablation import original_of, report_ablation
     from rtbench.report.run_table import tables
+    from rtbench.result.metadata import Session
 
     for made in tables(shown):
         console().print(made)
     if original := original_of(shown):
         report_ablation(original, shown)
     meta = shown.meta
-    settings, last = meta.settings, meta.sessions[-1]
+    settings, last = meta.settings, meta.sessions[-1] if meta.sessions else Session()
     latency = settings.latency_ms
     print_fields([
         ("run", str(shown.path)),

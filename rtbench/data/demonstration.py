@@ -21,7 +21,8 @@ fields), and
   `Naming`. The demonstration's attribute ``look`` then names its look;
 - ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
 - ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
-- ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; ``obs/proprio`` float32[T, 15].
+- ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; missing where the recording's
+  settings have ``states_only``; ``obs/proprio`` float32[T, 15].
 
 ``/failed`` S16[n] has the keys of episodes that were played and not kept. The names are those of robomimic
 0.5, "Dataset Structure" (robomimic.github.io/docs/datasets/overview.html).
@@ -53,6 +54,8 @@ HASH_TYPE, KEY_TYPE = "S8", "S16"
 OWN_LOOK = "own"
 """Name of the room's own look in a file that was drawn again."""
 PROPRIO = 15
+STATES_ONLY = "states_only"
+"""Setting of a recording whose images are still to be drawn."""
 
 
 class DemonstrationError(RtbenchError):
@@ -75,8 +78,8 @@ class Demonstration:
     """uint8[T, 11]: executed tokens, in the file's convention."""
     labels: NDArray[np.uint8]
     """uint8[T, 11]: the oracle's tokens in the same states."""
-    images: NDArray[np.uint8]
-    """uint8[T, h, w, 3], RGB: image before each step."""
+    images: NDArray[np.uint8] | None
+    """uint8[T, h, w, 3], RGB: image before each step; None where only states were recorded."""
     proprio: NDArray[np.float32]
     """float32[T, 15]: proprioception before each step; see `rtbench.core.episode.Observation`."""
     hashes: NDArray[np.bytes_]
@@ -96,6 +99,13 @@ class Demonstration:
     def __len__(self) -> int:
         """T."""
         return len(self.tokens)
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The images, of a demonstration that has some: see `Demonstrations.check_images`."""
+        if self.images is None:
+            raise ValueError(f"demonstration of episode {self.episode.key} has no images")
+        return self.images
 
 
 @dataclass(frozen=True)
@@ -149,6 +159,10 @@ class Demonstrations:
         height, width = map(int, attributes["size"])
         self.header = Header(self.convention.name, (height, width), json.loads(attributes["settings"]))
         """Convention, image size and settings."""
+        self.states_only = bool(self.header.settings.get(STATES_ONLY))
+        """Whether there are states and no images yet; `rtbench looks` draws them."""
+        self.scattered = "frames" in self.header.settings.get("looks", {})
+        """Whether demonstrations have single frames, with steps between them left out."""
         data = self._file["data"]
         self._groups = [data[f"demo_{number}"] for number in range(len(data))]
         self.lengths: NDArray[np.int64] = np.array(
@@ -164,6 +178,11 @@ class Demonstrations:
     def frames(self) -> int:
         """Steps of all demonstrations."""
         return int(self.lengths.sum())
+
+    @property
+    def labels(self) -> int:
+        """Names of what is seen in all frames together."""
+        return sum(len(group["naming/names"]) for group in self._groups if "naming" in group)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -201,7 +220,7 @@ class Demonstrations:
                 fingerprint=str(group.attrs["fingerprint"]),
                 tokens=group["tokens"][:],
                 labels=group["labels"][:],
-                images=group["obs/head"][:],
+                images=None if self.states_only and "obs/head" not in group else group["obs/head"][:],
                 proprio=group["obs/proprio"][:],
                 hashes=group["states_hash"][:],
                 points=group["points"][:] if "points" in group else None,
@@ -217,6 +236,17 @@ class Demonstrations:
         except ValueError as error:
             raise self._damaged(f"demo_{number}", error) from None
         return found
+
+    def check_images(self, *, consecutive: bool) -> None:
+        """Raise a DemonstrationError unless there are images; of all steps if `consecutive`."""
+        if self.states_only:
+            raise DemonstrationError(
+                f"{self.path}: has states and no images; draw them with `rtbench looks`."
+            )
+        if consecutive and self.scattered:
+            raise DemonstrationError(
+                f"{self.path}: has single frames, and all are needed in a row; draw it without --frames."
+            )
 
     def copy(self, number: int, group: h5py.Group, name: str) -> None:
         """Put a demonstration into a group of another file, as it is."""

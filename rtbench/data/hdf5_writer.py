@@ -166,6 +166,8 @@ def _write(group: Any, demo: Demonstration, spec: Convention) -> None:
         group.create_dataset("states", data=demo.states, **_PACKED)
     if demo.naming is not None:
         _write_naming(group.create_group("naming"), demo.naming)
+    if demo.images is None:
+        return
     steps, height, width, channels = demo.images.shape
     group.create_dataset(
         "obs/head",

@@ -60,8 +60,8 @@ def export_lerobot(sources: Sequence[Path], output: Path) -> int:
         output: The folder, which must not exist. It appears whole or not at all.
 
     Raises:
-        DemonstrationError: a file that cannot be read or does not go with the others, images whose height or
-            width is odd, or a folder that exists or cannot be written.
+        DemonstrationError: a file that cannot be read or does not go with the others, that has no images or
+            single ones, images whose height or width is odd, or a folder that exists or cannot be written.
     """
     if output.exists():
         raise DemonstrationError(f"{output}: is there already; give a folder that is not.")
@@ -70,6 +70,7 @@ def export_lerobot(sources: Sequence[Path], output: Path) -> int:
         files = [stack.enter_context(Demonstrations(path)) for path in sources]
         for file in files:
             check_alike(file.path, file.header, files[0].header)
+            file.check_images(consecutive=True)
         height, width = files[0].header.size
         if height % 2 or width % 2:
             raise DemonstrationError(
@@ -112,7 +113,7 @@ class _Dataset:
             self._next_file()
         columns = self._columns(demo)
         self._table.write_table(pa.table(columns, schema=_schema()))
-        for image in demo.images:
+        for image in demo.pixels:
             self._film.append_data(image)
         self._add_metadata(demo, columns)
         self._frames += len(demo)
@@ -179,7 +180,7 @@ class _Dataset:
         """Append an episode's place and its statistics."""
         episode, begin = demo.episode, (self._frames - self._begin) / FPS
         stats = {name: _stats(_matrix(column)) for name, column in columns.items()}
-        stats[CAMERA] = _pixel_stats(demo.images)
+        stats[CAMERA] = _pixel_stats(demo.pixels)
         self._stats.append(stats)
         self.episodes.append(
             {

@@ -79,9 +79,10 @@ class _Trajectory:
 class Recorder:
     """A policy that lets another one or the oracle act, adds noise to its actions, and records all steps."""
 
-    def __init__(self, acting: Acting, size: tuple[int, int]) -> None:
-        """Record images of that height and width."""
-        cameras = tuple(dict.fromkeys((CAMERA, *acting.needs.cameras)))
+    def __init__(self, acting: Acting, size: tuple[int, int] | None) -> None:
+        """Record images of that height and width; None: record none, and draw what `acting` needs."""
+        recorded = () if size is None else (CAMERA,)
+        cameras = tuple(dict.fromkeys((*recorded, *acting.needs.cameras)))
         self.needs = replace(acting.needs, cameras=cameras)
         self._acting, self._size = acting, size
         self._spec: Convention = convention(self.needs.convention)
@@ -124,7 +125,7 @@ class Recorder:
             fingerprint=record.fingerprint["state"],
             tokens=np.array(steps.tokens, dtype=np.uint8),
             labels=np.array(steps.labels, dtype=np.uint8),
-            images=np.stack(steps.images),
+            images=np.stack(steps.images) if steps.images else None,
             proprio=np.array(steps.proprio, dtype=np.float32),
             hashes=np.array(record.step_hashes, dtype=HASH_TYPE),
             points=np.array(steps.points, dtype=np.float32),
@@ -139,7 +140,8 @@ class Recorder:
         # If the policy ends too early, the oracle goes on: one frame would be too little to learn from.
         row = seen.label if mixed or (self._ends(row) and not self._ends(seen.label)) else row
         row = perturb(row, self._spec, self._acting.noise, steps.random)
-        steps.images.append(shrink(seen.images[CAMERA], self._size))
+        if self._size is not None:
+            steps.images.append(shrink(seen.images[CAMERA], self._size))
         steps.proprio.append(seen.proprio)
         steps.tokens.append(row)
         steps.labels.append(seen.label)

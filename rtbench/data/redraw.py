@@ -1,16 +1,29 @@
-"""Draws the frames of a file of demonstrations again, under random looks, and names what is seen in them."""
+"""Draws the frames of a file of demonstrations again, under random looks, and names what is seen in them.
+
+The work is cut into blocks of a few demonstrations. Each block is drawn by one process into a small file of
+its own, which appears whole or not at all, so that a drawing that was killed goes on where it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtbench.core.image import shrink
+from rtbench.core.seeding import generator
 from rtbench.data.demonstration import (
     OWN_LOOK,
+    STATES_ONLY,
     Demonstration,
     DemonstrationError,
     Demonstrations,
@@ -19,8 +32,13 @@ from rtbench.data.demonstration import (
 from rtbench.data.hdf5_writer import Writer
 from rtbench.data.looks import Look, draw_look
 from rtbench.data.naming import join
+from rtbench.data.shards import Blocks
 from rtbench.data.state_renderer import StateRenderer
+from rtbench.result.provenance import code_hash
 from rtbench.task.library import BUNDLED, Library
+
+BLOCK = 16
+"""Demonstrations of a block: some 2 s of work, of which opening and closing its file takes 20 ms."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,8 @@ class Redrawing:
     """Number of the draw of looks."""
     own: bool = False
     """Whether each demonstration is also drawn in the room's own look, first."""
+    frames: int | None = None
+    """Frames to draw of a demonstration under each look, of random steps; None: all."""
     library: Library = BUNDLED
     """Where tasks, scenes and objects are read from."""
 
@@ -50,37 +70,42 @@ class Redrawn:
 
 
 def redraw(
-    source: Path, output: Path, how: Redrawing, progress: Callable[[int, int], None] = lambda *_: None
+    source: Path,
+    output: Path,
+    how: Redrawing,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    *,
+    workers: int = 1,
 ) -> Redrawn:
     """Write the demonstrations of a file under random looks; all but the pictures and keypoints stays.
+
+    The same call goes on with a drawing that was stopped or killed. The file does not depend on the number of
+    workers.
 
     Args:
         source: A file with states, written by `rtbench demos`.
         output: The file to write, whole or not at all.
         how: Settings.
-        progress: Called with the numbers of demonstrations done, and of all.
+        progress: Called with the numbers of demonstrations of the source that are done, and of all.
+        workers: Number of processes; 1: this one alone.
 
     Raises:
-        DemonstrationError: a file that cannot be read or written, is itself redrawn, or has no states.
+        DemonstrationError: a file that cannot be read or written, is itself redrawn, has no states, or was
+            begun with other settings.
     """
-    renderer = StateRenderer(how.library)
-    done = frames = labels = 0
+    with Demonstrations(source) as file:
+        header, count = _header(file, how), len(file)
+    blocks = Blocks(output, header, [range(k, min(k + BLOCK, count)) for k in range(0, count, BLOCK)])
     try:
-        with Demonstrations(source) as file:
-            looks = {"looks": how.looks, "seed": how.seed, "own": how.own}
-            settings = {**file.header.settings, "looks": looks}
-            with Writer(output, replace(file.header, settings=settings)) as writer:
-                for number in range(len(file)):
-                    demo = file.demo(number)
-                    for name, look in _looks(demo, how):
-                        drawn = draw_again(demo, name, look, renderer, file.header)
-                        writer.add(drawn)
-                        done, frames = done + 1, frames + len(drawn)
-                        labels += len(drawn.naming.names) if drawn.naming else 0
-                    progress(number + 1, len(file))
+        done = count - sum(len(numbers) for _, numbers in blocks.missing)
+        progress(done, count)
+        for numbers in _draw_blocks(source, header, how, blocks.missing, workers):
+            done += numbers
+            progress(done, count)
+        blocks.assemble()
     finally:
-        renderer.close()
-    return Redrawn(done, frames, labels)
+        blocks.close()
+    return _numbers(output)
 
 
 def draw_again(
@@ -112,8 +137,96 @@ def draw_again(
     )
 
 
+def only(demo: Demonstration, steps: NDArray[np.int64]) -> Demonstration:
+    """Some steps of a demonstration, int64[n], rising."""
+    arrays = ("tokens", "labels", "images", "proprio", "hashes", "points", "grips", "states")
+    parts = {name: array[steps] for name in arrays if (array := getattr(demo, name)) is not None}
+    return replace(demo, **parts)
+
+
+def _header(file: Demonstrations, how: Redrawing) -> Header:
+    """All settings that decide the result, so that a file is not continued with others."""
+    looks: dict[str, Any] = {"looks": how.looks, "seed": how.seed, "own": how.own, "code": code_hash()}
+    if how.frames is not None:
+        looks["frames"] = how.frames
+    looks["source"] = hashlib.sha256(" ".join(file.keys).encode()).hexdigest()[:16]
+    settings = {name: value for name, value in file.header.settings.items() if name != STATES_ONLY}
+    return replace(file.header, settings={**settings, "looks": looks})
+
+
+def _draw_blocks(
+    source: Path, header: Header, how: Redrawing, missing: Sequence[tuple[Path, range]], workers: int
+) -> Iterator[int]:
+    """Draw the missing blocks, and give the number of demonstrations of each as it is done."""
+    if workers == 1 or len(missing) < 2:
+        renderer = StateRenderer(how.library)
+        try:
+            for path, numbers in missing:
+                yield _draw_block(source, header, how, path, numbers, renderer)
+        finally:
+            renderer.close()
+        return
+    # A GL context does not survive a fork.
+    pool = ProcessPoolExecutor(
+        min(workers, len(missing)), multiprocessing.get_context("spawn"), initializer=_begin
+    )
+    try:
+        jobs = [pool.submit(_draw_block, source, header, how, path, numbers) for path, numbers in missing]
+        for job in as_completed(jobs):
+            yield job.result()
+    except BrokenProcessPool:
+        raise DemonstrationError(
+            f"{source}: a process that draws was killed, for want of memory perhaps; run the command again, "
+            "with fewer --jobs."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_OWN: dict[Library, StateRenderer] = {}
+"""This process's renderer, by its library, where it draws many blocks; it ends with the process."""
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the process that waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _draw_block(
+    source: Path,
+    header: Header,
+    how: Redrawing,
+    path: Path,
+    numbers: range,
+    renderer: StateRenderer | None = None,
+) -> int:
+    """Draw some demonstrations of the source into a file, and return how many."""
+    if renderer is None:
+        renderer = _OWN.setdefault(how.library, StateRenderer(how.library))
+    with Demonstrations(source) as file, Writer(path, header) as writer:
+        for number in numbers:
+            demo = file.demo(number)
+            for name, look in _looks(demo, how):
+                chosen = only(demo, _steps(demo, name, how))
+                writer.add(draw_again(chosen, name, look, renderer, header))
+    return len(numbers)
+
+
 def _looks(demo: Demonstration, how: Redrawing) -> list[tuple[str, Look | None]]:
     """The looks of a demonstration by name; they depend on its episode, not on its place in the file."""
     own: list[tuple[str, Look | None]] = [(OWN_LOOK, None)] if how.own else []
     key = demo.episode.key
     return own + [(f"{how.seed}/{n}", draw_look(how.seed, key, n)) for n in range(how.looks)]
+
+
+def _steps(demo: Demonstration, look: str, how: Redrawing) -> NDArray[np.int64]:
+    """Steps to draw under the look of that name."""
+    if how.frames is None or how.frames >= len(demo):
+        return np.arange(len(demo))
+    random = generator("frames of a look", how.seed, demo.episode.key, look)
+    return np.sort(random.choice(len(demo), how.frames, replace=False))
+
+
+def _numbers(output: Path) -> Redrawn:
+    with Demonstrations(output) as file:
+        return Redrawn(len(file), file.frames, file.labels)

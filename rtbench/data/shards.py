@@ -1,7 +1,8 @@
-"""A file of demonstrations while it is recorded: a folder with one small file an episode.
+"""A file of demonstrations while it is recorded or drawn: a folder of small files.
 
 An HDF5 file is lost if its process is killed while it writes. Here each part appears whole or not at all, and
-the file is assembled when all parts are there.
+the file is assembled when all parts are there. A recording has a part for each episode, a drawing one for
+each block of demonstrations.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +37,8 @@ class Parts:
                 process is writing it.
         """
         self.output, self.header = output, header
-        self.folder = output.with_name(output.name + ".parts")
-        self._lock = -1
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.folder, os.O_RDONLY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            raise DemonstrationError(
-                f"{output}: another process is writing it; wait for it to end."
-            ) from None
-        except OSError as error:
-            raise DemonstrationError(f"{output}: cannot be written: {error.strerror}.") from None
+        self._folder = _Folder(output)
+        self.folder = self._folder.path
         try:
             self.kept, self.failed = self._find()
         except DemonstrationError:
@@ -124,11 +114,95 @@ class Parts:
 
     def close(self) -> None:
         """Release the lock; an empty folder is deleted."""
+        self._folder.close()
+
+
+class Blocks:
+    """Blocks of demonstrations of one file, each in a file of its own until all are there."""
+
+    def __init__(self, output: Path, header: Header, blocks: Sequence[range]) -> None:
+        """Begin a file, or continue one, from the blocks of a killed process.
+
+        Args:
+            output: The file.
+            header: Header of it and of each block.
+            blocks: Numbers of the demonstrations of each block, in the order of the file.
+
+        Raises:
+            DemonstrationError: it was begun or written with other settings, is damaged, cannot be written, or
+                another process is writing it.
+        """
+        self._output, self._header = output, header
+        self._folder = _Folder(output)
+        self._paths = [self._folder.path / f"{numbers.start}{_KEPT}" for numbers in blocks]
+        try:
+            self._done = output.exists()
+            there = [output] if self._done else [path for path in self._paths if path.exists()]
+            found = {path for path in there if self._whole(path)}
+        except DemonstrationError:
+            self.close()
+            raise
+        self.missing = [
+            (path, numbers)
+            for path, numbers in zip(self._paths, blocks, strict=True)
+            if not self._done and path not in found
+        ]
+        """File to write and demonstrations of each block that is not there yet."""
+
+    def _whole(self, path: Path) -> bool:
+        """Whether a file is one; raises an error for one of other settings."""
+        try:
+            demos = Demonstrations(path)
+        except DemonstrationError:
+            if path == self._output:
+                raise
+            path.unlink()  # its last bytes were lost with the machine; it is drawn again
+            return False
+        with demos:
+            _check_settings(self._output, demos.header, self._header)
+        return True
+
+    def assemble(self) -> None:
+        """Write the file of all blocks, and delete them; nothing is done where it is there."""
+        if self._done:
+            return
+        with Writer(self._output, self._header) as whole:
+            for path in self._paths:
+                with Demonstrations(path) as block:
+                    for number in range(len(block)):
+                        whole.copy(block, number)
+        self._done = True
+        shutil.rmtree(self._folder.path)
+
+    def close(self) -> None:
+        """Release the lock; an empty folder is deleted."""
+        self._folder.close()
+
+
+class _Folder:
+    """The folder of a file's parts, which one process has at a time."""
+
+    def __init__(self, output: Path) -> None:
+        self.path = output.with_name(output.name + ".parts")
+        self._lock = -1
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise DemonstrationError(
+                f"{output}: another process is writing it; wait for it to end."
+            ) from None
+        except OSError as error:
+            raise DemonstrationError(f"{output}: cannot be written: {error.strerror}.") from None
+
+    def close(self) -> None:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-        if self.folder.exists() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        if self.path.exists() and not any(self.path.iterdir()):
+            self.path.rmdir()
 
 
 def _check_settings(output: Path, found: Header, wanted: Header) -> None:

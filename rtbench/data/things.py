@@ -60,6 +60,14 @@ class Things:
         self._owner = np.full(model.ngeom + 1, -1, np.int64)  # the last is that of a pixel without a geom
         for number, thing in enumerate(self._things):
             self._owner[thing.geoms] = number
+        # Points of all things at once: one by one they took 5 of 20 ms a frame.
+        self._points = np.concatenate([thing.points for thing in self._things])
+        self._bodies = np.concatenate([thing.bodies for thing in self._things])
+        self._first = np.cumsum([0, *(len(thing.points) for thing in self._things)])
+        names = [thing.name.text for thing in self._things]
+        self._shows = np.array([[k == own or name in thing.before for k, name in enumerate(names)]
+                                for own, thing in enumerate(self._things)])  # fmt: skip
+        """bool[n, n]: whether a pixel of the second is one at which the first is seen."""
 
     def find(self, data: mujoco.MjData, geoms: NDArray[np.int32], project: Project) -> Naming:
         """The labels of one frame.
@@ -75,14 +83,13 @@ class Things:
         owners = seen.ravel()[pixels]
         found = list[tuple[float, ...]]()
         counts = np.bincount(owners, minlength=len(self._things))
-        for number in np.flatnonzero(counts >= LEAST_PIXELS).tolist():
-            share = self._share(self._things[number], data, seen, project)
-            if share < LEAST_SHARE:
-                continue
+        shares = self._shares(data, seen, project)
+        for number in np.flatnonzero((counts >= LEAST_PIXELS) & (shares >= LEAST_SHARE)).tolist():
             row, column = np.divmod(pixels[owners == number], width)
             # The middle of a ring, or of a thing that is hidden in its middle, is no pixel of it.
             nearest = ((column - column.mean()) ** 2 + (row - row.mean()) ** 2).argmin()
-            found.append((number, (column[nearest] + 0.5) / width, (row[nearest] + 0.5) / height, share))
+            place = (column[nearest] + 0.5) / width, (row[nearest] + 0.5) / height
+            found.append((number, *place, shares[number]))
         table = np.array(found, np.float64).reshape(-1, 4)
         return Naming(
             vocabulary=self.vocabulary,
@@ -92,15 +99,19 @@ class Things:
             shares=table[:, 3].astype(np.float32),
         )
 
-    def _share(self, thing: _Thing, data: mujoco.MjData, seen: NDArray[np.int64], project: Project) -> float:
-        """Visible share of a thing: that of the points in it at whose pixels it is what shows."""
-        axes = data.xmat[thing.bodies].reshape(-1, 3, 3)
-        points = data.xpos[thing.bodies] + np.einsum("nij,nj->ni", axes, thing.points)
-        places = project(points)
-        column, row = (places[np.isfinite(places).all(axis=1)] * seen.shape[::-1]).astype(np.int64).T
+    def _shares(self, data: mujoco.MjData, seen: NDArray[np.int64], project: Project) -> NDArray[np.float64]:
+        """Visible share of each thing: that of the points in it at whose pixels it is what shows."""
+        axes = data.xmat[self._bodies].reshape(-1, 3, 3)
+        places = project(data.xpos[self._bodies] + np.einsum("nij,nj->ni", axes, self._points))
+        inside = np.isfinite(places).all(axis=1)
+        column, row = (places[inside] * seen.shape[::-1]).astype(np.int64).T
         shown = seen[np.minimum(row, seen.shape[0] - 1), np.minimum(column, seen.shape[1] - 1)]
-        own = [k for k, name in enumerate(self.vocabulary) if name is thing.name or name.text in thing.before]
-        return float(np.isin(shown, own).sum()) / len(points)
+        count = np.diff(self._first)
+        own = np.repeat(np.arange(len(count)), count)
+        visible = np.zeros(len(own), bool)
+        visible[inside] = (shown >= 0) & self._shows[own[inside], shown]
+        found: NDArray[np.float64] = np.add.reduceat(visible.astype(np.float64), self._first[:-1]) / count
+        return found
 
 
 def _object(scene: Scene, name: str, geoms: NDArray[np.int64]) -> _Thing:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from rtbench.core.action import DIMENSIONS
 from rtbench.result.record import Record
-from rtbench.result.stored import Stored
+from rtbench.result.stored import Count, Number, Stored
 
 WORTH_A_WARNING = 0.02
 """Share of clipped numbers above which a user is told."""
@@ -16,13 +16,13 @@ _UNITS = {"gripper": ""} | dict.fromkeys(("x", "y", "z", "base_x", "base_y"), " 
 class Clipped(Stored):
     """How often the numbers of one dimension were beyond what can be done in a step."""
 
-    n: int
+    n: Count
     """Numbers."""
-    clipped: int
+    clipped: Count
     """Those that were clipped."""
-    low: float
+    low: Number
     """Least before clipping [m, rad or 1]."""
-    high: float
+    high: Number
     """Greatest before clipping."""
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from rtbench.result.record import Record
-from rtbench.result.stored import Stored
+from rtbench.result.stored import Count, Flag, Hertz, Positive, Share, Stored
 from rtbench.stats import percentile
 
 KEEPS_UP = 0.99
@@ -16,22 +16,22 @@ KEEPS_UP = 0.99
 class Spread(Stored):
     """How times are spread; all None where nothing was measured."""
 
-    p50: float | None
+    p50: Positive | None
     """Median [ms]."""
-    p95: float | None
+    p95: Positive | None
     """95th percentile [ms]."""
-    p99: float | None
+    p99: Positive | None
     """99th percentile [ms]."""
-    hz: float | None
+    hz: Positive | None
     """Rate of the mean [Hz]."""
 
 
 class ControlRates(Stored):
     """What policy, environment and closed loop took, of the episodes that ended without an error."""
 
-    control_hz: int
+    control_hz: Hertz
     """Control rate of the run [Hz]."""
-    decisions: int
+    decisions: Count
     """Decisions of the policy."""
     policy: Spread
     """Of the decisions."""
@@ -41,12 +41,12 @@ class ControlRates(Stored):
     """Of the turns of the closed loop."""
     reset: Spread
     """Of the resets."""
-    in_time: float | None
+    in_time: Share | None
     """Share of the decisions within a control period; None where there were none."""
-    met: bool | None
+    met: Flag | None
     """Whether the policy kept up with the control rate. It is the policy that has to: on a real robot the
     environment takes no time."""
-    slots_per_call: float | None = None
+    slots_per_call: Positive | None = None
     """Decisions that one call of the policy answered, in the mean; None where records do not say."""
 
 

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RunError
@@ -42,11 +42,17 @@ def write_json(path: Path, data: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file, or say in a RunError why not."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except RecursionError:
+        raise RunError(f"{path}: not valid JSON of a run: nested too deeply.") from None
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}; is this the folder of a run?") from None
     except ValueError as error:
         raise RunError(f"{path}: not valid JSON: {error}.") from None
+
+
+def _no_number(name: str) -> Never:
+    raise ValueError(f"{name} is no number")
 
 
 def read_metadata(folder: Path) -> RunMetadata:

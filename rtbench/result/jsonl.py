@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,20 +88,29 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Reading[T]:
 
 
 def check(schema: int, key: str, episode: Episode) -> None:
-    """Refuse a line of another schema, or of another episode than its key says, with a ValueError."""
+    """Refuse a line with a ValueError: another schema or episode than its key says, or no episode at all."""
     if schema != SCHEMA:
         raise ValueError(f"schema {schema}")
     if episode.key != key:
         raise ValueError(f"its key is {key}, but its episode's is {episode.key}")
+    check_range("seed", episode.seed, most=2**63 - 1)
+    check_range("horizon", episode.horizon, least=1, most=2**31 - 1)
+
+
+def check_range(name: str, value: float, *, least: float = 0, most: float = math.inf) -> None:
+    """Refuse a number outside of its range with a ValueError."""
+    if not least <= value <= most:
+        limits = f"at least {least}" if math.isinf(most) else f"from {least} to {most}"
+        raise ValueError(f"{name} is {value}, expected {limits}")
 
 
 def _parsed(place: str, line: bytes, parse: Callable[[bytes], T]) -> T:
     try:
         return parse(line)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         try:
             schema = msgspec.json.decode(line, type=_Head).schema
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             remedy = "remove the line (its episode is then run again) or start in another folder with --out."
             raise RunError(f"{place}: not a record; the file is damaged: {remedy}") from None
         check_schema(place, schema)
@@ -124,6 +134,6 @@ def check_schema(place: str, schema: object) -> None:
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return False
     return True

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from rtbench.result.jsonl import SCHEMA
-from rtbench.result.stored import Stored
+from rtbench.result.stored import Count, Flag, Hertz, Number, Positive, Share, Stored
 
 
 class PolicyIdentity(Stored):
@@ -44,9 +44,9 @@ class RunSettings(Stored):
     """Action convention of the policy."""
     content: tuple[str, ...] = ()
     """Where the user's content lay."""
-    control_hz: int = 3
+    control_hz: Hertz = 3
     """Control rate [Hz]."""
-    latency_ms: tuple[int | float, ...] = ()
+    latency_ms: tuple[Count | Positive, ...] = ()
     """Thinking time charged to simulated time, cycled over decisions [ms]."""
     factory: str = ""
     """What made the environment."""
@@ -68,7 +68,7 @@ class Commit(Stored):
 
     commit: str
     """Its hash."""
-    dirty: bool = False
+    dirty: Flag = False
     """Whether there were changes that are not committed."""
 
 
@@ -81,9 +81,9 @@ class Machine(Stored):
     """Version."""
     cpu: str = ""
     """Name of the processor."""
-    cores: int | None = None
+    cores: Count | None = None
     """Number of cores."""
-    memory_gib: float | None = None
+    memory_gib: Positive | None = None
     """Memory [GiB]."""
 
 
@@ -100,7 +100,7 @@ class Session(Stored):
     """Versions of packages that may change a result."""
     machine: Machine = Machine()
     """Where it ran."""
-    policy_threads: int | None = None
+    policy_threads: Count | None = None
     """CPU threads of the policy."""
     environment: dict[str, str] = Field(default_factory=dict)
     """`EpisodeEnv.info()`: version of MuJoCo, GL renderer and back end, profile."""
@@ -120,7 +120,7 @@ class RecordedCard(Stored):
     trained_on: dict[str, Any] | None = None
     action: dict[str, Any] | None = None
     """What its numbers mean; in the file only of a policy that predicts numbers."""
-    control_hz: int | None = None
+    control_hz: Hertz | None = None
     """Control rate that it plays at [Hz]; in the file only where its card says so."""
     licence: str | None = None
 
@@ -130,25 +130,25 @@ class Decision(Stored):
 
     verdict: str
     """pass, regression or inconclusive."""
-    n: int
+    n: Count
     """Pairs that it rests on."""
-    left_out: int = 0
+    left_out: Count = 0
     """Pairs that began differently."""
-    margin: float
+    margin: Share
     """By how much the candidate's rate may be lower."""
-    alpha: float
+    alpha: Share
     """Chance of a wrong verdict, for each of the two."""
-    worse: float
+    worse: Positive
     """e-value of the candidate being worse."""
-    holds: float
+    holds: Positive
     """e-value of its being within the margin."""
-    difference: float | None
+    difference: Number | None
     """Candidate less baseline; None of no pairs."""
-    interval: tuple[float, float]
+    interval: tuple[Number, Number]
     """Of the difference, valid at any stop."""
     baseline: str
     """Id of that run."""
-    budget_s: float | None = None
+    budget_s: Positive | None = None
     """Seconds of wall time in which episodes were begun, where there was a limit."""
 
 
@@ -159,9 +159,9 @@ class MergedPart(Stored):
     """Id of the first of these runs."""
     episodes_hash: str
     """Hash of the list."""
-    episodes: int
+    episodes: Count
     """Episodes in it."""
-    records: int
+    records: Count
     """Records there are of it."""
 
 
@@ -179,7 +179,7 @@ class RunMetadata(Stored):
 
     id: str
     """The run's id, see `rtbench.result.identity`."""
-    schema_version: int = Field(SCHEMA, alias="schema")
+    schema_version: Count = Field(SCHEMA, alias="schema")
     """Form of the file, 'schema' in it."""
     policy: PolicyIdentity
     """Who played."""
@@ -193,9 +193,9 @@ class RunMetadata(Stored):
     """How it was played."""
     simulator: Simulator
     """In what it was played."""
-    repeat: int = 0
+    repeat: Count = 0
     """Which of several runs of the same episodes this is; in the file only if it is not 0."""
-    episodes: int
+    episodes: Count
     """Episodes asked for."""
     card: RecordedCard | None = None
     """The policy's card."""

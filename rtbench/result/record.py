@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from rtbench.core.episode import HASH_DIGITS, Episode, EpisodeResult, Outcome
 from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
 from rtbench.core.stated_plan import StatedPlan
-from rtbench.result.jsonl import SCHEMA, Reading, check, read_lines
+from rtbench.result.jsonl import SCHEMA, Reading, check, check_range, read_lines
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _FIELDS = tuple(field.name for field in fields(Record))
+_HEX = re.compile(rf"(?:[0-9a-f]{{{HASH_DIGITS}}})*")
 _DECODER = msgspec.json.Decoder(_Line)
 
 
@@ -206,4 +208,32 @@ def _parse(text: bytes) -> Record:
     check(line.schema, line.key, line.episode)
     if (line.outcome is None) == (line.error is None):
         raise ValueError("exactly one of 'outcome' and 'error' must be there")
+    _check_numbers(line)
     return Record(**{name: getattr(line, name) for name in _FIELDS})
+
+
+def _check_numbers(line: _Line) -> None:
+    """Refuse numbers outside of their ranges, and parts that do not fit one another, with a ValueError."""
+    times, outcome = line.times, line.outcome
+    check_range("times.reset", times.reset)
+    for name, values in (("policy", times.policy), ("env", times.env), ("loop", times.loop)):
+        check_range(f"times.{name}", min(values, default=0))
+    check_range("times.slots", min(times.slots, default=1), least=1)
+    check_range("simulated_s", line.simulated_s)
+    if len(line.tokens) % SIZE:
+        raise ValueError(f"{len(line.tokens)} tokens, expected {SIZE} a step")
+    if not _HEX.fullmatch(line.hashes):
+        raise ValueError(f"hashes are not {HASH_DIGITS} hex digits a step")
+    for plan in line.plans:
+        check_range("plans.step", plan.step, most=line.episode.horizon)
+    if outcome is None:
+        return
+    check_range("outcome.steps", outcome.steps, most=line.episode.horizon)
+    check_range("outcome.progress", outcome.progress, most=1)
+    for event, count in outcome.events.items():
+        check_range(f"outcome.events.{event}", count, most=2**31 - 1)
+    if not outcome.held <= outcome.end <= outcome.ever:
+        raise ValueError("the goal was held, but not true at the end, or true at the end, but never")
+    for name, found, each in (("tokens", line.tokens, SIZE), ("hashes", line.hashes, HASH_DIGITS)):
+        if found and len(found) != each * outcome.steps:
+            raise ValueError(f"{len(found) // each} steps of {name}, but the outcome has {outcome.steps}")

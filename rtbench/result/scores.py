@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import msgspec
 import numpy as np
@@ -46,7 +46,7 @@ class _Outcome(msgspec.Struct, gc=False):
     ever: bool = False
     end: bool = False
     held: bool = False
-    steps: int = 0
+    steps: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
     termination: str = ""
 
 
@@ -55,7 +55,7 @@ class _Error(msgspec.Struct, gc=False):
 
 
 class _Times(msgspec.Struct, gc=False):
-    policy: tuple[float, ...] = ()
+    policy: tuple[Annotated[float, msgspec.Meta(ge=0)], ...] = ()
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -136,6 +136,11 @@ def labels(runs: Sequence[Scores]) -> list[str]:
 def _parse(text: bytes) -> _Line:
     line = _DECODER.decode(text)
     check(line.schema, line.key, line.episode)
+    if (line.outcome is None) == (line.error is None):
+        raise ValueError("exactly one of 'outcome' and 'error' must be there")
+    outcome = line.outcome or _NOTHING
+    if not outcome.held <= outcome.end <= outcome.ever:
+        raise ValueError("the goal was held, but not true at the end, or true at the end, but never")
     return line
 
 

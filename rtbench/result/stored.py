@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rtbench.core.errors import RunError
+
+LARGEST = 2**53
+"""Whole numbers up to here are the same in every reader of JSON."""
+Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
+"""A number of things: neither a text nor a truth value that could be read as one."""
+Hertz = Annotated[int, Field(strict=True, ge=1, le=1000)]
+"""A control rate [Hz]."""
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""Any finite number."""
+Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
+"""A finite number that is not below zero."""
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+"""From 0 to 1."""
+Flag = Annotated[bool, Field(strict=True)]
+"""True or false, and no number that could be read as one."""
 
 
 class Stored(BaseModel):

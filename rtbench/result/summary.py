@@ -20,7 +20,7 @@ from rtbench.result.folder import SUMMARY, read_json, write_json
 from rtbench.result.jsonl import SCHEMA
 from rtbench.result.metadata import Decision
 from rtbench.result.record import Record
-from rtbench.result.stored import Stored
+from rtbench.result.stored import Count, Flag, Number, Positive, Share, Stored
 from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson, wilson_clustered
 
 TERMINATIONS = ("on_time", "early", "late", "missing")
@@ -30,85 +30,85 @@ CONFIDENCE = 0.95
 class Group(Stored):
     """What some episodes say together; rates are None where no episode has an outcome."""
 
-    n: int
+    n: Count
     """Episodes."""
-    errors: int
+    errors: Count
     """Those without an outcome."""
-    successes: int
+    successes: Count
     """Those whose goal was true at the end."""
-    rate: float | None
+    rate: Share | None
     """Successes among the episodes with an outcome."""
-    interval: tuple[float, float]
+    interval: tuple[Number, Number]
     """Of that rate: Wilson's, at 95 %."""
-    rate_errors_as_failures: float | None
+    rate_errors_as_failures: Share | None
     """Successes among all episodes."""
-    interval_errors_as_failures: tuple[float, float]
+    interval_errors_as_failures: tuple[Number, Number]
     """Of that rate."""
-    ever: int
+    ever: Count
     """Episodes whose goal was true after any step."""
-    ever_rate: float | None
+    ever_rate: Share | None
     """Their share of those with an outcome."""
-    held: int
+    held: Count
     """Episodes whose goal stayed true for one more second."""
-    held_rate: float | None
+    held_rate: Share | None
     """Their share of those with an outcome."""
-    progress: float | None
+    progress: Share | None
     """Mean share of the goal's leaves true at the end."""
-    steps: float | None
+    steps: Positive | None
     """Median of control steps."""
-    true_at_reset: int
+    true_at_reset: Count
     """Episodes whose goal was true before anything was done."""
-    terminations: dict[str, int]
+    terminations: dict[str, Count]
     """How many ended in each of `TERMINATIONS`."""
-    events: dict[str, int]
+    events: dict[str, Count]
     """Sums of events, those that occurred."""
-    faults: dict[str, int]
+    faults: dict[str, Count]
     """Errors by kind."""
 
 
 class Macro(Stored):
     """Means over skills, each of which counts once; None where no skill has a value."""
 
-    rate: float | None
-    rate_errors_as_failures: float | None
-    ever_rate: float | None
-    held_rate: float | None
-    progress: float | None
+    rate: Share | None
+    rate_errors_as_failures: Share | None
+    ever_rate: Share | None
+    held_rate: Share | None
+    progress: Share | None
 
 
 class Drop(Stored):
     """How success differs between pairs of episodes, the reference first; rates are None of no pair."""
 
-    pairs: int
+    pairs: Count
     """Pairs of which both have an outcome."""
-    errors: int
+    errors: Count
     """Pairs with an error, which tell nothing."""
-    twin_successes: int
+    twin_successes: Count
     """Successes of the reference."""
-    successes: int
+    successes: Count
     """Successes of the others."""
-    lost: int
+    lost: Count
     """Pairs in which the reference alone succeeded."""
-    gained: int
+    gained: Count
     """Pairs in which the other alone did."""
-    twin_rate: float | None
+    twin_rate: Share | None
     """Rate of the reference."""
-    rate: float | None
+    rate: Share | None
     """Rate of the others."""
-    drop: float | None
+    drop: Number | None
     """The reference's rate less the others'."""
-    interval: tuple[float, float]
+    interval: tuple[Number, Number]
     """Of the drop: Newcombe's paired interval at 95 %."""
-    p: float
+    p: Share
     """Exact both-sided p of McNemar's test."""
 
 
 class Clustered(Stored):
     """How sure the overall rate is as one of tasks like these, and not of these tasks alone."""
 
-    tasks: int
+    tasks: Count
     """Tasks that have an episode with an outcome."""
-    interval: tuple[float, float]
+    interval: tuple[Number, Number]
     """Of the rate, at 95 %; see `rtbench.stats.wilson_clustered`."""
 
 
@@ -119,11 +119,11 @@ class Summary(Stored):
     training makes no test of what they are to test; `left_out` has these.
     """
 
-    schema_version: int = Field(SCHEMA, alias="schema")
+    schema_version: Count = Field(SCHEMA, alias="schema")
     """Form of the file, 'schema' in it."""
-    planned: int
+    planned: Count
     """Episodes asked for."""
-    complete: bool
+    complete: Flag
     """Whether all of them have a record."""
     overall: Group
     """All episodes."""

@@ -51,18 +51,53 @@ class Entry(BaseModel):
         return self._stem
 
 
+MOST_BYTES = 1_000_000
+"""Largest file that is read: PyYAML takes some 8 s for it. The largest of our own has 30 kB."""
+MOST_DEPTH = 40
+"""Mappings and lists inside one another; the deepest of our own are 8."""
+MOST_VALUES = 100_000
+"""Values of a file, with each alias counted as all that it stands for."""
+
 M = TypeVar("M", bound=BaseModel)
 Stamp = tuple[str, int, int]
 """A file's path, time of change [ns] and size [bytes]: enough to know that a cached reading is stale."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data as YAML 1.2 reads it; duplicate keys are errors.
+    """Plain data as YAML 1.2 reads it; duplicate keys and tags are errors, depth and size have limits.
 
     PyYAML's YAML 1.1 would read the key ``on`` as true, ``1e-3`` as text and ``1:30`` as ninety.
     """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+        self._values = 0
+        self._sizes: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+        """Compose a value and all inside it, or the one that an alias stands for."""
+        event = self.peek_event()
+        if getattr(event, "tag", None) is not None:
+            raise _problem(f"tags such as {event.tag} are not used here; remove it", event)
+        if self._depth == MOST_DEPTH:
+            raise _problem(f"nested more than {MOST_DEPTH} deep", event)
+        before = self._values
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if isinstance(event, yaml.AliasEvent):
+            if node not in self._sizes:
+                raise _problem(f"alias {event.anchor!r} stands inside of what it stands for", event)
+            self._values += self._sizes[node]
+        else:
+            self._values += 1
+            self._sizes[node] = self._values - before
+        if self._values > MOST_VALUES:
+            raise _problem(f"more than {MOST_VALUES:,} values, with those that aliases stand for", event)
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[str, int] = {}
@@ -88,8 +123,15 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
+def _problem(text: str, event: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=text, problem_mark=event.start_mark)
+
+
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node))
+    try:
+        return int(loader.construct_scalar(node))
+    except ValueError:
+        raise _problem("a whole number with too many digits", node) from None
 
 
 def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
@@ -151,14 +193,16 @@ def _read(files: tuple[Stamp, ...], model: type[M]) -> dict[str, M]:
 def _parse(file: Stamp) -> dict[str, dict[str, Any]]:
     """The file as entry name -> fields, read once however many models look at it."""
     path = Path(file[0])
+    text = _text(path)
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ContentError(path, line, f"not valid YAML: {error.problem or error.context}.") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise ContentError(path, "", f"not valid YAML in UTF-8: {str(error).splitlines()[0]}.") from None
+    except yaml.reader.ReaderError as error:
+        line = f"line {text.count(chr(10), 0, error.position) + 1}"
+        raise ContentError(path, line, f"not valid YAML: character U+{error.character:04X}.") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -170,6 +214,23 @@ def _parse(file: Stamp) -> dict[str, dict[str, Any]]:
         if not isinstance(fields, dict):
             raise ContentError(path, name, f"expected a mapping of keys to values, found {_kind(fields)}.")
     return data
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise ContentError(path, "", "not a regular file.")
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ContentError(path, "", f"cannot be read: {error.strerror}.") from None
+    if len(data) > MOST_BYTES:
+        raise ContentError(path, "", f"larger than {MOST_BYTES:,} bytes; divide it into several files.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = f"line {data.count(10, 0, error.start) + 1}"
+        raise ContentError(path, line, f"not UTF-8: byte {data[error.start]:#04x}.") from None
 
 
 def _entry(path: Path, name: str, fields: dict[str, Any], model: type[M]) -> M:

@@ -157,7 +157,9 @@ class Sampler:
         )
 
 
-def load(paths: Sequence[Path], spill: Path, *, skip: bool = False, sharers: int = 1) -> Dataset:
+def load(
+    paths: Sequence[Path], spill: Path, *, skip: bool = False, sharers: int = 1, window: int = 1
+) -> Dataset:
     """Read files of demonstrations.
 
     Args:
@@ -165,10 +167,12 @@ def load(paths: Sequence[Path], spill: Path, *, skip: bool = False, sharers: int
         spill: Folder for a file of pixels that do not fit into memory. The file ends with the process.
         skip: Leave out files that cannot be used, instead of refusing.
         sharers: Processes of one launcher that load the same data; they share the file of pixels.
+        window: Consecutive frames that the network sees.
 
     Raises:
-        DatasetError: a file that is damaged (says where), or of another action convention or image size than
-            the first; or no demonstration in all of them.
+        DatasetError: a file that is damaged (says where), has no images, has single frames where a network
+            sees several, or is of another action convention or image size than the first; or no demonstration
+            in all of them.
     """
     skipped: list[str] = []
 
@@ -187,6 +191,7 @@ def load(paths: Sequence[Path], spill: Path, *, skip: bool = False, sharers: int
     for path in unique:
         with tolerant(), Demonstrations(path) as file:
             check_alike(path, file.header, found[0][1] if found else file.header)
+            file.check_images(consecutive=window > 1)
             found.append((path, file.header))
             room += file.frames
     if not room:
@@ -228,7 +233,7 @@ class _Store:
         with Demonstrations(path) as file:
             for number in range(len(file)):
                 demo = file.demo(number)
-                self._frames[position : position + len(demo)] = demo.images
+                self._frames[position : position + len(demo)] = demo.pixels
                 position += len(demo)
                 episodes.append(demo.episode)
                 policies.append(demo.policy)

@@ -109,7 +109,8 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SessionError(f"{folder}: cannot be made: {error.strerror}; choose another --output.") from None
-    data = load(files, folder, skip=plan.skip_bad, sharers=int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    sharers = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    data = load(files, folder, skip=plan.skip_bad, sharers=sharers, window=size(plan.size).frames)
     encoder = SentenceEncoder(plan.encoder)
     texts = encoder(data.instructions)
     network, before = _network(plan, data, texts.shape[1])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtbench.data.demonstration import Demonstrations
+from rtbench.data import redraw as redraw_module
+from rtbench.data.demonstration import DemonstrationError, Demonstrations
 from rtbench.data.naming import Naming, join, problem
-from rtbench.data.redraw import draw_again
+from rtbench.data.redraw import Redrawing, draw_again, redraw
 from rtbench.data.state_renderer import StateRenderer
 from tests.helpers.commands import rtbench as run
 from tests.helpers.demonstrations import made_up
@@ -140,3 +141,81 @@ def test_vocabularies_are_joined():
 )
 def test_labels_that_do_not_fit_are_found(wrong):
     assert problem(wrong, 1)
+
+
+# Recordings without images, single frames, processes and kills ----------------------------------------
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory):
+    path = tmp_path_factory.mktemp("states") / "states.h5"
+    said = run("demos", "-n", 3, "--skill", "pick", "--seed", 3, "--states-only", "-j", 1, "-o", path)
+    assert said.code == 0, said.err
+    return path
+
+
+def test_states_without_images_give_the_frames_of_a_recording_with_them(states, tmp_path):
+    recorded, drawn = tmp_path / "demos.h5", tmp_path / "drawn.h5"
+    assert run("demos", "-n", 3, "--skill", "pick", "--seed", 3, "-j", 1, "-o", recorded).code == 0
+    assert run("looks", states, "--looks", 0, "--own", "-j", 1, "-o", drawn).code == 0
+    for lean, full, again in zip(demos(states), demos(recorded), demos(drawn), strict=True):
+        assert lean.images is None
+        for name in ("tokens", "labels", "hashes", "proprio", "states", "grips", "points"):
+            assert getattr(lean, name).tobytes() == getattr(full, name).tobytes(), name
+        assert np.abs(again.images.astype(int) - full.images).mean() < 2
+
+
+def test_without_images_nothing_is_trained_or_exported(states, tmp_path):
+    said = run("train", "rt1", "--data", states, "-o", tmp_path / "r", "--steps", 1)
+    assert said.code == 2
+    assert "has states and no images; draw them with `rtbench looks`" in said.err
+    said = run("export", states, "--format", "lerobot", "-o", tmp_path / "lerobot")
+    assert said.code == 2
+    assert "has states and no images" in said.err
+
+
+def test_single_frames_are_steps_of_their_demonstration(states, tmp_path):
+    some, every = tmp_path / "some.h5", tmp_path / "every.h5"
+    assert run("looks", states, "--looks", 2, "--frames", 3, "-j", 1, "-o", some).code == 0
+    assert run("looks", states, "--looks", 2, "-j", 1, "-o", every).code == 0
+    chosen = []
+    for part, whole in zip(demos(some), demos(every), strict=True):
+        assert len(part) == 3
+        steps = [whole.hashes.tolist().index(value) for value in part.hashes.tolist()]
+        assert steps == sorted(set(steps))
+        for name in ("tokens", "labels", "images", "proprio", "points", "grips", "states"):
+            assert np.array_equal(getattr(part, name), getattr(whole, name)[steps], equal_nan=True), name
+        chosen.append(steps)
+    assert any(one != other for one, other in zip(chosen[::2], chosen[1::2], strict=True))
+    said = run("train", "rt1", "--size", "base", "--data", some, "-o", tmp_path / "r", "--steps", 1)
+    assert said.code == 2
+    assert "has single frames, and all are needed in a row" in said.err
+    said = run("export", some, "--format", "lerobot", "-o", tmp_path / "lerobot")
+    assert said.code == 2
+    assert "has single frames" in said.err
+
+
+def test_a_drawing_goes_on_and_does_not_depend_on_the_processes(states, tmp_path, monkeypatch):
+    monkeypatch.setattr(redraw_module, "BLOCK", 1)
+    how = Redrawing(looks=1, frames=2)
+    whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
+    redraw(states, whole, how, workers=2)
+
+    def stop(done, _):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        redraw(states, killed, how, stop)
+    assert not killed.exists()
+    seen = []
+    redraw(states, killed, how, lambda done, _: seen.append(done))
+    assert seen == [2, 3], "two blocks are not drawn again"
+    for one, other in zip(demos(whole), demos(killed), strict=True):
+        assert np.array_equal(one.images, other.images)
+        assert np.array_equal(one.naming.places, other.naming.places)
+    assert not list(tmp_path.glob("*.parts"))
+    redraw(states, killed, how, lambda done, _: seen.append(done))
+    assert seen[2:] == [3], "a finished file is left alone"
+    with pytest.raises(DemonstrationError, match=r"begun with looks\.seed 0, now it is 1"):
+        redraw(states, killed, Redrawing(looks=1, frames=2, seed=1))

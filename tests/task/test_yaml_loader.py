@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -62,8 +64,17 @@ def read(tmp_path: Path, **files: str) -> dict[str, Thing]:
         ("a:\n\tmass: 1", ["line 2", "not valid YAML"]),
         ("a: !!python/object/apply:os.getcwd []", ["line 1", "not valid YAML"]),
         ("? [a]\n: {mass: 1}", ["key must be a text"]),
-        ("a: &a {mass: *a}", ["a: a value that content cannot hold"]),
-        ("a: {mass: 1}\x01", ["not valid YAML"]),
+        ("a: &a {mass: *a}", ["line 1, column 14", "'a' stands inside of what it stands for"]),
+        ("a: {mass: 1}\n\x01", ["line 2", "not valid YAML: character U+0001"]),
+        ("a:\n  mass: !!bool x", ["line 2, column 9", "tags such as tag:yaml.org,2002:bool are not used"]),
+        ("a: {label: !!timestamp x}", ["line 1", "tags such as"]),
+        ("a: {label: !!set {b, c}}", ["line 1", "tags such as"]),
+        ("a: {tags: !!omap [b: 1]}", ["line 1", "tags such as"]),
+        ("a: {label: !mine b}", ["line 1", "tags such as !mine"]),
+        ("a: {count: " + "9" * 5000 + "}", ["line 1, column 12", "too many digits"]),
+        ("a: " + "[" * 3000 + "]" * 3000, ["line 1, column 43", "nested more than 40 deep"]),
+        ("a: " + "{b: " * 3000, ["line 1", "nested more than 40 deep"]),
+        ("\n".join(" " * depth + "a:" for depth in range(1000)), ["line 40", "nested more than 40 deep"]),
         ("- a", ["mapping of entry names", "a list"]),
         ("a: 3", ["a: expected a mapping of keys", "the value 3"]),
         ("a:", ["a: expected a mapping of keys", "nothing"]),
@@ -76,6 +87,31 @@ def test_slips_name_file_place_and_remedy(tmp_path, text, fragments):
         read(tmp_path, mine=text)
     for fragment in [str(tmp_path / FOLDER / "mine.yaml"), *fragments]:
         assert fragment in str(caught.value)
+
+
+LISTS = "\n".join(f"  l{n}: &l{n} [" + ", ".join([f"*l{n - 1}"] * 9) + "]" for n in range(1, 12))
+MERGES = "\n".join(f"  l{n}: &l{n} {{<<: [" + ", ".join([f"*l{n - 1}"] * 9) + "]}" for n in range(1, 12))
+
+
+@pytest.mark.parametrize("text", [f"a:\n  l0: &l0 [x]\n{LISTS}", f"a:\n  l0: &l0 {{x: 1}}\n{MERGES}"])
+def test_aliases_do_not_expand_without_bound(tmp_path, text):
+    began = time.monotonic()
+    with pytest.raises(ContentError, match=r"mine.yaml: line \d+, .*more than 100,000 values"):
+        read(tmp_path, mine=text)
+    assert time.monotonic() - began < 2
+
+
+def test_a_file_that_is_too_large_or_none_is_named(tmp_path):
+    path = tmp_path / "large.yaml"
+    path.write_text("# " + "x" * yaml_loader.MOST_BYTES)
+    with pytest.raises(ContentError, match=r"large.yaml: larger than 1,000,000 bytes"):
+        yaml_loader.read_file(path, Thing)
+    path.write_bytes(b"a:\n  label: \xff")
+    with pytest.raises(ContentError, match=r"large.yaml: line 2: not UTF-8: byte 0xff"):
+        yaml_loader.read_file(path, Thing)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ContentError, match="not a regular file"):
+        yaml_loader.read_files([tmp_path / "pipe.yaml"], Thing)
 
 
 def test_yaml_says_what_it_looks_like(tmp_path):

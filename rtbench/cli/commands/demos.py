@@ -58,6 +58,7 @@ def _recording(options: DemosOptions) -> Recording:
         noise=options.noise,
         short_segments=options.short_segments,
         shift_start=options.shift_start,
+        states_only=options.states_only,
         policy=options.policy,
         beta=options.beta,
         keep_failures=None if options.keep is None else options.keep is Keep.ALL,

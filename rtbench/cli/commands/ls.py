@@ -337,5 +337,5 @@ def _run(folder: Path) -> dict[str, Any]:
         "done": f"{overall.n}/{summary.planned}",
         "success": None if rate is None else round(100 * rate, 1),
         "errors": overall.errors,
-        "started": meta.sessions[0].started[:16].replace("T", " "),
+        "started": meta.sessions[0].started[:16].replace("T", " ") if meta.sessions else "",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ METADATA = "__metadata__"
 """Key of the metadata in the header of safetensors."""
 ABOUT = "rtbench"
 """The one key below it: safetensors writes several in random order, and equal weights need equal hashes."""
+LARGEST = 4096
+"""Largest number in a size that is read. The published network's largest is 1,536."""
+_MAY_BE_ZERO = {"mixers", "mixed", "layers"}
+"""Numbers of a size that may be zero."""
 
 
 class CheckpointError(PolicyError):
@@ -75,7 +79,7 @@ def read(
     Raises:
         CheckpointError: weights that cannot be used; names the tensor, what was expected and what was found.
     """
-    shapes, metadata = _header(path)
+    shapes, dtypes, metadata = _header(path)
     if sha256 is not None and (found := _hash(path)) != sha256:
         raise CheckpointError(f"{path}: its SHA-256 is {found}, expected {sha256}; fetch it again.")
     if metadata.get("format") != FORMAT or metadata.get("schema") != SCHEMA:
@@ -85,7 +89,9 @@ def read(
             "Make it with `rtbench train rt1` or `rtbench import rt1`."
         )
     weights = _described(path, metadata)
+    check_numbers(path, weights.size, len(shapes))
     _check_use(path, weights, convention, size)
+    check_dtypes(path, {name: (dtypes[name], len(shape)) for name, shape in shapes.items()})
     _check_shapes(path, weights.size, shapes)
     try:
         tensors = {name: tensor.astype(np.float32) for name, tensor in load_file(path).items()}
@@ -95,8 +101,8 @@ def read(
     return replace(weights, tensors=tensors)
 
 
-def _header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
-    """The tensors' shapes, and the metadata; the file's length is checked against the tensors' places."""
+def _header(path: Path) -> tuple[dict[str, Shape], dict[str, str], dict[str, str]]:
+    """The tensors' shapes and dtypes, and the metadata; the file's length is checked against their places."""
     try:
         length = path.stat().st_size
         with path.open("rb") as file:
@@ -120,14 +126,19 @@ def _header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
         ends = {name: int(entry["data_offsets"][1]) for name, entry in tensors.items()}
         metadata = dict(json.loads(header.get(METADATA, {}).get(ABOUT, "{}")))
         shapes = {name: tuple(map(int, entry["shape"])) for name, entry in tensors.items()}
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        dtypes = {name: str(entry["dtype"]) for name, entry in tensors.items()}
+    except RecursionError:
+        raise CheckpointError(f"{path}: its header is damaged: nested too deeply.") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{path}: its header is damaged: {error}.") from None
     expected = 8 + size + max(ends.values(), default=0)
     if length != expected:
         lost = sorted((end, name) for name, end in ends.items() if 8 + size + end > length)
         which = f"tensor {lost[0][1]} is cut off" if lost else "it is too long"
         raise CheckpointError(f"{path}: {which}: {length} bytes, expected {expected}; fetch or make it anew.")
-    return shapes, metadata
+    if not all(isinstance(value, str) for value in metadata.values()):
+        raise CheckpointError(f"{path}: its metadata is damaged: each value must be a text.")
+    return shapes, dtypes, metadata
 
 
 def _described(path: Path, metadata: Mapping[str, str]) -> Weights:
@@ -136,7 +147,7 @@ def _described(path: Path, metadata: Mapping[str, str]) -> Weights:
         size = from_json(json.loads(metadata["size"]), str(path))
         name = metadata["convention"]
         order = json.loads(metadata["token_order"])
-        trained_on = json.loads(metadata["trained_on"])
+        trained_on = dict(json.loads(metadata["trained_on"]))
         origin = Origin(
             metadata["encoder"],
             metadata["encoder_sha256"],
@@ -147,13 +158,62 @@ def _described(path: Path, metadata: Mapping[str, str]) -> Weights:
         expected = token_order(name)
     except RtbenchError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CheckpointError(f"{path}: its metadata is damaged: {type(error).__name__}: {error}.") from None
     if order != expected:
         raise CheckpointError(
             f"{path}: its tokens are in the order {order}; convention {name!r} has {expected}."
         )
     return Weights(size, name, {}, origin)
+
+
+def check_numbers(path: Path, size: Size, tensors: int) -> None:
+    """Refuse a size that no network can have, before anything is built of it.
+
+    Args:
+        path: The file.
+        size: Size in its metadata.
+        tensors: Tensors in the file. The time to list those of a size grows with its layers, and each layer
+            has one in the file.
+
+    Raises:
+        CheckpointError: names the number and its range.
+    """
+    for part in (size, *size.stages):
+        for entry in fields(part):
+            value = getattr(part, entry.name)
+            where = f"{path}: its size card cannot be read: {entry.name} is {value!r:.80}, expected"
+            if entry.name == "image" and not all(1 <= side <= LARGEST for side in value):
+                raise CheckpointError(f"{where} two whole numbers from 1 to {LARGEST}.")
+            least = 0 if entry.name in _MAY_BE_ZERO else 1
+            if entry.type == "int" and not (type(value) is int and least <= value <= LARGEST):
+                raise CheckpointError(f"{where} a whole number from {least} to {LARGEST}.")
+            if entry.type == "float" and not 0 <= value <= 1:
+                raise CheckpointError(f"{where} a number from 0 to 1.")
+            if entry.type in {"str", "bool"} and type(value).__name__ != entry.type:
+                raise CheckpointError(f"{where} a {'text' if entry.type == 'str' else 'truth value'}.")
+    layers = size.layers + size.mixers + sum(stage.repeats for stage in size.stages)
+    if layers > tensors:
+        raise CheckpointError(f"{path}: its size has {layers} layers, but the file only {tensors} tensors.")
+
+
+def check_dtypes(path: Path, found: Mapping[str, tuple[str, int]]) -> None:
+    """Refuse dtypes that weights are not written in: other numbers would be read from the same bytes.
+
+    Args:
+        path: The file.
+        found: dtype in the header and number of dimensions of each tensor. Matrices and kernels are all F32
+            or all F16, the rest is F32.
+
+    Raises:
+        CheckpointError: names the tensor.
+    """
+    half = sum(dtype == "F16" for dtype, dimensions in found.values() if dimensions > 1)
+    matrices = sum(dimensions > 1 for _, dimensions in found.values())
+    for name, (dtype, dimensions) in found.items():
+        expected = "F16" if dimensions > 1 and half > matrices / 2 else "F32"
+        if dtype != expected:
+            raise CheckpointError(f"{path}: tensor {name} is marked {dtype}, expected {expected}.")
 
 
 def _check_use(path: Path, weights: Weights, convention: str | None, size: Size | None) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RtbenchError
 from rtbench.policy.rt1.checkpoint import COUNTER, READABLE
-from rtbench.policy.rt1.weights import ABOUT, CheckpointError, Origin
+from rtbench.policy.rt1.weights import ABOUT, CheckpointError, Origin, check_dtypes, check_numbers
 from rtbench.policy.rt2.action_layout import ActionLayout, layout
 from rtbench.policy.rt2.config import from_json, to_json
 from rtbench.policy.rt2.network import Network
@@ -82,9 +82,16 @@ def load(path: Path) -> Model:
     try:
         with safe_open(path, "pt") as file:
             metadata = json.loads((file.metadata() or {}).get(ABOUT, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            dtypes = {name: (part.get_dtype(), len(part.get_shape())) for name, part in parts.items()}
+            check_dtypes(path, dtypes)
+            tensors = {name: file.get_tensor(name) for name in dtypes}
+    except RecursionError:
+        raise CheckpointError(f"{path}: its header is damaged: nested too deeply.") from None
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: no safetensors file, or cut off: {error}; make it anew.") from None
+    if not isinstance(metadata, dict):
+        raise CheckpointError(f"{path}: its metadata is damaged: no mapping.")
     if metadata.get("format") != FORMAT or metadata.get("schema") != SCHEMA:
         raise CheckpointError(
             f"{path}: safetensors, but not RT-2 weights of this rtbench (format {metadata.get('format')!r}, "
@@ -92,19 +99,30 @@ def load(path: Path) -> Model:
         )
     try:
         vocabulary = Vocabulary.from_json(metadata["vocabulary"], str(path))
-        network = Network(from_json(metadata["size"], str(path)), len(vocabulary))
+        size = from_json(metadata["size"], str(path))
+        check_numbers(path, size.eyes, len(tensors))
+        _check_layers(path, size.layers, len(tensors))
+        with torch.device("meta"):  # takes no memory, whatever the size says
+            _check_shapes(path, Network(size, len(vocabulary)), tensors)
+        network = Network(size, len(vocabulary))
         found = layout(metadata["layout"], metadata["convention"])
         origin = Origin(
             metadata["encoder"], metadata["encoder_sha256"], metadata["trained_on"], metadata["about"]
         )
+    except CheckpointError:
+        raise
     except RtbenchError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise CheckpointError(f"{path}: its metadata is damaged: {type(error).__name__}: {error}.") from None
-    _check_shapes(path, network, tensors)
     _check_finite(path, tensors)
     network.load_state_dict(tensors, strict=False)  # all but the counters, as has just been checked
     return Model(network.eval(), vocabulary, found, origin)
+
+
+def _check_layers(path: Path, layers: int, tensors: int) -> None:
+    if layers > tensors:
+        raise CheckpointError(f"{path}: {layers} layers, but the file has only {tensors} tensors.")
 
 
 def _check_shapes(path: Path, network: Network, found: Mapping[str, Tensor]) -> None:

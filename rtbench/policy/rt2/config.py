@@ -115,6 +115,7 @@ def from_json(values: Mapping[str, Any], where: str) -> Size:
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError(f"{where}: its size card cannot be read: {error}.") from None
     numbers = (found.merge, found.state, found.width, found.layers, found.heads, found.inner)
-    if not all(isinstance(n, int) and 0 < n <= 65536 for n in (*numbers, found.instruction, found.words)):
+    whole = all(type(n) is int and 0 < n <= 65536 for n in (*numbers, found.instruction, found.words))
+    if not whole or type(found.dropout) not in {int, float} or not 0 <= found.dropout <= 1:
         raise PolicyError(f"{where}: its size card has numbers that no network has.")
     return found

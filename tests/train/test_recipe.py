@@ -1,0 +1,103 @@
+"""The chain of `make rt1`: its steps, what a kill leaves, and all of it with tiny numbers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from rtbench.train import recipe
+from rtbench.train.recipe import Parameters, RecipeError, Step, run, steps
+
+TINY = {
+    "RT1_ROUNDS": "2", "RT1_DEMOS": "11", "RT1_WEAKER": "1", "RT1_SEGMENTS": "2", "RT1_DAGGER": "1",
+    "RT1_LOOKS": "1", "RT1_FRAMES": "1", "RT1_STEPS": "2", "RT1_BATCH": "2", "RT1_TEST": "1", "RT1_JOBS": "1",
+}  # fmt: skip
+
+
+def chain(**changes) -> list[Step]:
+    return steps(replace(Parameters(folder="f"), **changes), cores=2, gpu=False)
+
+
+def test_each_training_has_all_data_so_far_and_begins_with_the_weights_before():
+    trainings = [step for step in chain() if step.command[0] == "train"]
+    assert len(trainings) == 3
+    made = [step.command[-1] for step in chain() if step.command[0] == "looks"]
+    assert len(set(made)) == 5
+    for number, step in enumerate(trainings):
+        words = list(step.command)
+        data = words[words.index("--data") + 1 : words.index("--output")]
+        assert data == made[: 3 + number]
+        if number:
+            before = f"f/round{number - 1}/policies/round{number - 1}.safetensors"
+            assert words[words.index("--init") + 1] == before
+        else:
+            assert "--init" not in words
+
+
+def test_no_two_recordings_share_an_episode_and_none_is_of_an_evaluation():
+    recorded = [step.command for step in chain(rounds=5) if step.command[0] == "demos"]
+    seeds = [words[words.index("--seed") + 1] for words in recorded]
+    assert len(set(seeds)) == len(seeds) == 7
+
+
+def test_all_cores_train_without_a_gpu_and_one_process_with_one():
+    on_gpu = steps(Parameters(), cores=16, gpu=True)
+    assert {step.processes for step in on_gpu} == {1}
+    assert {step.processes for step in chain() if step.command[0] == "train"} == {2}
+
+
+def test_a_chain_goes_on_with_the_step_that_failed(tmp_path):
+    called, said = [], []
+    codes = iter([0, 7, 0, 0])
+
+    def call(argv):
+        called.append(argv[-1])
+        return next(codes)
+
+    made = [Step(name, ("ls", name)) for name in ("a", "b", "c")]
+    with pytest.raises(RecipeError, match="b ended with exit code 7"):
+        run(made, tmp_path, call, said.append)
+    run(made, tmp_path, call, said.append)
+    assert called == ["a", "b", "b", "c"]
+    assert "1/3 a: done" in said
+    changed = [made[0], Step("b", ("ls", "other"))]
+    with pytest.raises(RecipeError, match="b was made by `rtbench ls b`, now it is `rtbench ls other`"):
+        run(changed, tmp_path, call, said.append)
+
+
+def test_parameters_are_read_and_mistakes_are_named():
+    assert Parameters.read({"RT1_ROUNDS": "2", "PATH": "x"}) == Parameters(rounds=2)
+    for name, value, message in (
+        ("RT1_ROUND", "2", "RT1_ROUND: no parameter"),
+        ("RT1_ROUNDS", "two", "RT1_ROUNDS is 'two'; give a number"),
+        ("RT1_STEPS", "0", "RT1_STEPS is 0; allowed 1"),
+    ):
+        with pytest.raises(RecipeError, match=message):
+            Parameters.read({name: value})
+
+
+def test_a_mistake_ends_without_a_traceback(monkeypatch, capsys):
+    monkeypatch.setenv("RT1_LOOK", "1")
+    assert recipe.main() == 2
+    assert capsys.readouterr().err.startswith("error: RT1_LOOK: no parameter")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_the_whole_chain_runs_and_runs_again(tmp_path):
+    """Ends with two runs of a policy that was trained from nothing."""
+    environment = {**os.environ, **TINY, "RT1_FOLDER": str(tmp_path / "rt1"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "rtbench.train.recipe"]
+    first = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=1200
+    )
+    assert first.returncode == 0, first.stdout[-2000:] + first.stderr[-2000:]
+    assert (tmp_path / "rt1/round1/policies/round1.yaml").exists()
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    lines = again.stdout.splitlines()
+    assert len(lines) == 12
+    assert all(line.endswith(": done") for line in lines)
