@@ -177,7 +177,7 @@ def _array(told: dict[str, Any]) -> NDArray[Any]:
     if not isinstance(data, bytes) or len(data) != size:
         came = f"{len(data)} bytes" if isinstance(data, bytes) else type(data).__name__
         raise WireError(f"an array {dtype} of shape {tuple(shape)} came with {came}; expected {size} bytes.")  # type: ignore[arg-type]
-    array = np.frombuffer(data, dtype=dtype).reshape(shape)  # type: ignore[arg-type]
+    array = np.frombuffer(data, dtype=dtype).reshape(shape)
     check_finite(array, f"an array of shape {array.shape}")
     return array
 

@@ -6,7 +6,7 @@ images, state and prompt by key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -78,7 +78,7 @@ class ObservationKeys(BaseModel):
         Raises:
             WireError: a key is missing, or holds something else.
         """
-        images = {}
+        images: dict[str, NDArray[np.uint8]] = {}
         for key, image in self.images.items():
             images[image.camera] = _received(message, key, rotate=image.rotate)
         instruction = message.get(self.prompt)
@@ -220,7 +220,7 @@ def fitted(pixels: NDArray[np.uint8], size: tuple[int, int], fit: str) -> NDArra
 def _part(proprio: Array, part: Part) -> Array:
     """A part of proprioception float[15] as float32[D]."""
     opening = proprio[14]
-    found = {
+    found: dict[str, Callable[[], Any]] = {
         "proprio": lambda: proprio,
         "joints": lambda: proprio[:7],
         "position": lambda: proprio[7:10],
@@ -230,5 +230,5 @@ def _part(proprio: Array, part: Part) -> Array:
         "gripper_opening": lambda: [opening],
         "gripper_closed": lambda: [1.0 - min(1.0, max(0.0, opening / OPENING))],
         "fingers": lambda: [opening / 2, -opening / 2],
-    }[part]()
-    return np.asarray(found, dtype=np.float32)
+    }
+    return np.asarray(found[part](), dtype=np.float32)
