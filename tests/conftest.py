@@ -42,6 +42,10 @@ def _every_number_as_it_is() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
+LOOPBACK = {"127.0.0.1", "::1"}
+"""Addresses of this machine, at which tests of servers listen. A name would be looked up."""
+
+
 class NetworkError(RuntimeError):
     """A test tried to reach the network."""
 
@@ -52,18 +56,23 @@ def _refuse(what: str, address: object) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
-    """Refuse every socket but those of AF_UNIX, which processes of one machine use among themselves."""
+    """Refuse every socket that leaves this machine."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex", "sendto"):
             original = getattr(socket.socket, name)
 
             def guarded(self: socket.socket, *args: Any, _original: Any = original, _name: str = name) -> Any:
-                if self.family != socket.AF_UNIX:
+                if self.family != socket.AF_UNIX and args[-1][0] not in LOOPBACK:
                     _refuse(_name, args[-1])
                 return _original(self, *args)
 
             patch.setattr(socket.socket, name, guarded)
-        patch.setattr(socket, "getaddrinfo", lambda host, *_, **__: _refuse("getaddrinfo", host))
+        found = socket.getaddrinfo
+
+        def here(host: Any, *args: Any, **options: Any) -> Any:
+            return found(host, *args, **options) if host in LOOPBACK else _refuse("getaddrinfo", host)
+
+        patch.setattr(socket, "getaddrinfo", here)
         yield
 
 

@@ -23,6 +23,7 @@ from rtbench.cli.commands import (
     replay,
     report,
     run,
+    serve,
     show,
     table,
     train,
@@ -61,6 +62,7 @@ app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations for training
 app.command(epilog=looks.EXAMPLE, short_help="Draw demonstrations again under random looks.")(looks.looks)
 app.command(epilog=vqa.EXAMPLE, short_help="Make pictures with questions and answers.")(vqa.vqa)
 app.add_typer(train.app, name="train", short_help="Train a policy on demonstrations.")
+app.command(epilog=serve.EXAMPLE, short_help="Serve a policy to other harnesses and robots.")(serve.serve)
 app.command(epilog=bench.EXAMPLE, short_help="Measure how long a control step takes.")(bench.bench)
 app.command(epilog=doctor.EXAMPLE, short_help="Check whether rtbench can run on this machine.")(doctor.doctor)
 

@@ -44,7 +44,7 @@ class RunOptions:
         typer.Option(
             metavar="NAME",
             help="Policy to evaluate: a name that `rtbench ls policies` lists, package.module:Class, or "
-            "./file.py:Class.",
+            "./file.py:Class, or remote:ws://HOST:PORT for a policy server.",
             rich_help_panel=POLICY,
         ),
     ]

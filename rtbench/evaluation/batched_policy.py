@@ -14,6 +14,7 @@ from rtbench.core.stated_plan import StatedPlan
 from rtbench.evaluation.rollout import Decision
 from rtbench.policy.base import Policy
 from rtbench.policy.check import Rows, check_tokens, stated_plans
+from rtbench.policy.lost import PolicyLostError
 from rtbench.policy.report import episode_report
 from rtbench.policy.thread import OverdueError, PolicyThread
 
@@ -31,6 +32,8 @@ class Answer:
     """Set when the batch failed and no slot of it can be blamed."""
     renewed: bool = False
     """The policy had to be made anew: the histories of all its slots are lost."""
+    lost: str = ""
+    """Set when the policy's server is gone: what happened, in a sentence. No slot is to blame."""
     plans: tuple[StatedPlan | None, ...] = ()
     """The plan that each slot's decision follows, of a policy that states plans."""
 
@@ -78,7 +81,7 @@ class BatchedPolicy:
             return check_tokens(tokens, len(slots), self._spec), seconds, stated_plans(self._policy, slots)
 
         answer, found = self._call(decide, len(slots))
-        if answer.fault is not None:
+        if answer.fault is not None or answer.lost:
             return answer
         rows, seconds, plans = found
         if isinstance(rows, Fault):
@@ -95,7 +98,7 @@ class BatchedPolicy:
         if not hasattr(self._policy, "episode_report"):
             return {}
         answer, said = self._call(lambda: episode_report(self._policy, slot), 0)
-        return {} if answer.fault is not None else said
+        return {} if answer.fault is not None or answer.lost else said
 
     def close(self) -> None:
         """Let the policy's thread end."""
@@ -111,6 +114,8 @@ class BatchedPolicy:
             remedy = "--policy-timeout SECONDS allows more."
             message = f"the policy gave no answer within {limit:g} s{which}; {remedy}"
             return Answer([], Fault("policy_timeout", message), renewed=self._make_anew()), None
+        except PolicyLostError as error:
+            return Answer([], lost=str(error)), None
         except Exception as error:  # noqa: BLE001 - a user's policy may raise anything
             return Answer([], Fault.of("policy", error)), None
         self._warm.add(size)

@@ -43,6 +43,8 @@ TICK_S = 0.25
 """How long the scheduler waits for a message of a worker [s]."""
 MAX_DEATHS = 2
 """Workers an episode may cost: it is run again once, for the first may have died of something else."""
+MAX_LOSSES = 3
+"""Times that the policy's server may be lost in one episode, or in a row, without a decision between."""
 CONTINUES = "the same command continues the run."
 
 
@@ -66,6 +68,12 @@ class NoWorkersError(RunError):
     """Workers die, or hang, before they can play."""
 
     exit_code = Exit.NO_WORKERS
+
+
+class LostPolicyError(RunError):
+    """The policy's server is gone, and does not come back."""
+
+    exit_code = Exit.TOO_MANY_ERRORS
 
 
 class TooManyErrorsError(RunError):
@@ -149,6 +157,8 @@ class Scheduler:
         self._ended = 0
         self._faults: Counter[str] = Counter()
         self._any_ready = False
+        self._losses = 0
+        """Times in a row that the policy's server was lost."""
 
     def run(self) -> None:
         """Play until every episode has its record, the sink has enough, or the time is up.
@@ -158,6 +168,7 @@ class Scheduler:
             TerminatedRunError: SIGTERM.
             TooManyErrorsError: see `Limits`.
             NoWorkersError: workers do not start.
+            LostPolicyError: the policy's server does not come back.
             RunError: the environment or the policy cannot be made, or the record cannot be written.
         """
         # Ctrl-C goes on to the handler before, which raises.
@@ -227,6 +238,10 @@ class Scheduler:
             answer = self._policy.reset(worker.slot, job.episode.instruction, seed)
             if answer.renewed:
                 self._restart({worker.slot})
+            if answer.lost:
+                self._again.appendleft(job)
+                self._note_loss(answer.lost)
+                return
             if answer.fault:
                 self._record(of_fault(job.episode, self._convention, answer.fault, []))
                 return
@@ -307,6 +322,12 @@ class Scheduler:
         answer = self._policy.act(observations, [worker.slot for worker in batch])
         if answer.renewed:
             self._restart({worker.slot for worker in batch})
+        if answer.lost:
+            for worker in batch:
+                self._void(worker, answer.lost)
+            self._note_loss(answer.lost)
+            return
+        self._losses = 0
         if answer.fault and len(batch) > 1:
             # The fault cannot be assigned to one slot. Each episode is played again alone, from its start:
             # the policy may already have noted this observation in its history.
@@ -319,6 +340,27 @@ class Scheduler:
             worker.question, worker.state = None, "playing"
             worker.touch()
             worker.send(Reply(row, plan) if isinstance(row, Decision) else Withdraw(row))
+
+    def _void(self, worker: Worker, reason: str) -> None:
+        """Play a worker's episode again, for its policy was lost; too often, and it is an error."""
+        if worker.job is None:
+            return
+        worker.job.losses += 1
+        if worker.job.losses < MAX_LOSSES:
+            self._give_up(worker, alone=worker.job.alone)
+            return
+        fault = Fault("policy", f"the policy was lost {worker.job.losses} times in this episode: {reason}")
+        worker.question, worker.state = None, "playing"
+        worker.touch()
+        worker.send(Withdraw(fault))
+
+    def _note_loss(self, reason: str) -> None:
+        self._losses += 1
+        if self._losses >= MAX_LOSSES:
+            raise LostPolicyError(
+                f"the policy was lost {self._losses} times in a row: {reason} Then {CONTINUES}"
+            )
+        self._reporter.say(f"{reason} Its episodes are played again.")
 
     def _restart(self, but: set[int]) -> None:
         """The policy lost its memory: play all running episodes again but those in some slots."""

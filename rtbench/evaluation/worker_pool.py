@@ -56,6 +56,8 @@ class Job:
     """Its place in the list, from 0."""
     deaths: int = 0
     """Workers that died while playing it."""
+    losses: int = 0
+    """Times that the policy's server was lost while it was played."""
     alone: bool = False
     """Decide for it in batches of its own, because a batch it was in failed as a whole."""
     withdrawn: bool = False

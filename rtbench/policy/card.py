@@ -21,6 +21,7 @@ from rtbench.policy.base import Needs, Policy, Privileged
 from rtbench.policy.continuous.mapping import MOST_HZ, ActionMapping
 from rtbench.policy.continuous.named import located
 from rtbench.policy.continuous.policy import mapped
+from rtbench.policy.remote import address
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.training_coverage import TrainedOn, TrainingCoverage, load_coverage
 from rtbench.task.yaml_loader import Entry
@@ -68,7 +69,8 @@ def resolve(name: str, library: Library = BUNDLED, arguments: Mapping[str, Any] 
     """The card of a policy, complete: its files found, its weights checked.
 
     Args:
-        name: A card's name, 'package.module:Class', './file.py:Class', or a name from `GROUP`.
+        name: A card's name, 'package.module:Class', './file.py:Class', 'remote:ws://HOST:PORT', or a name
+            from `GROUP`.
         library: Where cards and their files are looked for.
         arguments: Override the card's arguments one by one.
 
@@ -76,7 +78,12 @@ def resolve(name: str, library: Library = BUNDLED, arguments: Mapping[str, Any] 
         UnknownNameError: no such policy.
         PolicyError: weights that are not what the card says.
     """
-    if ":" in name:
+    if name.startswith(address.PREFIX):
+        card = Card(
+            name=address.run_name(name), factory=address.FACTORY, summary="asks a server",
+            arguments={"url": name.removeprefix(address.PREFIX)},
+        )  # fmt: skip
+    elif ":" in name:
         place, _, target = name.rpartition(":")
         card = Card(name=target, factory=_absolute(place, target), summary="")
     else:

@@ -105,7 +105,7 @@ def _play(settings: _Settings, episodes: Sequence[Episode]) -> Run:
     from rtbench.cli.console import console
     from rtbench.evaluation.evaluate import evaluate
     from rtbench.evaluation.progress import Display
-    from rtbench.evaluation.scheduler import InterruptedRunError, TooManyErrorsError
+    from rtbench.evaluation.scheduler import InterruptedRunError, LostPolicyError, TooManyErrorsError
 
     before = _summaries(settings.out)
     display = Display(console())
@@ -115,7 +115,7 @@ def _play(settings: _Settings, episodes: Sequence[Episode]) -> Run:
             played = evaluate(
                 settings.policy, episodes, out=settings.out, workers=settings.jobs, options=options
             )
-    except (InterruptedRunError, TooManyErrorsError):
+    except (InterruptedRunError, LostPolicyError, TooManyErrorsError):
         _print_partial(settings.out, before)
         raise
     _print_tables(played)

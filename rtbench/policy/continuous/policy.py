@@ -25,6 +25,7 @@ from rtbench.policy.continuous.mapping import ActionMapping, at_rate, preset
 from rtbench.policy.continuous.presets import PRESETS
 from rtbench.policy.continuous.statistics import read_scaling
 from rtbench.policy.continuous.transform import Forward, MapperState, step
+from rtbench.policy.report import episode_report
 
 
 @runtime_checkable
@@ -114,11 +115,15 @@ class MappedPolicy:
         return tokens
 
     def episode_report(self, slot: int) -> dict[str, Any]:
-        """Of the slot's episode so far: 'clipped' by dimension, and the number of 'predictions'."""
+        """Of the slot's episode: 'clipped' by dimension, 'predictions', and the policy's own report."""
         slot_ = self._slots.get(slot)
         if slot_ is None:
             return {}
-        return {"clipped": slot_.clips.report(), "predictions": slot_.predictions}
+        return {
+            **episode_report(self.policy, slot),
+            "clipped": slot_.clips.report(),
+            "predictions": slot_.predictions,
+        }
 
     def identity(self) -> dict[str, Any]:
         """What decides how numbers become tokens, as plain values: the mapping, and its statistics' hash."""

@@ -1,0 +1,1 @@
+"""Serves a policy to other harnesses and robots: `rtbench serve`."""

@@ -1,0 +1,1 @@
+"""Policies behind a server: `--policy remote:ws://HOST:PORT`."""

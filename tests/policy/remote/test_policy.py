@@ -1,0 +1,142 @@
+"""A policy behind a server of ours acts as the same policy in this process, by each protocol."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from rtbench.core.episode import Observation
+from rtbench.core.errors import PolicyError, UnknownNameError
+from rtbench.core.seeding import generator
+from rtbench.evaluation.evaluate import Options, evaluate
+from rtbench.evaluation.progress import Silent
+from rtbench.policy.base import Needs
+from rtbench.policy.card import build, resolve
+from rtbench.policy.remote.policy import RemotePolicy
+from rtbench.result.record import read_records
+from tests.helpers import fake_env
+from tests.helpers.policy_servers import served
+
+WIRES = ("openpi", "roboarena", "vla-eval")
+
+
+class Rememberer:
+    """Tokens that depend on the seed, the instruction and every image since the reset."""
+
+    def __init__(self, history=2):
+        self.needs, self.fingerprint, self.seen = Needs(cameras=("head",), history=history), "rememberer", {}
+
+    def reset(self, slot, instruction, seed):
+        self.seen[slot] = [len(instruction), seed % 1009]
+
+    def act(self, observations, slots):
+        rows = []
+        for seen, slot in zip(observations, slots, strict=True):
+            self.seen[slot].append(int(seen.images["head"].astype(np.int64).sum() % 10007))
+            tokens = generator("rememberer", *self.seen[slot]).integers(0, 256, 11)
+            tokens[10] %= 2
+            rows.append(tokens)
+        return np.array(rows)
+
+
+def frames(count, seed=0):
+    pixels = generator("frames", seed).integers(0, 256, (count, 256, 320, 3), dtype=np.uint8)
+    proprio = np.arange(15, dtype=np.float32)
+    return [Observation({"head": image}, "pick apple", proprio, k) for k, image in enumerate(pixels)]
+
+
+def remote(url, **arguments):
+    return build(resolve(f"remote:{url}", arguments=arguments))
+
+
+def tokens(policy, seen, slot=0, seed=2**62 + 1):
+    policy.reset(slot, "pick apple", seed)
+    return np.array([policy.act([one], [slot])[0] for one in seen])
+
+
+@pytest.mark.parametrize("protocol", WIRES)
+def test_tokens_of_rt1_are_those_of_the_local_policy(protocol):
+    card = resolve("rt1")
+    local, seen = build(card), frames(3)
+    with served(card, protocol) as (url, _):
+        far = remote(url)
+        for seed in (1, 2**63 - 1):
+            np.testing.assert_array_equal(tokens(far, seen, seed=seed), tokens(local, seen, seed=seed))
+
+
+@pytest.mark.parametrize("protocol", WIRES)
+def test_eight_clients_at_once_keep_their_histories(protocol):
+    seen = [frames(4, client) for client in range(8)]
+    expected = [tokens(Rememberer(), seen[client], seed=client) for client in range(8)]
+    with served(Rememberer(), protocol) as (url, _):
+        found = [None] * 8
+
+        def play(client):
+            policy = remote(url)
+            tokens(policy, seen[client - 1], seed=5)  # an episode before, which must be forgotten
+            found[client] = tokens(policy, seen[client], seed=client)
+            policy.policy.close()
+
+        threads = [threading.Thread(target=play, args=(client,)) for client in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    np.testing.assert_array_equal(found, expected)
+
+
+def play(policy, tmp_path, **options):
+    chosen = [fake_env.episode(k) for k in range(4)]
+    told = Options(factory=fake_env.FACTORY, reporter=Silent(), **options)
+    return evaluate(policy, chosen, out=tmp_path, workers=2, options=told)
+
+
+def test_a_run_records_the_protocol_and_round_trips_beside_the_policys_own_time(tmp_path):
+    with served(Rememberer(), "roboarena") as (url, _):
+        run = play(f"remote:{url}", tmp_path / "far")
+    near = play(Rememberer(), tmp_path / "near")
+    by_key = {record.key: record.tokens for record in read_records(near.path / "episodes.jsonl").records}
+    assert run.meta.policy.name == url.removeprefix("ws://").replace(":", "-")
+    for record in read_records(run.path / "episodes.jsonl").records:
+        told = record.report["remote"]
+        assert (told["protocol"], told["reset"]) == ("roboarena", "session")
+        trips = told["round_trip_ms"]
+        assert trips["n"] == len(record.token_rows)
+        assert 0 < told["policy_ms"]["p50"] <= trips["p50"] <= trips["p95"] <= trips["p99"]
+        assert record.tokens == by_key[record.key]
+
+
+def test_a_server_without_resets_is_said_so_and_refused_with_a_memory():
+    with served(Rememberer(), "openpi") as (url, _):
+        policy = remote(url)
+        policy.reset(0, "pick apple", 1)
+        assert policy.episode_report(0)["remote"]["reset"] == "seed"
+
+
+def test_what_is_no_server_is_told_in_a_sentence():
+    with pytest.raises(PolicyError, match=r"no server at ws://127\.0\.0\.1:9: Connection refused Start"):
+        remote("ws://127.0.0.1:9")
+    for url, said in {
+        "http://127.0.0.1:1": "expected ws://HOST:PORT",
+        "ws://": "expected ws://HOST:PORT",
+        "ws://127.0.0.1:99999": "expected ws://HOST:PORT",
+        "ws://user:word@127.0.0.1:1": "would be recorded",
+    }.items():
+        with pytest.raises(PolicyError, match=said):
+            remote(url)
+    with pytest.raises(UnknownNameError, match="Did you mean 'openpi'"):
+        RemotePolicy("ws://127.0.0.1:9", protocol="openpie")
+
+
+def test_a_server_of_another_protocol_is_named():
+    with served(Rememberer(), "roboarena") as (url, _), pytest.raises(PolicyError, match="speaks roboarena"):
+        remote(url, protocol="openpi")
+
+
+def test_a_key_is_asked_for_and_not_recorded(monkeypatch):
+    monkeypatch.delenv("RTBENCH_API_KEY", raising=False)
+    with served(Rememberer(), "roboarena", key="sesame") as (url, _):
+        with pytest.raises(PolicyError, match="HTTP status 401"):
+            remote(url)
+        monkeypatch.setenv("RTBENCH_API_KEY", "sesame")
+        assert tokens(remote(url), frames(1)).shape == (1, 11)
