@@ -80,8 +80,9 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose a value and all inside it, or the one that an alias stands for."""
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
-        if getattr(event, "tag", None) is not None:
-            raise _problem(f"tags such as {event.tag} are not used here; remove it", event)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise _problem(f"tags such as {tag} are not used here; remove it", event)
         if self._depth == MOST_DEPTH:
             raise _problem(f"nested more than {MOST_DEPTH} deep", event)
         before = self._values

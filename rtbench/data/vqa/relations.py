@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from rtbench.data.vision_language import Pair
 from rtbench.data.vqa.asking import Asking, pointed
@@ -15,8 +16,8 @@ _LEFT, _CLOSER = 0.04, 1.4
 
 def relation(ask: Asking) -> Pair | None:
     """Left, right, nearest, between, in and on."""
-    makers = [_extreme, _beside, _nearest, _between, _on]
-    for number in ask.random.permutation(len(makers)).tolist():
+    makers: list[Callable[[Asking], Pair | None]] = [_extreme, _beside, _nearest, _between, _on]
+    for number in map(int, ask.random.permutation(len(makers))):
         if pair := makers[number](ask):
             return pair
     return None

@@ -179,7 +179,8 @@ def check_numbers(path: Path, size: Size, tensors: int) -> None:
     Raises:
         CheckpointError: names the number and its range.
     """
-    for part in (size, *size.stages):
+    parts: tuple[Any, ...] = (size, *size.stages)
+    for part in parts:
         for entry in fields(part):
             value = getattr(part, entry.name)
             where = f"{path}: its size card cannot be read: {entry.name} is {value!r:.80}, expected"
