@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from rtbench.cli.options import Content, Jobs, MaxErrors, Robot, Skills
+from rtbench.cli.options import DEFAULT_ROBOT, Content, Jobs, MaxErrors, Robot, Skills
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
-from rtbench.core.episode import DEFAULT_ROBOT
 
 DATA = "Data"
 ACTING = "Acting policy"

@@ -31,6 +31,8 @@ Content = Annotated[
         show_default="none",
     ),
 ]
+DEFAULT_ROBOT = "panda_omron"
+"""As `rtbench.core.episode.DEFAULT_ROBOT`, whose module loads NumPy: help must not wait for that."""
 Robot = Annotated[
     str,
     typer.Option(

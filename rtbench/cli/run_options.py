@@ -11,10 +11,9 @@ import typer
 
 from rtbench.cli.against_baseline import ALPHA, BaselineOptions, OptionConflictError, Until
 from rtbench.cli.instruction_ablation import Ablation
-from rtbench.cli.options import Content, Jobs, MaxErrors, Out, Robot, Skills
+from rtbench.cli.options import DEFAULT_ROBOT, Content, Jobs, MaxErrors, Out, Robot, Skills
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
-from rtbench.core.episode import DEFAULT_ROBOT
 
 EPISODES = "What to play"
 POLICY = "Policy"

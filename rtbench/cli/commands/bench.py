@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
-from rtbench.cli.options import Json, Robot
-from rtbench.core.episode import DEFAULT_ROBOT
+from rtbench.cli.options import DEFAULT_ROBOT, Json, Robot
 
 if TYPE_CHECKING:
     from rtbench.core.episode import Episode

@@ -118,7 +118,7 @@ def policy(  # noqa: PLR0913, PLR0917 - the options of a command
     content: Content = None,
     as_json: Json = False,
 ) -> None:
-    """Check what a policy's numbers mean, and whether it keeps its contract.
+    """Check what a policy's numbers mean.
 
     The policy is asked in situations in which the right action is known, and what is flipped, permuted or
     inverted is named: directions, gripper, base, units, images, reset, seed, batch, language and chunks.

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtbench.cli.options import Content, Out, Robot
-from rtbench.core.episode import DEFAULT_ROBOT
+from rtbench.cli.options import DEFAULT_ROBOT, Content, Out, Robot
 from rtbench.core.errors import RtbenchError, nearest
 
 if TYPE_CHECKING:
