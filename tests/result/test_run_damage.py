@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 RECORDS: dict[str, Callable[[dict[str, Any]], object]] = {
     "outcome.steps is -1": lambda line: line["outcome"].update(steps=-1),
-    "outcome.steps is 31, expected from 0 to 30": lambda line: line["outcome"].update(steps=31),
+    "outcome.steps is 241, expected from 0 to 240": lambda line: line["outcome"].update(steps=241),
     "12 steps of tokens, but the outcome has 11": lambda line: line["outcome"].update(steps=11),
     "outcome.progress is 1.5": lambda line: line["outcome"].update(progress=1.5),
     "outcome.events.dropped is -2": lambda line: line["outcome"]["events"].update(dropped=-2),
