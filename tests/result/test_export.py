@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtbench.core.text import visible
 from rtbench.result.export import COLUMNS, DETAILS, export_csv, export_parquet, frame
 from rtbench.result.folder import EPISODES, RUN, read_json
 from rtbench.result.run import load_run
@@ -88,7 +89,7 @@ def test_no_text_is_a_formula(tmp_path_factory, risky, rest):
     export_csv([load_run(run)], place / "table.csv")
     (row,) = pd.read_csv(place / "table.csv", keep_default_na=False, lineterminator="\n").to_dict("records")
     assert row["policy"] == "'=policy"
-    assert row["instruction"] == f"'{text}"
+    assert row["instruction"] == f"'{visible(text)}"
 
 
 def test_parquet_keeps_values_and_types(run, tmp_path):
