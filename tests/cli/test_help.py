@@ -89,6 +89,13 @@ def test_the_short_help_of_a_command_is_a_whole_sentence(group):
     assert not any("..." in line for line in lines)
 
 
+def test_the_default_robot_has_one_name():
+    from rtbench.cli import options
+    from rtbench.core import episode
+
+    assert options.DEFAULT_ROBOT == episode.DEFAULT_ROBOT
+
+
 # Options objects ------------------------------------------------------------------------------------------
 
 
