@@ -35,11 +35,13 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _every_number_as_it_is() -> Iterator[None]:
-    """Some tests tell PyTorch to take tiny numbers for zero, which the next test's simulator must not."""
+def _pytorch_as_it_starts() -> Iterator[None]:
+    """Some tests tell PyTorch to take tiny numbers for zero, which the next test's simulator must not, or to
+    keep no gradients, which the next training needs."""
     yield
     if torch := sys.modules.get("torch"):
         torch.set_flush_denormal(False)
+        torch.set_grad_enabled(True)
 
 
 LOOPBACK = {"127.0.0.1", "::1"}

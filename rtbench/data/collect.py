@@ -23,7 +23,8 @@ from rtbench.data.shards import Parts
 from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.player import player_of
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import Limits, TooManyErrorsError
+from rtbench.evaluation.plan import Limits
+from rtbench.evaluation.scheduler import TooManyErrorsError
 from rtbench.policy.card import Card
 from rtbench.result.provenance import code_hash
 from rtbench.result.record import Record

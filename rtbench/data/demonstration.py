@@ -220,7 +220,7 @@ class Demonstrations:
         """The episode of a demonstration, without its frames: task, skill, instruction, seed and all else."""
         try:
             return msgspec.json.decode(self._groups[number].attrs["episode"], type=Episode)
-        except (KeyError, OSError, msgspec.MsgspecError) as error:
+        except (KeyError, OSError, ValueError, msgspec.MsgspecError) as error:  # bytes that are no UTF-8 too
             raise self._damaged(f"demo_{number}", error) from None
 
     def demo(self, number: int) -> Demonstration:

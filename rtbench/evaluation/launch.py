@@ -17,7 +17,8 @@ from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
 from rtbench.evaluation.progress import Reporter
-from rtbench.evaluation.scheduler import Limits, Plan, Scheduler
+from rtbench.evaluation.plan import Limits, Plan
+from rtbench.evaluation.scheduler import Scheduler
 from rtbench.evaluation.worker_pool import workers_possible
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card

@@ -35,7 +35,8 @@ def script(tmp_path, body, variant="slow:0.01"):
         import sys
         from rtbench.evaluation.evaluate import Options, evaluate
         from rtbench.core.importing import load_object
-        from rtbench.evaluation.scheduler import Limits, RunError
+        from rtbench.evaluation.plan import Limits
+        from rtbench.core.errors import RunError
         # What a shell starts in the background ignores Ctrl-C, and so would the tests that it runs.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         chosen = load_object({f"{FAKE}:episodes"!r})(16, variant={variant!r})

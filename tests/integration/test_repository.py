@@ -97,7 +97,7 @@ def test_the_changelog_opens_with_what_is_unreleased():
 
 def test_tests_cannot_reach_the_network():
     with socket.socket(socket.AF_INET) as inet, pytest.raises(RuntimeError, match="tests are offline"):
-        inet.connect(("127.0.0.1", 9))
+        inet.connect(("192.0.2.1", 9))  # an address kept for examples: RFC 5737
     with pytest.raises(RuntimeError, match="tests are offline"):
         socket.create_connection(("example.org", 80), timeout=1)
     left, right = socket.socketpair(socket.AF_UNIX)

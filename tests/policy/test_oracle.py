@@ -9,7 +9,7 @@ from rtbench.core.seeding import generator
 from rtbench.policy.base import Policy, Privileged
 from rtbench.policy.oracle import OraclePolicy, oracle_action
 from rtbench.policy.oracle.grasp import BESIDE, OVER
-from rtbench.policy.oracle.motion import FINGERTIP, View
+from rtbench.policy.oracle.motion import View
 from rtbench.policy.oracle.planner import next_step, spot_of
 from rtbench.policy.oracle.subgoal import left_to_do
 from rtbench.task.library import load_suite
@@ -115,7 +115,7 @@ def test_near_an_object_it_goes_sideways_as_far_as_there_is_to_go(kitchen):
             action = oracle_action(kitchen)
             hand, pose = kitchen.world.gripper(), kitchen.world.pose(name)
             offset = kitchen.world.to_base(pose).position - kitchen.world.to_base(hand).position
-            over = hand.position[2] - FINGERTIP > kitchen.world.box(name)[1][2]
+            over = hand.position[2] - kitchen.robot.gripper.shape.tip > kitchen.world.box(name)[1][2]
             if over and OVER[0] < np.linalg.norm(offset[:2]) < BESIDE and not kitchen.world.held(name):
                 checked += 1
                 assert action[:2] == pytest.approx(offset[:2], abs=0.03 if "bag" in name else 0.005)

@@ -33,7 +33,7 @@ def demos(options: DemosOptions) -> None:
     from rtbench.cli.console import console
     from rtbench.data.collect import collect
     from rtbench.evaluation.progress import Display
-    from rtbench.evaluation.scheduler import Limits
+    from rtbench.evaluation.plan import Limits
 
     _check(options)
     recording = _recording(options)

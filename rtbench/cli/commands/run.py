@@ -71,7 +71,7 @@ class _Settings:
 def _settings(options: RunOptions) -> _Settings:
     from rtbench.evaluation.evaluate import Options
     from rtbench.evaluation.latency import Latency
-    from rtbench.evaluation.scheduler import Limits
+    from rtbench.evaluation.plan import Limits
     from rtbench.policy.continuous.named import find_mapping
 
     return _Settings(
