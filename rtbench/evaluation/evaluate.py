@@ -16,9 +16,9 @@ from rtbench.core.extras import require
 from rtbench.core.interruption import FirstSignal
 from rtbench.evaluation.latency import HORIZON_HZ, NO_LATENCY, Latency
 from rtbench.evaluation.launch import Launch, play
+from rtbench.evaluation.plan import Limits
 from rtbench.evaluation.player import Player, player_of
 from rtbench.evaluation.progress import Reporter, Silent, shown
-from rtbench.evaluation.plan import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
 from rtbench.policy.continuous.mapping import ActionMapping

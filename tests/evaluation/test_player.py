@@ -7,8 +7,8 @@ import pytest
 
 from rtbench.core.errors import PolicyError
 from rtbench.core.importing import load_object
-from rtbench.evaluation.player import player_of
 from rtbench.evaluation.plan import Limits
+from rtbench.evaluation.player import player_of
 from rtbench.policy.card import Card
 from rtbench.policy.thread import PolicyThread
 from rtbench.testing import check_policy
