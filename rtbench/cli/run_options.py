@@ -149,9 +149,9 @@ class RunOptions:
         str,
         typer.Option(
             metavar="MS",
-            help="Simulated time that passes while the policy decides: none, milliseconds, or a file with "
-            "the "
-            "milliseconds of successive decisions.",
+            help="Simulated time that passes while the policy decides: none, milliseconds, a file with the "
+            "milliseconds of successive decisions, or measured: what each decision took, the way to a "
+            "server included.",
             rich_help_panel=WORLD,
         ),
     ] = "none"

@@ -24,7 +24,6 @@ from rtbench.policy.remote.connection import PROTOCOLS, Connection, extension
 from rtbench.policy.remote.observation_keys import ObservationKeys, find_keys
 from rtbench.policy.remote.websocket import Address, connect
 
-PERCENTILES = (50, 95, 99)
 FIRST_WAIT_S = 0.25
 """Seconds until a lost server is tried again; they double each time."""
 ACTIONS = {"libero": "libero-7d", "vla-eval-libero": "libero-7d", "droid": "droid-8d"}
@@ -142,14 +141,17 @@ class RemotePolicy:
         return np.stack(chunks)
 
     def episode_report(self, slot: int) -> dict[str, Any]:
-        """Of the slot's episode: protocol, how it was reset, and percentiles of the round trip [ms]."""
+        """Of the slot's episode: protocol, how it was reset, and each round trip [ms].
+
+        'policy_ms' has the policy's own times, of a server that says them.
+        """
         held = self._slots.get(slot)
         if held is None:
             return {}
         told: dict[str, Any] = {"protocol": self._protocol, "reset": self._resets}
-        told["round_trip_ms"] = _percentiles(held.trips_ms)
+        told["round_trip_ms"] = _rounded(held.trips_ms)
         if held.server_ms:
-            told["policy_ms"] = _percentiles(held.server_ms)
+            told["policy_ms"] = _rounded(held.server_ms)
         return {"remote": told}
 
     def close(self) -> None:
@@ -222,13 +224,8 @@ def _whole(value: Any) -> int:
     return value if isinstance(value, int) and value > 0 else 1
 
 
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
-    """'n', and the percentiles [ms]."""
-    if not values:
-        return {"n": 0}
-    found = np.percentile(values, PERCENTILES)
-    named = {f"p{p}": round(float(v), 3) for p, v in zip(PERCENTILES, found, strict=True)}
-    return {"n": len(values), **named}
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 3) for value in values]
 
 
 def _shown(value: Any) -> Any:

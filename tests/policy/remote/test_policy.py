@@ -9,13 +9,17 @@ from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.core.seeding import generator
+from rtbench.evaluation import recorded_env
 from rtbench.evaluation.evaluate import Options, evaluate
+from rtbench.evaluation.latency import Latency
 from rtbench.evaluation.progress import Silent
+from rtbench.evaluation.replay import verify
 from rtbench.evaluation.rollout import Decision, rollout
 from rtbench.policy.base import Needs
 from rtbench.policy.card import build, resolve
 from rtbench.policy.remote.policy import RemotePolicy
 from rtbench.policy.seed import policy_seed
+from rtbench.report.run_table import caption
 from tests.helpers import fake_env
 from tests.helpers.policy_servers import served
 
@@ -87,28 +91,36 @@ def test_eight_clients_at_once_keep_their_histories(protocol):
     np.testing.assert_array_equal(found, expected)
 
 
-def locally(policy, episode, seed):
+def locally(policy, episode, seed, pace):
     """Tokens int64[n, 11] of an episode that is played in this process."""
     env = fake_env.FakeEnv(EnvSettings(cameras=("head",)))
     policy.reset(0, episode.instruction, seed)
-    result = rollout(env, episode, lambda seen: Decision(policy.act([seen], [0])[0], 0.0))
+    result = rollout(env, episode, lambda seen: Decision(policy.act([seen], [0])[0], 0.0), pace=pace)
     return np.array(result.trace.tokens)
 
 
-def test_a_run_records_the_protocol_and_round_trips_beside_the_policys_own_time(tmp_path):
-    told = Options(factory=fake_env.FACTORY, reporter=Silent())
+def test_a_run_records_and_charges_round_trips_beside_the_policys_own_time(tmp_path):
+    told = Options(factory=fake_env.FACTORY, reporter=Silent(), latency=Latency(measured=True))
     with served(Rememberer(), "roboarena") as (url, _):
         run = evaluate(f"remote:{url}", fake_env.episodes(2), out=tmp_path, workers=1, options=told)
     assert run.meta.policy.name == url.removeprefix("ws://").replace(":", "-")
     assert len(run.records) == 2
+    assert run.meta.settings.latency_measured is True
+    pace = recorded_env.pace(run)
     for record in run.records:
         told = record.report["remote"]
         assert (told["protocol"], told["reset"]) == ("roboarena", "session")
-        trips = told["round_trip_ms"]
-        assert trips["n"] == len(record.token_rows)
-        assert 0 < told["policy_ms"]["p50"] <= trips["p50"] <= trips["p95"] <= trips["p99"]
-        near = locally(Rememberer(), record.episode, policy_seed(record.episode))
+        trips, own = told["round_trip_ms"], told["policy_ms"]
+        assert len(trips) == len(own) == len(record.times.policy) >= len(record.token_rows) == 14
+        assert all(0 < inner < outer for inner, outer in zip(own, trips, strict=True))
+        near = locally(Rememberer(), record.episode, policy_seed(record.episode), pace)
         np.testing.assert_array_equal(record.token_rows, near)
+        assert verify(fake_env.FakeEnv(), record, pace=pace) == []
+        assert verify(fake_env.FakeEnv(), record) != []
+    rates = run.summary.hz
+    assert rates.server.p50 < rates.round_trip.p50 <= rates.round_trip.p95 <= rates.round_trip.p99
+    assert f"round trip   {rates.round_trip.p50:.3g}"[:16] in caption(run.summary)
+    assert "; the server's policy " in caption(run.summary)
 
 
 def test_a_server_without_resets_is_said_so_and_refused_with_a_memory():
