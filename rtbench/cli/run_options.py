@@ -14,6 +14,7 @@ from rtbench.cli.instruction_ablation import Ablation
 from rtbench.cli.options import DEFAULT_ROBOT, Content, Jobs, MaxErrors, Out, Robot, Skills
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
+from rtbench.policy.remote.address import PREFIX, check_protocol
 
 EPISODES = "What to play"
 POLICY = "Policy"
@@ -43,10 +44,21 @@ class RunOptions:
         typer.Option(
             metavar="NAME",
             help="Policy to evaluate: a name that `rtbench ls policies` lists, package.module:Class, or "
-            "./file.py:Class, or remote:ws://HOST:PORT for a policy server.",
+            "./file.py:Class, or remote:ws://HOST:PORT, remote:zmq://HOST:PORT or remote:http://HOST:PORT "
+            "for a policy server.",
             rich_help_panel=POLICY,
         ),
     ]
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Protocol of a policy server: openpi, roboarena, vla-eval, gr00t or roboeval. A server of "
+            "another is refused.",
+            show_default="found out",
+            rich_help_panel=POLICY,
+        ),
+    ] = None
     policy_arg: Annotated[PolicyArguments, Panel(POLICY)] = None
     action: Annotated[
         str | None,
@@ -286,5 +298,11 @@ class RunOptions:
                 "--robot": self.robot != DEFAULT_ROBOT,
             }
         )
+        if self.protocol is not None:
+            check_protocol(self.protocol)
+            if not self.policy.startswith(PREFIX):
+                raise OptionConflictError(
+                    "--protocol is for a policy server: --policy remote:ws://HOST:PORT."
+                )
         if self.repeat > 1 and self.language:
             raise OptionConflictError("--repeat does not go with --language: measure the noise by itself.")

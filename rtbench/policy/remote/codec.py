@@ -189,11 +189,11 @@ def _npy(data: Any) -> NDArray[Any]:
     file = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise WireError(f"an array is a .npy file of version {version}; expected 1.0.")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    except (ValueError, TypeError, SyntaxError, EOFError, OverflowError) as error:
+    except Exception as error:  # noqa: BLE001 - Python's tokenizer reads the header
         raise WireError(f"an array is no .npy file: {type(error).__name__}.") from None
+    if version != (1, 0):
+        raise WireError(f"an array is a .npy file of version {version}; expected 1.0.")
     array = _array({"dtype": dtype.str, "shape": list(shape), "data": data[file.tell() :]})
     return array.reshape(shape[::-1]).T if fortran else array
 

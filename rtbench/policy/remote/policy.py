@@ -14,20 +14,29 @@ from numpy.typing import NDArray
 
 from rtbench.core.action import CONVENTIONS
 from rtbench.core.episode import Observation
-from rtbench.core.errors import PolicyError, UnknownNameError
+from rtbench.core.errors import PolicyError
 from rtbench.core.extras import require
 from rtbench.policy.base import Needs
 from rtbench.policy.lost import PolicyLostError
-from rtbench.policy.remote.address import KEY_VARIABLE, check_url
+from rtbench.policy.remote.address import KEY_VARIABLE, Address, check_protocol, check_url
 from rtbench.policy.remote.codec import WireError
-from rtbench.policy.remote.connection import PROTOCOLS, Connection, extension
+from rtbench.policy.remote.connect import connect
+from rtbench.policy.remote.connection import Connection, extension
 from rtbench.policy.remote.observation_keys import ObservationKeys, find_keys
-from rtbench.policy.remote.websocket import Address, connect
 
 FIRST_WAIT_S = 0.25
 """Seconds until a lost server is tried again; they double each time."""
-ACTIONS = {"libero": "libero-7d", "vla-eval-libero": "libero-7d", "droid": "droid-8d"}
+ACTIONS = {
+    "libero": "libero-7d", "vla-eval-libero": "libero-7d", "roboeval-libero": "libero-7d", "droid": "droid-8d"
+}  # fmt: skip
 """Keys -> the action mapping that goes with them where none is named."""
+DEFAULT_KEYS = {
+    "openpi": "rtbench", "roboarena": "rtbench", "vla-eval": "vla-eval", "gr00t": "gr00t",
+    "roboeval": "roboeval",
+}  # fmt: skip
+"""Protocol -> the keys of a server of ours."""
+OTHERS_KEYS = {"roboarena": "roboarena", "vla-eval": "vla-eval", "gr00t": "gr00t-libero"}
+"""Protocol -> the keys of another's server, where these can be told or are checked."""
 
 
 @dataclass
@@ -55,8 +64,8 @@ class RemotePolicy:
         """Connect, and hear what the server says of itself.
 
         Args:
-            url: 'ws://HOST:PORT' or 'wss://HOST:PORT'.
-            protocol: One of `PROTOCOLS`, to insist on it; None to find out.
+            url: 'ws://HOST:PORT', 'zmq://HOST:PORT' or 'http://HOST:PORT'.
+            protocol: One of `rtbench.policy.remote.address.PROTOCOLS`, to insist on it; None to find out.
             keys: What is sent under which keys: the name of a preset, or a map; see
                 `rtbench.policy.remote.observation_keys`. None: those that go with the protocol.
             history: Observations that the served policy remembers. More than one needs a protocol that tells
@@ -69,8 +78,8 @@ class RemotePolicy:
         """
         require("remote", "--policy remote:")
         self._url = check_url(url)
-        if protocol is not None and protocol not in PROTOCOLS:
-            raise UnknownNameError("protocol", protocol, PROTOCOLS, where="remote policy")
+        if protocol is not None:
+            check_protocol(protocol, url)
         self._protocol, self._asked_keys = protocol, keys
         self._timeout_s, self._reconnect_s = timeout_s, reconnect_s
         self._keys: ObservationKeys | None = find_keys(keys) if keys is not None else None
@@ -102,6 +111,12 @@ class RemotePolicy:
     def reset(self, slot: int, instruction: str, seed: int) -> None:
         """Begin an episode; a connection that was lost is made anew."""
         held = self._slots.get(slot)
+        others = self._slots.keys() - {slot}
+        if others and self._resets == "global" and self.needs.history > 1:
+            raise PolicyError(
+                f"{self._url}: the policy remembers {self.needs.history} observations, and a reset by "
+                f"protocol {self._protocol} is one for all episodes. Play one at a time: --jobs 1."
+            )
         if held is not None:
             try:
                 self._begin(slot, held.connection, instruction, seed)
@@ -199,14 +214,13 @@ class RemotePolicy:
         """Keys that go with a protocol; a server of ours says which, and which cameras it looks at."""
         ours = extension(said)
         cameras = ours.get("cameras")
-        named = "vla-eval" if protocol == "vla-eval" else "rtbench" if ours else None
+        named = (DEFAULT_KEYS if ours else OTHERS_KEYS).get(protocol)
         if named is None:
-            if protocol == "openpi":
-                raise PolicyError(
-                    f"{self._url} speaks openpi, which does not say what its policy wants to see. "
-                    "Name it: --policy-arg keys=libero or keys=droid, or a map in a card."
-                )
-            named = protocol
+            likely = {"openpi": "keys=libero or keys=droid", "roboeval": "keys=roboeval-libero"}[protocol]
+            raise PolicyError(
+                f"{self._url} speaks {protocol}, which does not say what its policy wants to see. "
+                f"Name it: --policy-arg {likely}, or a map in a card."
+            )
         return find_keys(named, tuple(map(str, cameras)) if isinstance(cameras, list) else None)
 
 

@@ -191,4 +191,4 @@ def test_bytes_of_openpis_own_codec_are_read():
 
 
 def test_the_extra_names_what_is_imported():
-    assert set(EXTRAS["remote"]) == {"msgpack", "websockets"}
+    assert set(EXTRAS["remote"]) == {"msgpack", "websockets", "zmq"}

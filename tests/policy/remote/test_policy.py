@@ -17,13 +17,14 @@ from rtbench.evaluation.replay import verify
 from rtbench.evaluation.rollout import Decision, rollout
 from rtbench.policy.base import Needs
 from rtbench.policy.card import build, resolve
+from rtbench.policy.remote.address import PROTOCOLS
 from rtbench.policy.remote.policy import RemotePolicy
 from rtbench.policy.seed import policy_seed
 from rtbench.report.run_table import caption
 from tests.helpers import fake_env
 from tests.helpers.policy_servers import served
 
-WIRES = ("openpi", "roboarena", "vla-eval")
+WIRES = tuple(PROTOCOLS)
 
 
 class Rememberer:
@@ -134,7 +135,7 @@ def test_what_is_no_server_is_told_in_a_sentence():
     with pytest.raises(PolicyError, match=r"no server at ws://127\.0\.0\.1:9: Connection refused Start"):
         remote("ws://127.0.0.1:9")
     for url, said in {
-        "http://127.0.0.1:1": "expected ws://HOST:PORT",
+        "ftp://127.0.0.1:1": "expected ws://HOST:PORT",
         "ws://": "expected ws://HOST:PORT",
         "ws://127.0.0.1:99999": "expected ws://HOST:PORT",
         "ws://user:word@127.0.0.1:1": "would be recorded",
