@@ -63,7 +63,7 @@ def scripted(handle):
 
 @contextmanager
 def scripted_zmq(reply):
-    """A ZeroMQ server; `reply` is given a request, and gives the bytes of its reply or, to be silent, None."""
+    """A ZeroMQ server; `reply` is given a request, and gives a reply's bytes or, to be silent, None."""
     import zmq
 
     context = zmq.Context()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
-import io
 import json
+import struct
 import uuid
+import zlib
 from typing import Any
 
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rtbench.core.episode import Observation
 from rtbench.policy.lost import PolicyLostError
@@ -151,8 +152,15 @@ class Roboeval:
         return found
 
 
-def _png(pixels: NDArray[Any]) -> str:
-    """An image as PNG in base64; stored, for compression takes ten times as long."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG", compress_level=0)
-    return base64.b64encode(file.getvalue()).decode("ascii")
+def _png(pixels: NDArray[np.uint8]) -> str:
+    """An image uint8[H, W, 3] as PNG in base64, stored: compressing takes ten times as long."""
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # the first byte of a row: no filter
+    rows[:, 1:] = pixels.reshape(height, -1)
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes(), 0)), (b"IEND", b"")]
+    data = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+        for kind, body in parts
+    )
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode("ascii")

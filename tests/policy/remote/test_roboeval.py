@@ -14,6 +14,7 @@ from rtbench.core.seeding import generator
 from rtbench.policy.continuous.mapping import preset
 from rtbench.policy.continuous.policy import MappedPolicy
 from rtbench.policy.lost import PolicyLostError
+from rtbench.policy.remote.observation_keys import fitted
 from rtbench.policy.remote.policy import RemotePolicy
 from tests.helpers.policy_servers import scripted_http
 from tests.policy.remote.test_gr00t import seen
@@ -60,6 +61,9 @@ def test_another_server_is_asked_in_its_own_form():
     assert (obs["instruction"], len(obs["state"]["flat"])) == ("pick apple", 8)
     image = Image.open(io.BytesIO(base64.b64decode(obs["images"]["primary"])))
     assert (image.format, image.size) == ("PNG", (256, 256))
+    image.verify()
+    sent = np.asarray(Image.open(io.BytesIO(base64.b64decode(obs["images"]["wrist"]))))
+    np.testing.assert_array_equal(sent, fitted(seen(1)[0].images["wrist"], (256, 256), "pad"))
 
 
 def test_a_server_that_does_not_fit_is_told_in_a_sentence():
