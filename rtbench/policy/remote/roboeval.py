@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
-import json
 import struct
 import uuid
 import zlib
@@ -70,7 +68,7 @@ class Roboeval:
     def ask(self, seen: Observation) -> None:
         """Send an observation."""
         message = self._keys.message(seen)
-        images = {key: _png(message[key]) for key in self._keys.images}
+        images = {key: _png(message[key]) for key in self._keys.images}  # as base64 in JSON
         flat = [float(number) for key in self._keys.state for number in message[key]]
         self._check_state(len(flat))
         obs = {"instruction": seen.instruction, "images": images, "state": {"flat": flat}}
@@ -107,7 +105,7 @@ class Roboeval:
         headers = {"Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Api-Key {self._key}"
-        data = None if body is None else json.dumps(body, allow_nan=False).encode()
+        data = None if body is None else msgspec.json.encode(body)
         try:
             self._http.request(method, path, body=data, headers=headers)
         except TimeoutError:
@@ -152,15 +150,14 @@ class Roboeval:
         return found
 
 
-def _png(pixels: NDArray[np.uint8]) -> str:
-    """An image uint8[H, W, 3] as PNG in base64, stored: compressing takes ten times as long."""
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """An image uint8[H, W, 3] as PNG, stored: an encoder that compresses takes ten times as long."""
     height, width = pixels.shape[:2]
     rows = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # the first byte of a row: no filter
     rows[:, 1:] = pixels.reshape(height, -1)
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes(), 0)), (b"IEND", b"")]
-    data = b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
-        for kind, body in parts
-    )
-    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode("ascii")
+    found = [b"\x89PNG\r\n\x1a\n"]
+    for kind, body in ((b"IHDR", head), (b"IDAT", zlib.compress(rows.data, 0)), (b"IEND", b"")):
+        check = struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+        found += [struct.pack(">I", len(body)), kind, body, check]
+    return b"".join(found)

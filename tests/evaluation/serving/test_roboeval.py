@@ -46,8 +46,8 @@ def test_the_server_answers_others_and_stays_up():
         for said, body in {
             "cannot be read": b"{",
             "has no images under primary": {"obs": obs | {"images": {}}},
-            "is no base64": {"obs": obs | {"images": {"primary": "%"}}},
-            "an image cannot be read": {"obs": obs | {"images": {"primary": "iVBORw0="}}},
+            "base64": {"obs": obs | {"images": {"primary": "%"}}},
+            "an image cannot be read": {"obs": obs | {"images": {"primary": "iVBORw0KGgo="}}},
             "expected /reset, or /predict": {},
             "Expected `str`": {"obs": obs | {"instruction": 7}},
         }.items():
