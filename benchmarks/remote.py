@@ -53,9 +53,11 @@ class Still:
 
 
 @contextmanager
-def served(protocol: str) -> Iterator[tuple[str, psutil.Process]]:
+def served(
+    protocol: str, policy: str = f"{Path(__file__).resolve()}:Still"
+) -> Iterator[tuple[str, psutil.Process]]:
     """`rtbench serve` in a process of its own; gives its address and the process."""
-    command = [sys.executable, "-m", "rtbench", "serve", "--policy", f"{Path(__file__).resolve()}:Still"]
+    command = [sys.executable, "-m", "rtbench", "serve", "--policy", policy]
     command += ["--protocol", protocol, "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
