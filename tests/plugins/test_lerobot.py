@@ -2,6 +2,7 @@
 
 import ast
 import sys
+import tomllib
 
 import gymnasium
 import numpy as np
@@ -87,6 +88,12 @@ def test_the_interpreter_is_the_one_named(modules, monkeypatch):
     monkeypatch.setattr(backend.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(backend.RtbenchError, match="let RTBENCH_PYTHON name an interpreter"):
         backend.interpreter()
+
+
+def test_lerobot_finds_it_by_name():
+    """LeRobot 0.6 imports each distribution whose name begins with lerobot_env_, by that name."""
+    project = tomllib.loads((FOLDER / "pyproject.toml").read_text())["project"]
+    assert project["name"] == PACKAGE.name
 
 
 def test_the_worker_does_not_import_lerobot():

@@ -1,4 +1,4 @@
-"""Serves a policy of LeRobot, in LeRobot's environment: `python -m rtbench_client.lerobot --policy.path=FOLDER`.
+"""Serves a policy of LeRobot, in its environment: `python -m rtbench_client.lerobot --policy.path=FOLDER`.
 
 The policy is asked as `lerobot-eval` asks it: LeRobot's own pre-processor, `select_action`, post-processor,
 one action for each observation. So its queue of actions, its ensemble and its history of observations are
@@ -69,7 +69,10 @@ class LeRobotPolicy:
     def infer(self, observation: Observation) -> np.ndarray:
         """The action float[D] for an observation."""
         self.policy.__dict__.update(self._memories[observation.session])
-        batch = {key: self._image(observation.images[camera], shape) for key, (camera, shape) in self._images.items()}
+        batch = {
+            key: self._image(observation.images[camera], shape)
+            for key, (camera, shape) in self._images.items()
+        }
         if self._has_state:
             batch[STATE] = self._torch.from_numpy(np.array(observation.proprio, dtype=np.float32))[None]
         batch["task"] = [observation.prompt]
