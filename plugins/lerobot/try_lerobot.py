@@ -48,7 +48,8 @@ def main() -> None:
     if not data.exists():
         run("demonstrations", [*rtbench, "demos", "-n", "4", "--skill", "pick", "--size", "256x320",
                                "-o", str(demos), "--jobs", "1"])  # fmt: skip
-        run("export", [*rtbench, "export", str(demos), "--format", "lerobot", "-o", str(data)])
+        run("export", [*rtbench, "export", str(demos), "--format", "lerobot",
+                       "--action", "rtbench-7d", "-o", str(data)])  # fmt: skip
     policy = trained / "checkpoints" / "last" / "pretrained_model"
     if not policy.exists():
         run("training", [

@@ -26,7 +26,7 @@ class RtbenchBenchmark(StepBenchmark):
         """Draw the episodes.
 
         Args:
-            **settings: Fields of `rtbench.evaluation.stepwise.StepwiseSettings`, such as suite, skill, rounds.
+            **settings: Fields of `rtbench.evaluation.stepwise.StepwiseSettings`, such as suite or skill.
         """
         super().__init__()
         told = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}

@@ -25,7 +25,7 @@ class RtbenchEnv(EnvConfig):
 
     task: str | None = "seen"
     skill: str = ""
-    action: str = "rt1-11d"
+    action: str = "rtbench-7d"
     cameras: str = "head"
     control_hz: int = 0
     robot: str = "panda_omron"

@@ -214,14 +214,32 @@ class RemotePolicy:
         """Keys that go with a protocol; a server of ours says which, and which cameras it looks at."""
         ours = extension(said)
         cameras = ours.get("cameras")
-        named = (DEFAULT_KEYS if ours else OTHERS_KEYS).get(protocol)
+        named = (DEFAULT_KEYS if ours or _is_of_our_export(said) else OTHERS_KEYS).get(protocol)
         if named is None:
             likely = {"openpi": "keys=libero or keys=droid", "roboeval": "keys=roboeval-libero"}[protocol]
             raise PolicyError(
                 f"{self._url} speaks {protocol}, which does not say what its policy wants to see. "
                 f"Name it: --policy-arg {likely}, or a map in a card."
             )
-        return find_keys(named, tuple(map(str, cameras)) if isinstance(cameras, list) else None)
+        found = find_keys(named, tuple(map(str, cameras)) if isinstance(cameras, list) else None)
+        taken = _modality_keys(said, "video") if protocol == "gr00t" else None
+        if taken is None:
+            return found
+        images = {key: image for key, image in found.images.items() if key.removeprefix("video.") in taken}
+        return found.model_copy(update={"images": images})
+
+
+def _is_of_our_export(said: dict[str, Any]) -> bool:
+    """Whether a GR00T server takes the keys of our exports' meta/modality.json."""
+    return _modality_keys(said, "state") == ["proprio"]
+
+
+def _modality_keys(said: dict[str, Any], name: str) -> list[str] | None:
+    """Keys of a modality of a GR00T server; None where it says none."""
+    config = said.get(name)
+    told = config.get("as_json") if isinstance(config, dict) else None
+    keys = told.get("modality_keys") if isinstance(told, dict) else None
+    return [str(key) for key in keys] if isinstance(keys, list) else None
 
 
 def _action(ours: dict[str, Any], keys: Any) -> str | None:

@@ -100,6 +100,25 @@ def test_another_server_is_asked_for_what_it_says_it_takes():
     np.testing.assert_array_equal(pictures[0, 0], first)
 
 
+def test_a_server_trained_on_our_export_is_asked_for_what_its_modality_json_says():
+    parts = {"position": 3, "rotation": 3, "gripper": 1}
+    config = {
+        "video": modality([0], ["head"]), "state": modality([0], ["proprio"]),
+        "action": modality([0, 1], list(parts)),
+        "language": modality([0], ["annotation.human.task_description"]),
+    }  # fmt: skip
+    action = {part: np.full((1, 2, width), width / 10, dtype=np.float32) for part, width in parts.items()}
+    server = Server(action=action, config=packed(config))
+    with scripted_zmq(server) as url:
+        policy = policy_for(url)
+        assert policy.needs.cameras == ("head",)  # the wrist's is not drawn for a server that takes none
+        policy.reset(0, "pick apple", 7)
+        chunk = policy.predict(seen(1), [0])[0]
+        policy.close()
+    np.testing.assert_allclose(chunk, [[0.3] * 6 + [0.1]] * 2, atol=1e-6)
+    assert server.asked[-1]["data"]["observation"]["state"]["proprio"].shape == (1, 1, 15)
+
+
 @pytest.mark.parametrize(
     ("name", "deltas", "keys", "said"),
     [
