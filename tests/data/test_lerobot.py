@@ -217,7 +217,8 @@ def test_actions_of_seven_numbers_are_those_of_the_hand(old, demos):
 def test_what_the_numbers_mean_stands_beside_them(dataset, old):
     told = json.loads((old / "meta/modality.json").read_text())
     assert told["action"] == {
-        "position": {"start": 0, "end": 3}, "rotation": {"start": 3, "end": 6}, "gripper": {"start": 6, "end": 7}
+        "position": {"start": 0, "end": 3}, "rotation": {"start": 3, "end": 6},
+        "gripper": {"start": 6, "end": 7},
     }  # fmt: skip
     assert told["state"]["proprio"] == {"start": 0, "end": 15}
     assert told["video"]["head"]["original_key"] == CAMERA
