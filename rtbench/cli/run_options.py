@@ -11,7 +11,17 @@ import typer
 
 from rtbench.cli.against_baseline import ALPHA, BaselineOptions, OptionConflictError, Until
 from rtbench.cli.instruction_ablation import Ablation
-from rtbench.cli.options import DEFAULT_ROBOT, Content, Jobs, MaxErrors, Out, Robot, Skills
+from rtbench.cli.options import (
+    DEFAULT_ROBOT,
+    LEAST_ALPHA,
+    MOST_ALPHA,
+    Content,
+    Jobs,
+    MaxErrors,
+    Out,
+    Robot,
+    Skills,
+)
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
 from rtbench.policy.remote.address import PREFIX, check_protocol
@@ -241,8 +251,10 @@ class RunOptions:
     alpha: Annotated[
         float | None,
         typer.Option(
+            min=LEAST_ALPHA,
+            max=MOST_ALPHA,
             metavar="SHARE",
-            help="Largest probability of a wrong verdict, between 0 and 1. For --until.",
+            help="Largest probability of a wrong verdict. For --until.",
             show_default=str(ALPHA),
             rich_help_panel=BASELINE,
         ),
