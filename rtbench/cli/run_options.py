@@ -24,6 +24,7 @@ from rtbench.cli.options import (
 )
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
+from rtbench.policy.remote.address import PREFIX, check_protocol
 
 EPISODES = "What to play"
 POLICY = "Policy"
@@ -53,10 +54,21 @@ class RunOptions:
         typer.Option(
             metavar="NAME",
             help="Policy to evaluate: a name that `rtbench ls policies` lists, package.module:Class, or "
-            "./file.py:Class, or remote:ws://HOST:PORT for a policy server.",
+            "./file.py:Class, or remote:ws://HOST:PORT, remote:zmq://HOST:PORT or remote:http://HOST:PORT "
+            "for a policy server.",
             rich_help_panel=POLICY,
         ),
     ]
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Protocol of a policy server: openpi, roboarena, vla-eval, gr00t or roboeval. A server of "
+            "another is refused.",
+            show_default="found out",
+            rich_help_panel=POLICY,
+        ),
+    ] = None
     policy_arg: Annotated[PolicyArguments, Panel(POLICY)] = None
     action: Annotated[
         str | None,
@@ -159,9 +171,9 @@ class RunOptions:
         str,
         typer.Option(
             metavar="MS",
-            help="Simulated time that passes while the policy decides: none, milliseconds, or a file with "
-            "the "
-            "milliseconds of successive decisions.",
+            help="Simulated time that passes while the policy decides: none, milliseconds, a file with the "
+            "milliseconds of successive decisions, or measured: what each decision took, the way to a "
+            "server included.",
             rich_help_panel=WORLD,
         ),
     ] = "none"
@@ -298,5 +310,11 @@ class RunOptions:
                 "--robot": self.robot != DEFAULT_ROBOT,
             }
         )
+        if self.protocol is not None:
+            check_protocol(self.protocol)
+            if not self.policy.startswith(PREFIX):
+                raise OptionConflictError(
+                    "--protocol is for a policy server: --policy remote:ws://HOST:PORT."
+                )
         if self.repeat > 1 and self.language:
             raise OptionConflictError("--repeat does not go with --language: measure the noise by itself.")

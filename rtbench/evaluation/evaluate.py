@@ -317,9 +317,7 @@ def _metadata(
         suite=suites.pop() if len(suites) == 1 else "mixed",
         episodes_hash=episodes_hash(episode.key for episode in chosen),
         content_hash=Library(options.content).content_hash(),
-        settings=RunSettings(
-            **asdict(settings), latency_ms=options.latency.milliseconds, factory=options.factory
-        ),
+        settings=_run_settings(settings, options),
         simulator=Simulator(
             **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions}, code=code_hash()
         ),
@@ -335,6 +333,12 @@ def _metadata(
     except (TypeError, ValueError) as error:
         reason = f"its arguments must be plain values: {error}"
         raise PolicyError(f"policy {player.name}: {reason}") from None
+
+
+def _run_settings(settings: EnvSettings, options: Options) -> RunSettings:
+    latency = options.latency
+    found = RunSettings(**asdict(settings), latency_ms=latency.milliseconds, factory=options.factory)
+    return found.replace(latency_measured=True) if latency.measured else found
 
 
 def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:

@@ -31,7 +31,7 @@ STOPPED = (
     "rtbench.env.diagnostics.examine",
     "rtbench.evaluation.conformance.probe.probe",
     "rtbench.evaluation.evaluate.play",
-    "rtbench.evaluation.serving.websocket.serve_forever",
+    "rtbench.evaluation.serving.serve.serve_forever",
     "rtbench.task.audit.checks.inspect",
 )
 """Where the work of a command begins. It is left out: what is asked is what arguments do."""
