@@ -52,7 +52,12 @@ class Episode:
     arm: str = ""
     """Instruction ablation of the episode: blank, swapped or shuffled; '' for its own instruction."""
     robot: str = DEFAULT_ROBOT
-    """The robot that plays it."""
+    """The robot that plays it, as 'google_robot', or 'google_robot:simpler' under a controller of its own."""
+
+    @property
+    def body(self) -> str:
+        """The robot without its controller: what a policy was trained on does not depend on that."""
+        return self.robot.partition(":")[0]
 
     @property
     def key(self) -> str:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PlacementError, RtbenchError
 from rtbench.core.seeding import generator
-from rtbench.env.controller import Controller
 from rtbench.env.kinematics import Arm
 from rtbench.env.perturbation import HEAD, restore, start, vary
 from rtbench.env.placement import Placer
 from rtbench.env.scene import Scene
 from rtbench.env.sim_world import SimWorld
+from rtbench.env.simpler_controller import CONTROLLERS
 from rtbench.env.visibility import Sight, visible_share
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.predicate import evaluate
@@ -67,7 +67,7 @@ class Stage:
         self.scene, self.data = replace(scene, model=model), mujoco.MjData(model)
         scene = self.scene
         self.world = SimWorld(scene, self.data)
-        self.controller = Controller(model, self.data, arm, scene.robot)
+        self.controller = CONTROLLERS[scene.robot.controller](model, self.data, arm, scene.robot)
         self._library = library
         bodies = {name: model.body(name).id for name in scene.objects}
         self._trees = {name: int(model.body_treeid[body]) for name, body in bodies.items()}

@@ -157,8 +157,10 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             ActionError: tokens of the wrong shape, type or range; names the dimension.
             SimulationError: the physics diverged.
         """
-        action, clipped = clip_action(self.convention.decode(tokens))
+        action, clipped = self.convention.decode(tokens), 0
         stage = self._current()
+        if stage.controller.bounded:
+            action, clipped = clip_action(action)
         reached = stage.controller.apply(action, self._steps)
         self._control_steps += 1
         self._terminated = Mode(int(action[MODE])) is Mode.TERMINATE

@@ -55,7 +55,10 @@ def description_hash(robot: RobotEntry) -> str:
 
     robosuite = robot.source.kind == "robosuite"
     own = robot_source.FILES_SHA256 if robosuite else menagerie_source.source_hash(robot)
-    told = robot.model_dump_json(exclude={"summary"})
+    # Without controllers that there are not, so that a robot of before there were any is still the same one.
+    told = robot.model_dump_json(
+        exclude={"summary", *(() if robot.controllers.simpler else ("controllers",))}
+    )
     return hashlib.sha256(f"{own}/{told}".encode()).hexdigest()
 
 
@@ -65,7 +68,7 @@ def _folder(robot: RobotEntry) -> str:
         return f"robot-{stamp()}"
     from rtbench.env.menagerie_source import source_hash
 
-    told = robot.model_dump_json(exclude={"summary", "controller"})
+    told = robot.model_dump_json(exclude={"summary", "controller", "controllers"})
     version = importlib.metadata.version("mujoco")
     text = "/".join([str(MENAGERIE_BAKE_VERSION), version, source_hash(robot), told])
     return f"robot-{robot.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

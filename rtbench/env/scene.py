@@ -168,7 +168,7 @@ def load_scene(
 def build(spec: SceneEntry, objects: dict[str, ObjectEntry], robot: RobotEntry) -> mujoco.MjSpec:
     """The scene under construction, robot and objects in it."""
     world = robot_spec(robot)
-    _set_options(world)
+    set_options(world)
     add_materials(world)
     add_room(world, spec.floor)
     for name, counter in spec.counters.items():
@@ -193,7 +193,8 @@ def parking(index: int) -> tuple[float, float, float]:
     return (0.6 * place - 6.0, 12.0 + 0.6 * row, 1.0)
 
 
-def _set_options(world: mujoco.MjSpec) -> None:
+def set_options(world: mujoco.MjSpec) -> None:
+    """Set time step, integrator, contacts and drawing of a model under construction."""
     world.option.timestep = TIMESTEP
     # Explicit: implicit damping changes velocities after the contact solver has matched them, so that
     # whatever the hand carries slides, 3 cm in ten steps with implicitfast, 0.3 mm so (2026-11-21).

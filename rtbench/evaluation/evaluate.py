@@ -16,9 +16,9 @@ from rtbench.core.extras import require
 from rtbench.core.interruption import FirstSignal
 from rtbench.evaluation.latency import HORIZON_HZ, NO_LATENCY, Latency
 from rtbench.evaluation.launch import Launch, play
+from rtbench.evaluation.plan import Limits
 from rtbench.evaluation.player import Player, player_of
 from rtbench.evaluation.progress import Reporter, Silent, shown
-from rtbench.evaluation.plan import Limits
 from rtbench.policy.base import Policy
 from rtbench.policy.card import Card
 from rtbench.policy.continuous.mapping import ActionMapping
@@ -158,7 +158,7 @@ def evaluate(
     )
     meta = _metadata(player, chosen, settings, options)
     meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
-    untrained = sorted({episode.robot for episode in chosen} - {*coverage.trained.robots}) if coverage else []
+    untrained = sorted({episode.body for episode in chosen} - {*coverage.trained.robots}) if coverage else []
     if options.stopping_rule:
         options.stopping_rule.begin(meta)
     path = Path(out) / meta.policy.name / meta.suite / meta.id
@@ -277,7 +277,7 @@ def _episodes(episodes: str | Sequence[Episode], options: Options, choice: Choic
         from rtbench.task import suite
 
         library = Library(options.content)
-        robot = library.robot(choice.get("robot", DEFAULT_ROBOT)).name
+        robot = library.robot(choice.get("robot", DEFAULT_ROBOT)).known_as
         drawn: dict[str, Any] = {name: value for name, value in choice.items() if name != "robot"}
         return suite.episodes(replace(library.suite(episodes), robot=robot), **drawn)
     if choice:

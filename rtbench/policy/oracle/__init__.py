@@ -51,6 +51,7 @@ def oracle_action(env: Kitchen) -> NDArray[np.float64]:
         action[GRIPPER] = view.closedness(view.opening) if view.carried() is None else 1.0
         # A goal may need objects at rest, so the oracle ends only when the goal is true and will stay so.
         action[MODE] = Mode.TERMINATE if env.success() and _at_rest(view) else Mode.ARM
+    action[GRIPPER] = env.controller.gripper_number(float(action[GRIPPER]))
     return action
 
 
