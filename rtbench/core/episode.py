@@ -113,6 +113,8 @@ class Outcome:
     """Count of each of `EVENTS`."""
     touched: str = ""
     """First movable object that the robot touched; '' for none."""
+    rules: dict[str, bool] = field(default_factory=dict)
+    """Rules reported beside the goal, such as 'strict', and whether each held at the end; most have none."""
 
 
 HASH_DIGITS = 8

@@ -228,7 +228,8 @@ class Library:
             name: _hash(
                 {
                     "goal": asdict(task.goal),
-                    "start": asdict(task.start),
+                    "start": {k: v for k, v in asdict(task.start).items() if v or k != "layouts"},
+                    **{k: asdict(part) for k in ("strict", "first") if (part := getattr(task, k))},
                     "horizon": task.horizon,
                     "scene": scenes[task.scene],
                     "objects": {o: {**objects[o], "names": ()} for o in task.present},

@@ -91,6 +91,8 @@ class BaseEntry(_Part):
     """Inertia of the turning drive's own parts [kg m^2]."""
     ahead: float
     """The arm's axis is this far before the middle [m]."""
+    approach: float = Field(0.22, gt=0)
+    """Most by which the base comes nearer to a counter than its station is [m]."""
     to_counter: float = Field(gt=0)
     """Distance from the arm's axis to the counter's front edge at a station [m]."""
     aside: float = 0.0
@@ -162,6 +164,8 @@ class ArmEntry(_Part):
     """Grip point in the base frame while driving far [m]."""
     hook: float = Field(gt=0, lt=1.5)
     """Lean of fingers that hook or push a drawer [rad]: hand and wrist pass in front of the handles above."""
+    drawn: float = Field(0.0, ge=0)
+    """The handle of a drawer that is drawn out stays this far from the arm's axis at least [m]."""
     highest: float | None = None
     """Greatest height of the grip point on its way over things [m]; None for an arm that clears all."""
     lean: LeanEntry | None = None

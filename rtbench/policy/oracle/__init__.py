@@ -17,6 +17,7 @@ from rtbench.env.kitchen import Kitchen
 from rtbench.policy.base import Needs
 from rtbench.policy.oracle.motion import View
 from rtbench.policy.oracle.planner import next_step
+from rtbench.task.predicate import evaluate
 
 AT_REST = 0.005
 """Speed below which an object is at rest [m/s]: slower than rolling, faster than settled contacts creep."""
@@ -45,12 +46,12 @@ class OraclePolicy:
 def oracle_action(env: Kitchen) -> NDArray[np.float64]:
     """The oracle's action float64[11] in the environment's present state."""
     view = View(env)
-    action = next_step(view, env.task.goal)
+    action = next_step(view, env.goal)
     if action is None:
         action = idle()
         action[GRIPPER] = view.closedness(view.opening) if view.carried() is None else 1.0
         # A goal may need objects at rest, so the oracle ends only when the goal is true and will stay so.
-        action[MODE] = Mode.TERMINATE if env.success() and _at_rest(view) else Mode.ARM
+        action[MODE] = Mode.TERMINATE if evaluate(env.goal, env.world) and _at_rest(view) else Mode.ARM
     action[GRIPPER] = env.controller.gripper_number(float(action[GRIPPER]))
     return action
 
