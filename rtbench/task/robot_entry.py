@@ -93,6 +93,8 @@ class BaseEntry(_Part):
     """The arm's axis is this far before the middle [m]."""
     approach: float = Field(0.22, gt=0)
     """Most by which the base comes nearer to a counter than its station is [m]."""
+    sides: tuple[float, float] = (-0.30, 0.30)
+    """Where the base drives to, what it works at is between these, to the left of the base [m]."""
     to_counter: float = Field(gt=0)
     """Distance from the arm's axis to the counter's front edge at a station [m]."""
     aside: float = 0.0

@@ -56,13 +56,13 @@ class CounterEntry(_Part):
 class HandleEntry(_Part):
     """The bar before a drawer's front."""
 
-    out: float = Field(0.050, gt=0, le=0.1)
+    out: float = Field(default=0.050, gt=0, le=0.1)
     """Distance of the bar from the front [m]: closed fingers fit behind it, leaning."""
     above: float = 0.0
     """Height of the bar over the front's middle [m]."""
-    length: float = Field(0.150, gt=0)
+    length: float = Field(default=0.150, gt=0)
     """[m]"""
-    radius: float = Field(0.007, gt=0)
+    radius: float = Field(default=0.007, gt=0)
     """[m]"""
     solid: bool = True
     """Whether it collides."""
