@@ -83,6 +83,11 @@ class Controller:
             return True
         return self._move_arm(action[ARM_SLICE], float(action[GRIPPER]), ticks, steps)
 
+    def reaches(self, delta: Array) -> bool:
+        """Whether a move float64[6] [m, rad] is carried out at all; here as far as the arm can."""
+        del delta
+        return True
+
     def gripper_number(self, closedness: float) -> float:
         """The gripper's number of an action that brings the fingers to a closedness [-1, 1]."""
         return closedness

@@ -56,6 +56,10 @@ class SimplerController(Controller):
         )
         super().reset()
 
+    def reaches(self, delta: Array) -> bool:
+        """Whether a move float64[6] [m, rad] is carried out; one out of reach leaves the arm where it is."""
+        return self._solve_for(delta) is not None
+
     def gripper_number(self, closedness: float) -> float:
         """The gripper's number of an action that brings the fingers to a closedness [-1, 1]."""
         opening = self._gripper.open * (1.0 - closedness) / 2.0
@@ -68,26 +72,36 @@ class SimplerController(Controller):
     def _move_arm(self, delta: Array, gripper: float, ticks: int, steps: int) -> bool:
         del ticks
         sensed = self.measured()
-        here, turned = self._arm.forward(sensed)
-        self.position = here + delta[:3]
-        self.quaternion = multiply(from_rotation_vector(delta[3:]), turned)
-        found = self._arm.solve(sensed, self.position, self.quaternion, iterations=ITERATIONS)
-        reached = found.position_error <= MISSED[0] and found.rotation_error <= MISSED[1]
-        if not reached:
-            self.position, self.quaternion = here, turned
+        found = self._solve_for(delta)
+        self.position, self.quaternion = self._arm.forward(sensed)
+        if found is not None:
+            self.position, self.quaternion = _moved(self.position, self.quaternion, delta)
         if abs(gripper) >= SMALL:
             low, high = self._settings.gripper_limits
             turn = self._settings.gripper_turn * gripper
             self._turned_to = min(max(self._turned_to + turn, low), high)
-        target = np.array([*(found.angles if reached else sensed), self._turned_to])
+        target = np.array([*(sensed if found is None else found), self._turned_to])
         for place in self._path.ahead(target, steps, self._model.opt.timestep):
             self.angles, self._fingers = place[:-1], float(place[-1])
             self.run(1)
-        return reached
+        return found is not None
+
+    def _solve_for(self, delta: Array) -> Array | None:
+        """Joint angles float64[7] [rad] of the sensed pose moved by `delta`; None where it is out of reach."""
+        sensed = self.measured()
+        position, quaternion = _moved(*self._arm.forward(sensed), delta)
+        found = self._arm.solve(sensed, position, quaternion, iterations=ITERATIONS)
+        near = found.position_error <= MISSED[0] and found.rotation_error <= MISSED[1]
+        return found.angles if near else None
 
     def _write(self) -> None:
         super()._write()
         self._data.ctrl[self._finger_ctrl] = self._fingers * self._signs
+
+
+def _moved(position: Array, quaternion: Array, delta: Array) -> tuple[Array, Array]:
+    """A pose after a displacement and a rotation vector in the frame that it is given in."""
+    return position + delta[:3], multiply(from_rotation_vector(delta[3:]), quaternion)
 
 
 CONTROLLERS: dict[str, type[Controller]] = {"stiff": Controller, "simpler": SimplerController}
