@@ -14,8 +14,14 @@ from rtbench.policy.oracle.motion import View, move
 
 Array = NDArray[np.float64]
 
-PAST = 0.004
-"""The fingers reach this much further past the bar than their tip alone would [m]."""
+PAST, PAST_SOFT = 0.004, 0.022
+"""The fingers reach this much further past the bar than their tip alone would [m]; of an arm that gives way,
+the second."""
+SLIP, SLIP_SOFT = (0.010, 0.012), (0.020, 0.030)
+"""Errors across and along the fingers with which they are still behind the bar [m]; likewise."""
+OUT, LANE = (0.05, 0.09), (0.025, 0.055)
+"""Distance of the hand's descent before the last stretch, and how far it may stray on it [m]; of an arm that
+gives way, the second."""
 STRETCH = 0.075
 """The last stretch to the handle, along the fingers [m]."""
 PULLED, PULLED_WIDE = 0.205, 0.24
@@ -24,7 +30,7 @@ PUSHED = 0.008
 """Opening below which the push ends [m]."""
 STEP_BACK = 0.20
 """Distance by which the base stands further back for the lowest drawer [m]."""
-ROOMY, UPRIGHT_HOOK = 0.20, 0.62
+ROOMY, UPRIGHT_HOOK = 0.20, 0.35
 """Where the next drawer is further above than the first [m], or none is, fingers lean by the second [rad]."""
 ASIDE = 0.12
 """The push meets the front this far beside the handle's middle [m], on the side away from the robot."""
@@ -43,18 +49,22 @@ def open_drawer(view: View, drawer: str, far: float = PULLED) -> Array | None:
     handle = view.world.scene.spec.drawers[drawer].handle
     bar = front - handle.out * forward
     bar[2] += handle.above
-    hook = bar + (view.shape.tip_half + handle.radius + 0.004) * across + PAST * pointing
+    hook = (
+        bar
+        + (view.shape.tip_half + handle.radius + 0.004) * across
+        + (PAST_SOFT if view.soft else PAST) * pointing
+    )
     here = view.hand.position
-    off = here - hook
+    off, slip = here - hook, SLIP_SOFT if view.soft else SLIP
     behind = (
-        abs(off @ across) < 0.010
-        and abs(off @ pointing) < 0.012
+        abs(off @ across) < slip[0]
+        and abs(off @ pointing) < slip[1]
         and abs(off[1] * forward[0] - off[0] * forward[1]) < 0.05
     )
     if behind:
         pull = hook - (far + 0.02 - view.world.opening(drawer)) * forward
         return move(view, pull, lean, 0.0)
-    return _approach(view, _Approach(hook, lean, pointing, forward, out=0.05))
+    return _approach(view, _Approach(hook, lean, pointing, forward, out=OUT[view.soft]))
 
 
 def close_drawer(view: View, drawer: str) -> Array | None:
@@ -113,10 +123,11 @@ def _approach(view: View, way: _Approach) -> Array:
     turned = length(difference(way.quaternion, view.hand.quaternion)) < 0.15
     off = here - before
     beside = length(off - (off @ way.along) * way.along)
-    if turned and beside < 0.018 and -0.03 < off @ way.along < STRETCH + 0.02:
+    aligned = beside < (0.007 if view.soft and off @ way.along < 0.03 else 0.018)
+    if turned and aligned and -0.03 < off @ way.along < STRETCH + 0.02:
         return move(view, way.goal, way.quaternion, 0.0)
     clear = max(float(c.center[2]) for c in map(view.world.surface, view.world.scene.spec.counters)) + 0.09
-    if length(here[:2] - lane[:2]) < 0.025:
+    if length(here[:2] - lane[:2]) < LANE[view.soft]:
         level = turned and abs(here[2] - lane[2]) < 0.015
         return move(view, before if level else lane, way.quaternion, 0.0)
     if turned and abs(off[2]) < 0.02 and length(here - lane) + length(off) < way.out + 0.03:
