@@ -128,6 +128,8 @@ class ToolEntry(_Part):
     body: str
     at: Point
     """In the body's frame [m]."""
+    tilt: Point = (0.0, 0.0, 0.0)
+    """Its turn in that frame, a rotation vector [rad]."""
 
 
 class LeanEntry(_Part):

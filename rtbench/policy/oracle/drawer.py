@@ -159,7 +159,7 @@ def _lean(view: View, drawer: str) -> Array:
 
 
 def _hook(view: View, drawer: str) -> float:
-    """Lean of the fingers [rad]: that of the robot, or less where the drawers above leave room for the hand."""
+    """Lean of the fingers [rad]: the robot's, or less where the drawers above leave room for the hand."""
     drawers = view.world.scene.spec.drawers
     spec, hook = drawers[drawer], view.robot.arm.hook
     above = [d.height - spec.height for d in drawers.values() if d.counter == spec.counter]
