@@ -226,7 +226,7 @@ async def _awaited(future: Future[Any]) -> Any:
 
 
 def without_loop(answer: Coroutine[Any, Any, Any]) -> Any:
-    """What a coroutine of a session gives, in a thread without an event loop, for which it never has to wait."""
+    """What a coroutine of a session gives, in a thread without an event loop."""
     try:
         answer.send(None)
     except StopIteration as ended:
