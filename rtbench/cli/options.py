@@ -39,7 +39,8 @@ Robot = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Robot that acts: an entry of envs/robots. An episode of another robot is another episode.",
+        help="Robot that acts: an entry of envs/robots, with a controller of its own after a colon, such as "
+        "google_robot:simpler. An episode of another robot is another episode.",
     ),
 ]
 Jobs = Annotated[

@@ -47,6 +47,10 @@ class EpisodeEnv(Protocol):
         """Each leaf of the goal, as text, and whether it is true now."""
         ...
 
+    def rules(self) -> dict[str, bool]:
+        """Rules that are reported beside success, by name, and whether each holds now; most tasks have none."""
+        ...
+
     def events(self) -> dict[str, int]:
         """Counts since `begin`, one of each of `rtbench.core.episode.EVENTS`."""
         ...

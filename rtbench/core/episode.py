@@ -52,7 +52,12 @@ class Episode:
     arm: str = ""
     """Instruction ablation of the episode: blank, swapped or shuffled; '' for its own instruction."""
     robot: str = DEFAULT_ROBOT
-    """The robot that plays it."""
+    """The robot that plays it, as 'google_robot', or 'google_robot:simpler' under a controller of its own."""
+
+    @property
+    def body(self) -> str:
+        """The robot without its controller: what a policy was trained on does not depend on that."""
+        return self.robot.partition(":")[0]
 
     @property
     def key(self) -> str:
@@ -108,6 +113,8 @@ class Outcome:
     """Count of each of `EVENTS`."""
     touched: str = ""
     """First movable object that the robot touched; '' for none."""
+    rules: dict[str, bool] = field(default_factory=dict)
+    """Rules reported beside the goal, such as 'strict', and whether each held at the end; most have none."""
 
 
 HASH_DIGITS = 8

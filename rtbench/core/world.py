@@ -110,6 +110,10 @@ class World(Protocol):
         """Base pose for work at a counter, float64[3]: x, y [m], yaw [rad], world frame."""
         ...
 
+    def notes(self, leaf: str) -> dict[str, float]:
+        """What a predicate with a memory keeps, by the leaf's text; empty before the first observation."""
+        ...
+
     def gripper(self) -> Pose:
         """Pose of the point between the fingertips; local z points out of the hand, y along the opening."""
         ...

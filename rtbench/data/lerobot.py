@@ -76,7 +76,7 @@ def export_lerobot(
         raise DemonstrationError(f"{output}: is there already; give a folder that is not.")
     beside = output.with_name(f".{output.name}.{os.getpid()}")
     with ExitStack() as stack:
-        files = [stack.enter_context(Demonstrations(path)) for path in sources]
+        files = [stack.enter_context(Demonstrations(path, trusted=False)) for path in sources]
         for file in files:
             check_alike(file.path, file.header, files[0].header)
             file.check_images(consecutive=True)

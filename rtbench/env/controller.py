@@ -35,6 +35,9 @@ UNREACHED = 0.015
 class Controller:
     """Holds the commanded pose of gripper, fingers and base, and writes `data.ctrl`."""
 
+    bounded = True
+    """Whether actions are clipped to what one step can reach."""
+
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, arm: Arm, robot: RobotEntry) -> None:
         self._model, self._data, self._arm, self._gripper = model, data, arm, robot.gripper
         joints = tuple(robot.arm.joints.values())
@@ -78,9 +81,16 @@ class Controller:
         if mode is Mode.TERMINATE:
             self.run(steps)
             return True
-        return self._move_arm(
-            action[ARM_SLICE], self._gripper.open * (1.0 - float(action[GRIPPER])) / 2.0, ticks, steps
-        )
+        return self._move_arm(action[ARM_SLICE], float(action[GRIPPER]), ticks, steps)
+
+    def reaches(self, delta: Array) -> bool:
+        """Whether a move float64[6] [m, rad] is carried out at all; here as far as the arm can."""
+        del delta
+        return True
+
+    def gripper_number(self, closedness: float) -> float:
+        """The gripper's number of an action that brings the fingers to a closedness [-1, 1]."""
+        return closedness
 
     def run(self, steps: int) -> None:
         """Simulate `steps` physics steps of 1/240 s under the last command."""
@@ -99,7 +109,8 @@ class Controller:
                 self._data.qpos[self._arm_qpos], self.position, self.quaternion, iterations=4
             ).angles
 
-    def _move_arm(self, delta: Array, opening: float, ticks: int, steps: int) -> bool:
+    def _move_arm(self, delta: Array, gripper: float, ticks: int, steps: int) -> bool:
+        opening = self._gripper.open * (1.0 - gripper) / 2.0
         shares = [min(1.0, (tick + 1) / (RAMP * ticks)) for tick in range(ticks)]
         substeps = [_share(steps, ticks, tick) for tick in range(ticks)]
         # The targets follow from the commanded pose alone. Solved ahead of all physics they take less time:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import mujoco
 import numpy as np
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PlacementError, RtbenchError
 from rtbench.core.seeding import generator
-from rtbench.env.controller import Controller
 from rtbench.env.kinematics import Arm
 from rtbench.env.perturbation import HEAD, restore, start, vary
 from rtbench.env.placement import Placer
 from rtbench.env.scene import Scene
 from rtbench.env.sim_world import SimWorld
+from rtbench.env.simpler_controller import CONTROLLERS
 from rtbench.env.visibility import Sight, visible_share
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.predicate import evaluate
@@ -67,7 +67,7 @@ class Stage:
         self.scene, self.data = replace(scene, model=model), mujoco.MjData(model)
         scene = self.scene
         self.world = SimWorld(scene, self.data)
-        self.controller = Controller(model, self.data, arm, scene.robot)
+        self.controller = CONTROLLERS[scene.robot.controller](model, self.data, arm, scene.robot)
         self._library = library
         bodies = {name: model.body(name).id for name in scene.objects}
         self._trees = {name: int(model.body_treeid[body]) for name, body in bodies.items()}
@@ -128,10 +128,13 @@ class Stage:
         rng = generator(episode.task, episode.seed, "placement", attempt)
         others = generator(episode.task, episode.seed, "distractors", attempt, redraw)
         mujoco.mj_resetData(scene.model, data)
+        layout = task.start.layout(episode.seed)
         station = start(
-            scene.station(task.start.station), variant, generator(episode.task, episode.seed, "robot")
+            scene.station(task.start.station) if layout is None else np.array(astuple(layout.robot)),
+            variant,
+            generator(episode.task, episode.seed, "robot"),
         )
-        base = station + rng.uniform(-1.0, 1.0, 3) * START_JITTER
+        base = station if layout else station + rng.uniform(-1.0, 1.0, 3) * START_JITTER
         arm, gripper = scene.robot.arm, scene.robot.gripper
         joints = (*BASE_JOINTS, *arm.joints, *gripper.joints)
         start_at = (*base, *arm.home, *(sign * gripper.home for sign in gripper.joints.values()))
@@ -205,6 +208,8 @@ class Stage:
 
     def _badly_seen(self, task: Task, variant: VariantEntry) -> str | None:
         """The task's object or foil that is visible too little or too much; None if there is none."""
+        if task.start.layouts:
+            return None  # no other placement would show more
         for name in (o for o in task.present if self._stands(task, o)):
             share = visible_share(self.scene.model, self.data, self.scene.objects[name])
             hidden = variant.visible if name == task.objects[0] else None

@@ -14,13 +14,8 @@ import numpy as np
 
 from rtbench.env.material import material
 from rtbench.env.object import VISUAL_GROUP
-from rtbench.task.scene_entry import DRAWER_SIZE, FRONT, TOP, WALL, CounterEntry, DrawerEntry, SinkEntry
+from rtbench.task.scene_entry import FRONT, TOP, WALL, CounterEntry, DrawerEntry, HandleEntry, SinkEntry
 
-DRAWER_TRAVEL = 0.26
-"""Greatest opening of a drawer [m]."""
-HANDLE_OFFSET = 0.050
-"""Distance of the handle's bar from the drawer's front [m]: closed fingers fit behind it, leaning."""
-HANDLE_RADIUS = 0.007
 STATIC_FRICTION = (0.9, 0.01, 0.002)
 
 _BOX, _CAPSULE = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CAPSULE
@@ -100,11 +95,12 @@ def _cabinet(
     niches: list[tuple[float, float]] = []
     blocks: list[Block] = []
     if drawers:
-        left, half = drawers[0].left, DRAWER_SIZE[1] / 2 + 0.005
-        low = min(d.height for d in drawers) - DRAWER_SIZE[2] / 2 - 0.005
+        left, half = drawers[0].left, drawers[0].size[1] / 2 + 0.005
+        low = min(d.height - d.size[2] / 2 for d in drawers) - 0.005
         y = (left - half, left + half)
         niches.append(y)
-        blocks += [Block(x, y, (0.0, low)), Block((2 * FRONT + DRAWER_SIZE[0] + 0.01, depth), y, (low, top))]
+        behind = 2 * FRONT + drawers[0].size[0] + 0.01
+        blocks += [Block(x, y, (0.0, low)), Block((behind, depth), y, (low, top))]
     for sink in sinks:
         y = (sink.low[1] - WALL, sink.high[1] + WALL)
         bottom = height - sink.depth - WALL
@@ -130,14 +126,14 @@ def _legs(counter: CounterEntry) -> list[Block]:
 
 def add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerEntry, counter: CounterEntry) -> None:
     """Add a drawer that slides out along the counter's -x, with a bar handle; its origin is mid-front."""
-    depth, width, height = DRAWER_SIZE
+    depth, width, height = drawer.size
     pos, quat = _frame(counter)
     c, s = math.cos(math.radians(counter.yaw)), math.sin(math.radians(counter.yaw))
     origin = [pos[0] - s * drawer.left, pos[1] + c * drawer.left, drawer.height]
     body = world.worldbody.add_body(name=name, pos=origin, quat=quat)
     body.add_joint(
-        name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[-1, 0, 0], range=[0, DRAWER_TRAVEL],
-        frictionloss=2.0, damping=np.array([6.0, 0, 0]), armature=0.2,
+        name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[-1, 0, 0], range=[0, drawer.travel],
+        frictionloss=drawer.friction, damping=np.array([drawer.damping, 0, 0]), armature=0.2,
     )  # fmt: skip
     x = FRONT + depth / 2  # the box behind the front
     floor = -height / 2 + 0.004
@@ -154,23 +150,24 @@ def add_drawer(world: mujoco.MjSpec, name: str, drawer: DrawerEntry, counter: Co
             {"material": material("drawers", "wood")} if part == "front" else {"rgba": _INSIDE}
         )
         body.add_geom(
-            name=f"{name}:{part}", type=_BOX, pos=where, size=size, group=VISUAL_GROUP, mass=0.35,
+            name=f"{name}:{part}", type=_BOX, pos=where, size=size, group=VISUAL_GROUP, mass=drawer.mass,
             friction=STATIC_FRICTION, **look,
         )  # fmt: skip
-    _add_handle(body, name)
+    _add_handle(body, name, drawer.handle)
 
 
-def _add_handle(body: Any, name: str) -> None:
-    bar = 0.075
+def _add_handle(body: Any, name: str, handle: HandleEntry) -> None:
+    bar, out, z = handle.length / 2, handle.out, handle.above
+    contact = {} if handle.solid else {"contype": 0, "conaffinity": 0}
     body.add_geom(
-        name=f"{name}:handle", type=_CAPSULE, fromto=[-HANDLE_OFFSET, -bar, 0, -HANDLE_OFFSET, bar, 0],
-        size=[HANDLE_RADIUS, 0, 0], rgba=_DARK_STEEL, group=VISUAL_GROUP, mass=0.08,
-        friction=[1.0, 0.01, 0.001],
+        name=f"{name}:handle", type=_CAPSULE, fromto=[-out, -bar, z, -out, bar, z],
+        size=[handle.radius, 0, 0], rgba=_DARK_STEEL, group=VISUAL_GROUP, mass=0.08,
+        friction=[1.0, 0.01, 0.001], **contact,
     )  # fmt: skip
     for side in (-bar, bar):
         body.add_geom(
-            type=_CAPSULE, fromto=[-HANDLE_OFFSET, side, 0, 0, side, 0], size=[HANDLE_RADIUS, 0, 0],
-            rgba=_DARK_STEEL, group=VISUAL_GROUP, mass=0.02,
+            type=_CAPSULE, fromto=[-out, side, z, 0, side, z], size=[handle.radius, 0, 0],
+            rgba=_DARK_STEEL, group=VISUAL_GROUP, mass=0.02, **contact,
         )  # fmt: skip
 
 

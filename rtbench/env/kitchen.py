@@ -28,9 +28,9 @@ from rtbench.env.kinematics import Arm
 from rtbench.env.scene import load_scene, object_sets
 from rtbench.env.sim_world import SimWorld
 from rtbench.task.library import Library
-from rtbench.task.predicate import evaluate, leaves
+from rtbench.task.predicate import evaluate, leaves, note
 from rtbench.task.suite import draw
-from rtbench.task.task import Task
+from rtbench.task.task import Goal, Task
 
 CONTROL_HZ = 3.0
 """RT-1's control rate [Hz]."""
@@ -97,7 +97,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         self._playing: _Key | None = None
         self._episode: Episode | None = None
         self._control_steps = 0
-        self._terminated = False
+        self._terminated = self._in_first = False
         self._last: NDArray[np.float64] | None = None
         self._first: dict[str, str] = {}
         self.action_space = gymnasium.spaces.MultiDiscrete(self.convention.tokens_per_dimension)
@@ -137,6 +137,8 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         stage = self._stage(self._playing)
         attempt = stage.reset(self._task, episode)
         self._control_steps, self._terminated, self._last = 0, False, None
+        self._in_first = self._task.first is not None
+        self._note()
         self._events = EventCounter(stage.world, self._task)
         observation = self.observe()
         self._first = {"state": self.state_hash(), "attempt": str(attempt)}
@@ -157,12 +159,15 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             ActionError: tokens of the wrong shape, type or range; names the dimension.
             SimulationError: the physics diverged.
         """
-        action, clipped = clip_action(self.convention.decode(tokens))
+        action, clipped = self.convention.decode(tokens), 0
         stage = self._current()
+        if stage.controller.bounded:
+            action, clipped = clip_action(action)
         reached = stage.controller.apply(action, self._steps)
         self._control_steps += 1
-        self._terminated = Mode(int(action[MODE])) is Mode.TERMINATE
         stage.check_finite()
+        self._note()
+        self._end_part(terminates=Mode(int(action[MODE])) is Mode.TERMINATE)
         self._events.step(action, self._last, clipped=clipped, reached=reached)
         self._last = action
         return self.observe()
@@ -198,9 +203,21 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         """The commanded pose, for privileged policies."""
         return self._current().controller
 
+    @property
+    def goal(self) -> Goal:
+        """What is to be brought about now, of the stricter goal where there is one, for privileged policies."""
+        if self._in_first and self._task.first:
+            return self._task.first.goal
+        return self._task.strict or self._task.goal
+
     def success(self) -> bool:
-        """Whether the goal is true now."""
-        return evaluate(self._task.goal, self.world)
+        """Whether the goal is true now, and the instruction is the one that asks for it."""
+        return not self._in_first and evaluate(self._task.goal, self.world)
+
+    def rules(self) -> dict[str, bool]:
+        """Whether the task's stricter rule holds now, as 'strict'; empty where it has none."""
+        strict = self._task.strict
+        return {"strict": not self._in_first and evaluate(strict, self.world)} if strict else {}
 
     def leaves(self) -> dict[str, bool]:
         """Each leaf of the goal and whether it is true now."""
@@ -243,7 +260,10 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         pose = (*hand.position.tolist(), *hand.quaternion.tolist())
         numbers = (*stage.controller.measured().tolist(), *pose, stage.world.gripper_opening())
         proprio = np.array(numbers, dtype=np.float32)
-        return Observation(images, episode.instruction if episode else "", proprio, self._control_steps)
+        instruction = episode.instruction if episode else ""
+        if self._in_first and self._task.first and instruction and not (episode and episode.arm):
+            instruction = self._task.first.instruction
+        return Observation(images, instruction, proprio, self._control_steps)
 
     # Gymnasium --------------------------------------------------------------------------------------
 
@@ -314,6 +334,19 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     def _draw(self, seed: int | None) -> Episode:
         drawn = int(self.np_random.integers(2**31)) if seed is None else seed
         return draw(replace(self._library.suite("seen"), robot=self._robot), self._task, drawn)
+
+    def _note(self) -> None:
+        """Let predicates with a memory see the present state."""
+        for goal in filter(None, (self._task.goal, self._task.strict)):
+            note(goal, self.world)
+
+    def _end_part(self, *, terminates: bool) -> None:
+        """End the episode, or the part before the instruction changes, if the policy or its steps say so."""
+        first = self._task.first
+        if self._in_first and first:
+            self._in_first = not (terminates or self._control_steps >= first.steps)
+        else:
+            self._terminated = terminates
 
     def _check_cameras(self, robot: str) -> None:
         known = self._library.robot(robot).cameras

@@ -183,7 +183,9 @@ def _add_joints(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
         objtype=mujoco.mjtObj.mjOBJ_JOINT, data=[0, ratio] + [0] * 10, solref=[0.01, 1],
     )  # fmt: skip
     if tool := robot.arm.tool:
-        spec.body(tool.body).add_site(name=GRIP, pos=tool.at, group=5, size=[0.005] * 3)
+        spec.body(tool.body).add_site(
+            name=GRIP, pos=tool.at, quat=from_rotation_vector(np.array(tool.tilt)), group=5, size=[0.005] * 3
+        )
 
 
 def _copy_assets(spec: mujoco.MjSpec, place: Path, folder: Path) -> None:

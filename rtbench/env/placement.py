@@ -26,7 +26,7 @@ from rtbench.task.object_entry import ObjectEntry
 from rtbench.task.object_shape import Cavity
 from rtbench.task.predicate import evaluate
 from rtbench.task.scene_entry import Rectangle, SinkEntry
-from rtbench.task.task import Goal, Task
+from rtbench.task.task import Goal, Pose2D, Task
 
 FINGER_ROOM = 0.034
 """Free distance between two objects' footprints [m]: a finger (2.6 cm) and a little more."""
@@ -146,12 +146,23 @@ class Placer:
     def _place_targets(self, episode: Episode) -> None:
         """The task's objects and foils, those that start inside others last."""
         start = self._task.start
+        layout = start.layout(episode.seed)
+        if layout is not None:
+            self._poses = {name: self._laid_out(name, place) for name, place in layout.objects.items()}
+            return
         own = [o for o in episode.objects if o in self._task.present]
         inside = {o for o in own if start.place.get(o, start.station) not in self._scene.spec.counters}
         for name in (o for o in own if o not in inside):
             self._poses[name] = self._stand(name, self._spaces(name, start.place.get(name, start.station)))
         for name in (o for o in own if o in inside):
             self._poses[name] = self._inside(name, start.place[name])
+
+    def _laid_out(self, name: str, place: Pose2D) -> Pose:
+        """Pose of an object whose place the task gives, in the world."""
+        counter = self._task.start.place[name]
+        local = self._scene.to_counter(counter, np.array([place.x, place.y]))
+        yaw = place.yaw - math.radians(self._scene.spec.counters[counter].yaw)
+        return self._put(name, local, yaw, self._spaces(name, counter)[0])
 
     def _stands_as_given(self) -> bool:
         """Whether the task's start condition holds, as far as drawn poses show; the settled world decides."""

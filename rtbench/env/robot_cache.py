@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rtbench.core.cache import kept_folder
 from rtbench.core.episode import DEFAULT_ROBOT
@@ -55,8 +56,20 @@ def description_hash(robot: RobotEntry) -> str:
 
     robosuite = robot.source.kind == "robosuite"
     own = robot_source.FILES_SHA256 if robosuite else menagerie_source.source_hash(robot)
-    told = robot.model_dump_json(exclude={"summary"})
+    told = robot.model_dump_json(exclude={"summary": True, **_unsaid(robot)})
     return hashlib.sha256(f"{own}/{told}".encode()).hexdigest()
+
+
+def _unsaid(robot: RobotEntry) -> dict[str, Any]:
+    """Fields that came later and say nothing, so that a robot of before them is still the same one."""
+    later = {"base": ("approach", "sides"), "arm": ("drawn",)}
+    unsaid: dict[str, Any] = {}
+    for part, names in later.items():
+        entry = getattr(robot, part)
+        unsaid[part] = {n for n in names if getattr(entry, n) == type(entry).model_fields[n].default}
+    if robot.controllers.simpler is None:
+        unsaid["controllers"] = True
+    return unsaid
 
 
 def _folder(robot: RobotEntry) -> str:
@@ -65,7 +78,7 @@ def _folder(robot: RobotEntry) -> str:
         return f"robot-{stamp()}"
     from rtbench.env.menagerie_source import source_hash
 
-    told = robot.model_dump_json(exclude={"summary", "controller"})
+    told = robot.model_dump_json(exclude={"summary", "controller", "controllers"})
     version = importlib.metadata.version("mujoco")
     text = "/".join([str(MENAGERIE_BAKE_VERSION), version, source_hash(robot), told])
     return f"robot-{robot.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

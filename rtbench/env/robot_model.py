@@ -6,7 +6,7 @@ import mujoco
 
 from rtbench.core.errors import ContentError, nearest
 from rtbench.env.robot_cache import robot_path
-from rtbench.task.robot_entry import Drive, RobotEntry
+from rtbench.task.robot_entry import Drive, RobotEntry, SimplerEntry
 
 ROBOT_CONTACT = {"contype": 2, "conaffinity": 1}
 """The robot touches the world (contype 1), not itself."""
@@ -25,13 +25,24 @@ def robot_spec(robot: RobotEntry) -> mujoco.MjSpec:
     check_names(spec, robot)
     for name, drive in drives(robot).items():
         _set(spec.actuator(name), drive)
+    if simpler := _simpler(robot):
+        for name in robot.arm.joints:
+            spec.joint(name).armature = simpler.armature
+        for name in robot.gripper.joints:
+            spec.joint(name).armature = simpler.finger_armature
     return spec
 
 
+def _simpler(robot: RobotEntry) -> SimplerEntry | None:
+    """Settings of the controller 'simpler' where the robot is under it."""
+    return robot.controllers.simpler if robot.controller == "simpler" else None
+
+
 def drives(robot: RobotEntry) -> dict[str, Drive]:
-    """Drive of each joint: of the arm, the base and the fingers."""
-    arm = {name: joint.drive for name, joint in robot.arm.joints.items()}
-    fingers = dict.fromkeys(robot.gripper.joints, robot.gripper.drive)
+    """Drive of each joint under the robot's controller: of the arm, the base and the fingers."""
+    simpler = _simpler(robot)
+    arm = simpler.drives if simpler else {name: joint.drive for name, joint in robot.arm.joints.items()}
+    fingers = dict.fromkeys(robot.gripper.joints, simpler.gripper_drive if simpler else robot.gripper.drive)
     base = {str(name): drive for name, drive in robot.base.drives.items()}
     return {**arm, **base, **fingers}
 

@@ -28,7 +28,7 @@ from rtbench.env.room import add_ornament, add_room
 from rtbench.task.library import BUNDLED, Library
 from rtbench.task.object_entry import ObjectEntry
 from rtbench.task.robot_entry import CameraEntry, RobotEntry
-from rtbench.task.scene_entry import DRAWER_SIZE, FRONT, WALL, DrawerEntry, SceneEntry
+from rtbench.task.scene_entry import FRONT, WALL, DrawerEntry, SceneEntry
 
 TIMESTEP = 1 / 240
 """[s]. RT-1's control period of a third of a second is then exactly 80 steps."""
@@ -57,7 +57,7 @@ class Scene:
     def drawer_inside(self, name: str, opening: float) -> Region:
         """The whole inside of a drawer's box, which is drawn out by `opening` [m]."""
         drawer = self._drawer(name)
-        depth, width, _ = DRAWER_SIZE
+        depth, width, _ = drawer.size
         out = FRONT - opening
         y = (drawer.left - width / 2 + 2 * WALL, drawer.left + width / 2 - 2 * WALL)
         return self._region(drawer.counter, (out, out + depth - WALL), y, self._drawer_height(drawer))
@@ -68,7 +68,7 @@ class Scene:
         It is 1 cm deep where nothing is, for a drawer that is shut.
         """
         drawer = self._drawer(name)
-        depth, width, _ = DRAWER_SIZE
+        depth, width, _ = drawer.size
         out = FRONT - min(opening, depth)
         y = (drawer.left - width / 2 + 2 * WALL, drawer.left + width / 2 - 2 * WALL)
         return self._region(drawer.counter, (out, max(out + 0.01, 0.0)), y, self._drawer_height(drawer))
@@ -89,8 +89,8 @@ class Scene:
 
     @staticmethod
     def _drawer_height(drawer: DrawerEntry) -> tuple[float, float]:
-        bottom = drawer.height - DRAWER_SIZE[2] / 2 + 0.004
-        return bottom + WALL, bottom + 0.7 * DRAWER_SIZE[2]
+        bottom = drawer.height - drawer.size[2] / 2 + 0.004
+        return bottom + WALL, bottom + 0.7 * drawer.size[2]
 
     def _region(
         self, counter: str, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]
@@ -168,7 +168,7 @@ def load_scene(
 def build(spec: SceneEntry, objects: dict[str, ObjectEntry], robot: RobotEntry) -> mujoco.MjSpec:
     """The scene under construction, robot and objects in it."""
     world = robot_spec(robot)
-    _set_options(world)
+    set_options(world)
     add_materials(world)
     add_room(world, spec.floor)
     for name, counter in spec.counters.items():
@@ -193,7 +193,8 @@ def parking(index: int) -> tuple[float, float, float]:
     return (0.6 * place - 6.0, 12.0 + 0.6 * row, 1.0)
 
 
-def _set_options(world: mujoco.MjSpec) -> None:
+def set_options(world: mujoco.MjSpec) -> None:
+    """Set time step, integrator, contacts and drawing of a model under construction."""
     world.option.timestep = TIMESTEP
     # Explicit: implicit damping changes velocities after the contact solver has matched them, so that
     # whatever the hand carries slides, 3 cm in ten steps with implicitfast, 0.3 mm so (2026-11-21).

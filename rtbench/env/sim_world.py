@@ -25,12 +25,13 @@ PIECEWISE = frozenset({"parts", "ball", "apple"})
 
 
 class SimWorld:
-    """Privileged state of one simulation. It reads `data` at each call and stores no state."""
+    """Privileged state of one simulation. It reads `data` at each call and stores no state but predicates' notes."""
 
     def __init__(self, scene: Scene, data: mujoco.MjData) -> None:
         self.scene, self._model, self._data = scene, scene.model, data
         model = scene.model
         self._present: tuple[str, ...] = ()
+        self._notes: dict[str, dict[str, float]] = {}
         self._body = {name: model.body(name).id for name in (*scene.objects, *scene.spec.drawers)}
         self._base = [int(model.joint(j).qposadr[0]) for j in BASE_JOINTS]
         self._gripper = scene.robot.gripper
@@ -59,7 +60,7 @@ class SimWorld:
 
     def set_present(self, names: tuple[str, ...]) -> None:
         """Set the objects that the episode uses."""
-        self._present = names
+        self._present, self._notes = names, {}
         self._contact_stamp = -1.0  # contacts of the episode before do not count
 
     def names(self) -> tuple[str, ...]:
@@ -239,6 +240,10 @@ class SimWorld:
     def gripper_opening(self) -> float:
         """Distance between the finger pads [m]."""
         return self._gripper.opening(self._data.qpos[self._fingers].tolist())
+
+    def notes(self, leaf: str) -> dict[str, float]:
+        """What a predicate with a memory keeps since the episode's objects were set."""
+        return self._notes.setdefault(leaf, {})
 
     def to_base(self, pose: Pose) -> Pose:
         """A pose of the world frame, expressed in the base frame."""

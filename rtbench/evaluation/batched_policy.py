@@ -63,17 +63,22 @@ class BatchedPolicy:
         self._first_call_s = max(limit_s, first_call_s)
         self._thread = thread or PolicyThread()
         self._renew = renew
+        self._told: dict[int, tuple[str, int]] = {}
+        """Instruction and seed that each slot was begun with."""
         self._warm: set[int] = set()
         """Sizes of batches decided so far; 0 after the first reset."""
 
     def reset(self, slot: int, instruction: str, seed: int) -> Answer:
         """Begin an episode in a slot; the answer has a fault where the policy did not take it up."""
+        self._told[slot] = instruction, seed
         return self._call(lambda: self._policy.reset(slot, instruction, seed), 0)[0]
 
     def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> Answer:
         """Decide for a batch of slots."""
 
         def decide() -> tuple[Rows | Fault, float, list[StatedPlan | Fault | None]]:
+            for observation, slot in zip(observations, slots, strict=True):
+                self._renew_history(observation.instruction, slot)
             start = time.perf_counter()
             tokens = self._policy.act(observations, slots)
             seconds = time.perf_counter() - start
@@ -92,6 +97,13 @@ class BatchedPolicy:
             for row, fault in zip(rows, faults, strict=True)
         ]
         return Answer(decided, plans=tuple(None if isinstance(plan, Fault) else plan for plan in plans))
+
+    def _renew_history(self, instruction: str, slot: int) -> None:
+        """Begin anew in a slot whose instruction has changed in the middle of an episode, as SIMPLER does."""
+        told, seed = self._told.get(slot, ("", 0))
+        if told and instruction not in ("", told):
+            self._told[slot] = instruction, seed
+            self._policy.reset(slot, instruction, seed)
 
     def report(self, slot: int) -> dict[str, Any]:
         """What the policy says of a slot's episode; empty where it says nothing."""

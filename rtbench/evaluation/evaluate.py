@@ -158,7 +158,7 @@ def evaluate(
     )
     meta = _metadata(player, chosen, settings, options)
     meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
-    untrained = sorted({episode.robot for episode in chosen} - {*coverage.trained.robots}) if coverage else []
+    untrained = sorted({episode.body for episode in chosen} - {*coverage.trained.robots}) if coverage else []
     if options.stopping_rule:
         options.stopping_rule.begin(meta)
     path = Path(out) / meta.policy.name / meta.suite / meta.id
@@ -277,7 +277,7 @@ def _episodes(episodes: str | Sequence[Episode], options: Options, choice: Choic
         from rtbench.task import suite
 
         library = Library(options.content)
-        robot = library.robot(choice.get("robot", DEFAULT_ROBOT)).name
+        robot = library.robot(choice.get("robot", DEFAULT_ROBOT)).known_as
         drawn: dict[str, Any] = {name: value for name, value in choice.items() if name != "robot"}
         return suite.episodes(replace(library.suite(episodes), robot=robot), **drawn)
     if choice:

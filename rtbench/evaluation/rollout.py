@@ -150,7 +150,7 @@ class _GoalWatch:
         env = self._env
         end = env.success()
         now = env.leaves()
-        events, touched = env.events(), env.touched()
+        events, touched, rules = env.events(), env.touched(), env.rules()
         termination = self._termination(end)
         return Outcome(
             ever=self._ever,
@@ -162,6 +162,7 @@ class _GoalWatch:
             subgoals=self._leaves,
             events=events,
             touched=touched,
+            rules=rules,
         )
 
     def _termination(self, end: bool) -> str:

@@ -212,15 +212,17 @@ class Worker:
                 policy.attach(0, self.env)
         except BaseException as error:  # noqa: BLE001 - a user's policy may raise anything, SystemExit too
             raise FaultError(Fault.of("policy", error)) from None
-        started = False
+        told: str | None = None
 
         def act(observation: Observation) -> Decision:
-            nonlocal started
+            nonlocal told
             try:
-                if not started:
-                    # Only now does the environment hold the episode that the policy may read.
-                    policy.reset(0, play.episode.instruction, play.seed)
-                    started = True
+                # Only now does the environment hold the episode that the policy may read. An instruction that
+                # changes in the middle of it begins anew.
+                instruction = observation.instruction or play.episode.instruction
+                if instruction != told:
+                    policy.reset(0, instruction, play.seed)
+                    told = instruction
                 start = time.perf_counter()
                 tokens = policy.act([observation], [0])
                 seconds = time.perf_counter() - start

@@ -102,6 +102,11 @@ def caption(summary: Summary) -> str:
     if found := summary.by_task:
         ends = " to ".join(f"{100 * bound:.1f}" for bound in found.interval)
         lines.append(f"success clustered by task: {ends} % ({found.tasks} tasks)")
+    for rule, rated in (summary.rules or {}).items():
+        ends = " to ".join(f"{100 * bound:.1f}" for bound in rated.interval)
+        beside = f"{_percent(rated.success_rate)} by the goal"
+        lines.append(f"{rule} rule: {_percent(rated.rate)} % ({ends}), {beside}")
+        lines += [f"  {skill}: {met} of {n}" for skill, (met, n) in rated.skills.items()]
     ends = ", ".join(f"{name} {count}" for name, count in overall.terminations.items())
     lines.append(f"termination: {ends}")
     if errors := overall.errors:

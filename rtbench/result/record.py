@@ -106,6 +106,8 @@ class Record:
             del data["report"]
         if not self.plans:
             del data["plans"]
+        if self.outcome and not self.outcome.rules:
+            del data["outcome"]["rules"]
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         return text.encode() + b"\n"
 

@@ -20,6 +20,7 @@ from rtbench.result.folder import SUMMARY, read_json, write_json
 from rtbench.result.jsonl import SCHEMA
 from rtbench.result.metadata import Decision
 from rtbench.result.record import Record
+from rtbench.result.rules import RuleRate, rules
 from rtbench.result.stored import Count, Flag, Number, Positive, Share, Stored
 from rtbench.stats import Pairs, macro, mcnemar, newcombe_paired, percentile, rate, wilson, wilson_clustered
 
@@ -149,6 +150,8 @@ class Summary(Stored):
     """Of the overall rate; None where no two episodes share a task, or where all ended alike."""
     clipped: dict[str, Clipped] | None = None
     """By dimension of the action: numbers that were clipped; only of a policy that predicts numbers."""
+    rules: dict[str, RuleRate] | None = None
+    """Rules that are reported beside success, such as 'strict'; only where tasks have any."""
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -209,8 +212,9 @@ def summarise(
         decision=decision,
         by_task=by_task(records),
     )
-    clips = clipped(records)
-    return found.replace(clipped=clips) if clips else found
+    clips, beside = clipped(records), rules(records)
+    found = found.replace(clipped=clips) if clips else found
+    return found.replace(rules=beside) if beside else found
 
 
 def by_task(records: Iterable[Record]) -> Clustered | None:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from rtbench.core.errors import ContentError, UnknownNameError
 from rtbench.task.referring_expression import Reference
-from rtbench.task.skill import Role, Skill
+from rtbench.task.skill import FirstEntry, LayoutsEntry, Role, Skill
 from rtbench.task.yaml_loader import Entry
 
 
@@ -41,6 +41,9 @@ class Request(Entry):
     means: dict[str, Reference] = Field(default_factory=dict)
     every: tuple[Reference, ...] = ()
     goal: dict[str, Any] | None = None
+    strict: dict[str, Any] | None = None
+    first: FirstEntry | None = None
+    layouts: LayoutsEntry | None = None
     instructions: tuple[str, ...] | None = None
 
     def resolve(self, skills: Mapping[str, Skill]) -> Skill:

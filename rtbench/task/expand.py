@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from rtbench.core.errors import ContentError, UnknownNameError
 from rtbench.task import instruction, predicate
 from rtbench.task.skill import Named, Role, Setting, Skill, parse_goal
-from rtbench.task.task import Goal, Start, Task
+from rtbench.task.task import FirstPart, Goal, Layout, Start, Task
 
 _ROLE = re.compile(r"\{(\w+)\}")
 HELD_OUT = "held_out"
@@ -87,7 +87,9 @@ class _Expansion:
         skill, roles = self.skill, self.skill.roles
         # A role that a description stands for need not be named.
         needed = [
-            role for role, found in self.candidates.items() if len(found) > 1 and role not in skill.means
+            role
+            for role, found in self.candidates.items()
+            if len(found) > 1 and role not in skill.means and skill.roles[role].named
         ]
         for template in skill.instructions:
             instruction.check_template(template, roles, needed, where=skill.where)
@@ -106,7 +108,11 @@ class _Expansion:
         skill = self.skill
         own = tuple(name for name in assigned.values() if name in self.objects)
         goal = _bind(skill.tree, assigned)
-        predicate.check_goal(goal, self._kinds(own), where=skill.where, roles=skill.roles)
+        kinds = self._kinds(own)
+        predicate.check_goal(goal, kinds, where=skill.where, roles=skill.roles)
+        strict = _bind(parse_goal(skill.strict), assigned) if skill.strict else None
+        if strict is not None:
+            predicate.check_goal(strict, kinds, where=f"{skill.where}: strict", roles=skill.roles)
         words = {role: self._spoken(name) for role, name in assigned.items()}
         return Task(
             id=self._id(assigned),
@@ -123,7 +129,19 @@ class _Expansion:
             group=group,
             means={assigned[role]: reference.bound(assigned) for role, reference in skill.means.items()},
             every=skill.every,
+            strict=strict,
+            first=self._first(assigned, words, kinds),
         )
+
+    def _first(
+        self, assigned: dict[str, str], words: dict[str, str], kinds: Mapping[predicate.Kind, Sequence[str]]
+    ) -> FirstPart | None:
+        first, where = self.skill.first, f"{self.skill.where}: first"
+        if first is None:
+            return None
+        goal = _bind(parse_goal(first.goal), assigned)
+        predicate.check_goal(goal, kinds, where=where, roles=self.skill.roles)
+        return FirstPart(goal, instruction.fill(first.instruction, words, where=where), first.steps)
 
     def _id(self, assigned: Mapping[str, str]) -> str:
         """'pick/apple-v0' for a skill; for a request its group, name, and the roles with a choice."""
@@ -153,7 +171,20 @@ class _Expansion:
             distractors=skill.distractors,
             apart=tuple((assigned.get(a, a), assigned.get(b, b)) for a, b in skill.apart),
             given=given,
+            layouts=self._layouts(assigned, own),
         )
+
+    def _layouts(self, assigned: Mapping[str, str], own: tuple[str, ...]) -> tuple[Layout, ...]:
+        """Starts without chance, which place all objects of the task."""
+        if self.skill.layouts is None:
+            return ()
+        layouts = self.skill.layouts.layouts(assigned)
+        for name in layouts[0].objects:
+            self._known("object of the task", name, (*own, *self.skill.foils))
+        for name in (*own, *self.skill.foils):
+            if name not in layouts[0].objects:
+                raise ContentError(self.skill.where, "layouts", f"says not where {name!r} stands.")
+        return layouts
 
     def _given(self, assigned: Mapping[str, str], own: tuple[str, ...]) -> Goal | None:
         """Start condition: the skill's own, and the spatial relations of its descriptions."""

@@ -171,15 +171,16 @@ class Library:
         return self.read(ROBOTS, RobotEntry)
 
     def robot(self, name: str) -> RobotEntry:
-        """The robot of that name.
+        """The robot of that name, such as 'google_robot', or 'google_robot:simpler' with its controller.
 
         Raises:
-            UnknownNameError: there is none of that name.
+            UnknownNameError: there is none of that name, or it has not that controller.
         """
         known = self.robots()
-        if name not in known:
-            raise UnknownNameError("robot", name, known)
-        return known[name]
+        own, colon, controller = name.partition(":")
+        if own not in known:
+            raise UnknownNameError("robot", own, known)
+        return known[own].with_controller(controller) if colon else known[own]
 
     def requests(self) -> dict[str, Request]:
         """All requests, by name."""
@@ -227,7 +228,8 @@ class Library:
             name: _hash(
                 {
                     "goal": asdict(task.goal),
-                    "start": asdict(task.start),
+                    "start": {k: v for k, v in asdict(task.start).items() if v or k != "layouts"},
+                    **{k: asdict(part) for k in ("strict", "first") if (part := getattr(task, k))},
                     "horizon": task.horizon,
                     "scene": scenes[task.scene],
                     "objects": {o: {**objects[o], "names": ()} for o in task.present},

@@ -1,7 +1,8 @@
 """Predicates: the leaves of goals, which evaluator and oracle share.
 
 A predicate is a function of a world and of names. It reads the present state only, not its history, so it is
-valid for any robot and any policy. Task goals combine predicates; nothing else decides success.
+valid for any robot and any policy; those of SIMPLER's rules keep notes. Task goals combine predicates; nothing
+else decides success.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from rtbench.core.errors import RtbenchError, UnknownNameError
 from rtbench.core.vector import length
 from rtbench.core.world import Vector, World
+from rtbench.task import simpler_rules as simpler
 from rtbench.task.task import Goal
 
 ROBOT = "robot"
@@ -70,6 +72,8 @@ class Predicate:
     """Function of (world, *names)."""
     kinds: tuple[Kind, ...]
     """Kind of each named argument."""
+    note: Callable[..., None] | None = None
+    """Of a predicate with a memory: function of (world, *names), called at reset and after each control step."""
 
     @property
     def summary(self) -> str:
@@ -239,6 +243,10 @@ PREDICATES: dict[str, Predicate] = {
     "at": Predicate(at, ("station",)),
     "released": Predicate(released, ("object",)),
     "still": Predicate(still, ("object",)),
+    "simpler_pick": Predicate(simpler.picked, ("object",), simpler.note_pick),
+    "simpler_near": Predicate(simpler.moved_near, ("object", "object"), simpler.note_near),
+    "simpler_closed": Predicate(simpler.nearly_closed, ("drawer",)),
+    "simpler_in": Predicate(simpler.put_in, ("object", "drawer"), simpler.note_in),
 }
 """By the name that goals use."""
 CONNECTIVES: dict[str, Callable[[list[bool]], bool]] = {"all": all, "any": any}
@@ -250,6 +258,14 @@ def evaluate(goal: Goal, world: World) -> bool:
     if goal.predicate in CONNECTIVES:
         return CONNECTIVES[goal.predicate]([evaluate(child, world) for child in goal.children])
     return bool(PREDICATES[goal.predicate].holds(world, *goal.arguments))
+
+
+def note(goal: Goal, world: World) -> None:
+    """Let the goal's predicates that have a memory see the present state: at reset and after each control step."""
+    for leaf in goal.leaves():
+        noted = PREDICATES[leaf.predicate].note
+        if noted is not None:
+            noted(world, *leaf.arguments)
 
 
 def leaves(goal: Goal, world: World) -> dict[str, bool]:

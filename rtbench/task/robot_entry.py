@@ -13,8 +13,11 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rtbench.core.errors import UnknownNameError
 from rtbench.task.yaml_loader import Entry
 
+DEFAULT_CONTROLLER = "stiff"
+"""The controller of a robot that is named without one."""
 BASE_JOINTS = ("base_x", "base_y", "base_yaw")
 """Joints of every robot's planar base [m, m, rad], in this order."""
 FINGERS = ("leftfinger", "rightfinger")
@@ -88,6 +91,10 @@ class BaseEntry(_Part):
     """Inertia of the turning drive's own parts [kg m^2]."""
     ahead: float
     """The arm's axis is this far before the middle [m]."""
+    approach: float = Field(0.22, gt=0)
+    """Most by which the base comes nearer to a counter than its station is [m]."""
+    sides: tuple[float, float] = (-0.30, 0.30)
+    """Where the base drives to, what it works at is between these, to the left of the base [m]."""
     to_counter: float = Field(gt=0)
     """Distance from the arm's axis to the counter's front edge at a station [m]."""
     aside: float = 0.0
@@ -121,6 +128,8 @@ class ToolEntry(_Part):
     body: str
     at: Point
     """In the body's frame [m]."""
+    tilt: Point = (0.0, 0.0, 0.0)
+    """Its turn in that frame, a rotation vector [rad]."""
 
 
 class LeanEntry(_Part):
@@ -159,6 +168,8 @@ class ArmEntry(_Part):
     """Grip point in the base frame while driving far [m]."""
     hook: float = Field(gt=0, lt=1.5)
     """Lean of fingers that hook or push a drawer [rad]: hand and wrist pass in front of the handles above."""
+    drawn: float = Field(0.0, ge=0)
+    """The handle of a drawer that is drawn out stays this far from the arm's axis at least [m]."""
     highest: float | None = None
     """Greatest height of the grip point on its way over things [m]; None for an arm that clears all."""
     lean: LeanEntry | None = None
@@ -244,6 +255,38 @@ class GripperEntry(_Part):
         return float(np.interp(way * mean, [way * angle for angle in angles], apart))
 
 
+class SimplerEntry(_Part):
+    """The controller 'simpler': a jerk-limited path of joint angles, which slow drives follow."""
+
+    drives: dict[str, Drive]
+    """Of the arm's joints."""
+    speed: float = Field(gt=0)
+    """Of the joints' path [rad/s]."""
+    acceleration: float = Field(gt=0)
+    """[rad/s^2]"""
+    jerk: float = Field(gt=0)
+    """Of the path of joints and fingers [rad/s^3]."""
+    gripper_drive: Drive
+    """Of each finger."""
+    gripper_turn: float = Field(gt=0)
+    """Turn of the fingers' target for a gripper's number of 1 [rad]."""
+    gripper_speed: float = Field(gt=0)
+    """[rad/s]"""
+    gripper_acceleration: float = Field(gt=0)
+    """[rad/s^2]"""
+    gripper_limits: tuple[float, float]
+    """Least and greatest target of the fingers' joints times sign [rad]."""
+    armature: float = Field(ge=0)
+    """Of the arm's joints [kg m^2]: enough for the damping of the drives."""
+    finger_armature: float = Field(ge=0)
+
+
+class ControllersEntry(_Part):
+    """Controllers besides the default one, by name."""
+
+    simpler: SimplerEntry | None = None
+
+
 class CameraEntry(_Part):
     """A camera. Without `at`, it is the model's own of that name."""
 
@@ -298,8 +341,11 @@ class RobotEntry(Entry):
     arm: ArmEntry
     gripper: GripperEntry
     cameras: dict[Literal["head", "wrist"], CameraEntry]
-    controller: Literal["stiff"]
-    """How actions become targets: 'stiff' moves a commanded pose, which the drives follow closely."""
+    controller: Literal["stiff", "simpler"]
+    """How actions become targets: 'stiff' moves a commanded pose, which the drives follow closely. In a file
+    the default one; `with_controller` chooses another."""
+    controllers: ControllersEntry = ControllersEntry()
+    """Those besides 'stiff', which every robot has."""
     neck: dict[str, NeckEntry] = Field(default_factory=dict)
     """Links of the head, by the name of the body that is made for each."""
     turned: dict[str, float] = Field(default_factory=dict)
@@ -311,10 +357,39 @@ class RobotEntry(Entry):
     finger_armature: float = Field(0.3, ge=0)
 
     @model_validator(mode="after")
+    def _controls(self) -> Self:
+        simpler = self.controllers.simpler
+        if simpler and set(simpler.drives) != set(self.arm.joints):
+            raise ValueError(f"controllers.simpler.drives are those of {', '.join(self.arm.joints)}")
+        if simpler and not self.gripper.openings:
+            raise ValueError("controllers.simpler turns fingers: the gripper needs 'openings'")
+        return self
+
+    @model_validator(mode="after")
     def _sees(self) -> Self:
         if "head" not in self.cameras:
             raise ValueError("cameras have 'head', from which every episode is seen")
         return self
+
+    @property
+    def controller_names(self) -> tuple[str, ...]:
+        """Controllers that it has, the default one first."""
+        return (DEFAULT_CONTROLLER, *self.controllers.model_dump(exclude_none=True))
+
+    @property
+    def known_as(self) -> str:
+        """Its name in episodes: with the controller, where that is not the default one."""
+        return self.name if self.controller == DEFAULT_CONTROLLER else f"{self.name}:{self.controller}"
+
+    def with_controller(self, name: str) -> Self:
+        """The robot under one of its controllers.
+
+        Raises:
+            UnknownNameError: it has none of that name.
+        """
+        if name not in self.controller_names:
+            raise UnknownNameError("controller", name, self.controller_names, where=f"robot {self.name}")
+        return self.model_copy(update={"controller": name})
 
     @property
     def head(self) -> CameraEntry:

@@ -21,7 +21,7 @@ FRONT = 0.02
 TOP = 0.04
 """Thickness of a counter's top [m]."""
 DRAWER_SIZE = (0.30, 0.40, 0.11)
-"""Depth, width and height of a drawer's front and box [m]."""
+"""Depth, width and height of a drawer's front and box where an entry names none [m]."""
 
 Place = Annotated[float, Field(ge=-10, le=10)]
 """A coordinate [m]."""
@@ -53,6 +53,21 @@ class CounterEntry(_Part):
     """Stands on panels at both ends and one at the back, as a desk does, instead of on a cabinet."""
 
 
+class HandleEntry(_Part):
+    """The bar before a drawer's front."""
+
+    out: float = Field(default=0.050, gt=0, le=0.1)
+    """Distance of the bar from the front [m]: closed fingers fit behind it, leaning."""
+    above: float = 0.0
+    """Height of the bar over the front's middle [m]."""
+    length: float = Field(default=0.150, gt=0)
+    """[m]"""
+    radius: float = Field(default=0.007, gt=0)
+    """[m]"""
+    solid: bool = True
+    """Whether it collides."""
+
+
 class DrawerEntry(_Part):
     """A drawer in a counter's front."""
 
@@ -62,6 +77,17 @@ class DrawerEntry(_Part):
     """y of its middle in the counter's frame [m]."""
     height: Place
     """Height of its front's middle above the floor [m]."""
+    size: tuple[Length, Length, Annotated[float, Field(ge=0.08, le=1)]] = DRAWER_SIZE
+    """Depth, width and height of its front and box [m]."""
+    travel: float = Field(0.26, gt=0, le=1)
+    """Greatest opening [m]."""
+    mass: float = Field(0.35, gt=0)
+    """Of the front, and of each of the four parts of the box [kg]."""
+    friction: float = Field(2.0, ge=0)
+    """[N]"""
+    damping: float = Field(6.0, ge=0)
+    """[N s/m]"""
+    handle: HandleEntry = HandleEntry()
 
 
 class SinkEntry(_Part):
@@ -183,14 +209,14 @@ def _check_fixtures(
     """
     for name, drawer in drawers.items():
         _, width, height = counters[drawer.counter].size
-        out, up = width / 2 - DRAWER_SIZE[1] / 2, DRAWER_SIZE[2] / 2
+        out, up = width / 2 - drawer.size[1] / 2, drawer.size[2] / 2
         if abs(drawer.left) > out or not up <= drawer.height <= height - TOP - up:
             raise ValueError(
                 f"the drawer {name!r} sticks out of its counter's front: 'left' is at most {out:g} m either "
                 f"way, 'height' {up:g} to {height - TOP - up:g} m"
             )
     for name, counter in counters.items():
-        lefts = {d.left for d in drawers.values() if d.counter == name}
+        lefts = {(d.left, *d.size[:2]) for d in drawers.values() if d.counter == name}
         basins = [s for s in sinks.values() if s.counter == name]
         if len(lefts) > 1 or len(basins) > 1:
             raise ValueError(f"{name!r} takes one stack of drawers and one sink; use another counter")

@@ -6,6 +6,8 @@ assignment of different objects or fixtures to the roles.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from rtbench.task import predicate
 from rtbench.task.referring_expression import Reference
-from rtbench.task.task import Goal
+from rtbench.task.task import Goal, Layout, Pose2D
 from rtbench.task.yaml_loader import Entry
 
 SEEN = "seen"
@@ -81,6 +83,8 @@ class Role(BaseModel):
     set: str = SEEN
     """Set of the objects with the tags."""
     names: tuple[str, ...] = ()
+    named: bool = True
+    """Whether instructions say which candidate is meant, where there are several."""
 
     @model_validator(mode="before")
     @classmethod
@@ -100,6 +104,66 @@ class Role(BaseModel):
 def _texts(value: Any) -> Any:
     """A plain word as a tuple of one, a list as a tuple."""
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+class PlacesEntry(BaseModel):
+    """Places of an object on its counter, in the world [m]: all pairs of `x` and `y`, or those of `at`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+    at: tuple[tuple[float, float], ...] = ()
+    yaw: float = 0.0
+    """Degrees; of a lying object the direction of its own z axis."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if not (self.x and self.y and not self.at) and not (self.at and not self.x and not self.y):
+            raise ValueError("give either 'x' and 'y' or 'at'")
+        return self
+
+    @property
+    def places(self) -> tuple[Pose2D, ...]:
+        """In the order of the file, y before x."""
+        pairs = self.at or itertools.product(self.x, self.y)
+        return tuple(Pose2D(x, y, math.radians(self.yaw)) for x, y in pairs)
+
+
+class LayoutsEntry(BaseModel):
+    """Starts without chance: each place of the objects from each pose of the robot."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    robot: tuple[tuple[float, float, float], ...] = Field(min_length=1)
+    """x, y [m] and yaw [degrees] of its base, in the world."""
+    objects: dict[str, PlacesEntry] = Field(default_factory=dict)
+    """Role or object -> its places; the n-th places of all belong together."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        counts = {name: len(entry.places) for name, entry in self.objects.items()}
+        if len(set(counts.values())) > 1:
+            raise ValueError(f"all objects have equally many places, got {counts}")
+        return self
+
+    def layouts(self, assigned: Mapping[str, str]) -> tuple[Layout, ...]:
+        """All starts, with objects in place of roles."""
+        robots = [Pose2D(x, y, math.radians(yaw)) for x, y, yaw in self.robot]
+        places = {assigned.get(name, name): entry.places for name, entry in self.objects.items()}
+        rows = [dict(zip(places, row, strict=True)) for row in zip(*places.values(), strict=True)] or [{}]
+        return tuple(Layout(robot, row) for robot, row in itertools.product(robots, rows))
+
+
+class FirstEntry(BaseModel):
+    """What is asked for before the instruction changes; see `rtbench.task.task.FirstPart`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    goal: dict[str, Any] = Field(min_length=1)
+    instruction: str
+    """Template."""
+    steps: int = Field(ge=1)
 
 
 class Skill(Entry):
@@ -139,6 +203,12 @@ class Skill(Entry):
     """Assignments, in the order of the roles, that are held out from training."""
     goal: dict[str, Any] = Field(min_length=1)
     """Predicate -> its arguments; several predicates must all hold. See `parse_goal`."""
+    strict: dict[str, Any] = Field(default_factory=dict)
+    """A stricter goal, which runs report beside success."""
+    first: FirstEntry | None = None
+    """What is asked for before the instruction changes to one of `instructions`."""
+    layouts: LayoutsEntry | None = None
+    """Starts without chance, of which an episode has that of its seed."""
     instructions: tuple[str, ...] = Field(min_length=1)
     """Templates, the canonical one first."""
 
@@ -153,7 +223,7 @@ class Skill(Entry):
             raise ValueError("an instruction stands twice")
         return self
 
-    @field_validator("goal", "given")
+    @field_validator("goal", "given", "strict")
     @classmethod
     def _describes_a_goal(cls, goal: dict[str, Any]) -> dict[str, Any]:
         if goal:

@@ -32,6 +32,40 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Pose2D:
+    """Where something stands: of an object in the world, of a robot its base."""
+
+    x: float
+    """[m], world."""
+    y: float
+    """[m], world."""
+    yaw: float
+    """[rad]; of a lying object the direction of its own z axis."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A start without chance: where the robot and all objects of the task stand."""
+
+    robot: Pose2D
+    """Its base."""
+    objects: Mapping[str, Pose2D] = field(default_factory=dict)
+    """Object -> its place on the top of its counter."""
+
+
+@dataclass(frozen=True)
+class FirstPart:
+    """What is asked for before the instruction changes to the task's own."""
+
+    goal: Goal
+    """What the first instruction asks for; it is no condition of success."""
+    instruction: str
+    """The first instruction."""
+    steps: int
+    """Control steps after which the instruction changes at the latest; a policy that terminates changes it."""
+
+
+@dataclass(frozen=True)
 class Start:
     """How an episode begins, apart from what its seed decides."""
 
@@ -49,6 +83,12 @@ class Start:
     """Pairs that must not already be near each other."""
     given: Goal | None = None
     """What must hold at the start, such as left_of(coke_can, pepsi_can)."""
+    layouts: tuple[Layout, ...] = ()
+    """Starts of which an episode has that of its seed; empty where the seed draws all places."""
+
+    def layout(self, seed: int) -> Layout | None:
+        """The start of an episode with that seed; None where places are drawn."""
+        return self.layouts[seed % len(self.layouts)] if self.layouts else None
 
 
 @dataclass(frozen=True)
@@ -83,6 +123,11 @@ class Task:
     """Object -> description that identifies it among all objects present."""
     every: tuple[Reference, ...] = ()
     """Descriptions that fit the task's own objects and no other object present."""
+
+    strict: Goal | None = None
+    """A stricter condition, reported beside success; None where success has no doubtful rule."""
+    first: FirstPart | None = None
+    """What is asked for first, where the instruction changes in the middle of an episode."""
 
     @property
     def present(self) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class TrainingCoverage:
             yield f"task {episode.task}"
         if episode.variant and episode.variant not in self.trained.variants:
             yield f"variant {episode.variant}"
-        if episode.robot not in self.trained.robots:
+        if episode.body not in self.trained.robots:
             yield f"robot {episode.robot}"
         if episode.language not in self.trained.languages:
             yield f"language {episode.language}"

@@ -41,7 +41,7 @@ class Mixture:
     actions: bool = True
     """Whether robot samples have actions; without, they have their plans alone."""
     words: bool = True
-    """Whether anything is said. Without, a batch is of pictures alone, one a sample, for naming what is seen."""
+    """Whether anything is said. Without, a batch is of pictures alone, one a sample, for naming things."""
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,23 @@ class Mixer:
         images = self._images(frames, others)
         height, width = images.shape[1:3]
         drawn = draw(augmentation, len(images), height, width, random)
-        robot = [] if not mixture.words else [
-            self._robot_sample(demo, frame, _shifted(self._places[frame], drawn, k, images), mixture, random)
-            for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True))
-        ]
-        asked = [] if not mixture.words else [
-            self._asked(pair, number, drawn, images) for pair, number in zip(pairs, numbers, strict=True)
-        ]
+        robot = (
+            []
+            if not mixture.words
+            else [
+                self._robot_sample(
+                    demo, frame, _shifted(self._places[frame], drawn, k, images), mixture, random
+                )
+                for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True))
+            ]
+        )
+        asked = (
+            []
+            if not mixture.words
+            else [
+                self._asked(pair, number, drawn, images) for pair, number in zip(pairs, numbers, strict=True)
+            ]
+        )
         states, stated = _padded([text for text, _, _ in [*robot, *asked]], self._states)
         labels = np.zeros((0, 11), np.int64)
         if self._robot is not None:

@@ -43,7 +43,7 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
         "about": about,
         "variants": tuple(sorted({episode.variant for episode in episodes} - {""})),
         "languages": tuple(sorted({episode.language for episode in episodes})),
-        "robots": tuple(sorted({episode.robot for episode in episodes})),
+        "robots": tuple(sorted({episode.body for episode in episodes})),
         "paraphrases": any(
             episode.task in known and episode.instruction not in known[episode.task].templates
             for episode in episodes

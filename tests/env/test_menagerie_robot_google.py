@@ -67,6 +67,12 @@ def test_the_grip_point_at_home_is_simplers(model):
     assert data.site("grip").xpos - LIFT == pytest.approx([0.439, -0.218, 0.962], abs=0.001)
 
 
+def test_the_approach_axis_at_home_is_simplers(model):
+    axis = posed(model[0], ROBOT.arm.home).site("grip").xmat.reshape(3, 3)[:, 2]
+    simplers = np.array([0.289, 0.143, -0.947])
+    assert math.degrees(math.acos(axis @ simplers / np.linalg.norm(simplers))) < 0.1
+
+
 def test_forward_kinematics_agree_with_the_urdf(model):
     rng = np.random.default_rng(0)
     limits = np.array([model[0].joint(name).range for name in ROBOT.arm.joints])
@@ -74,7 +80,7 @@ def test_forward_kinematics_agree_with_the_urdf(model):
         angles = rng.uniform(*limits.T)
         data, (place, turned) = posed(model[0], angles), by_hand(angles)
         assert np.linalg.norm(data.site("grip").xpos - LIFT - place) < 0.001
-        axes = data.site("grip").xmat.reshape(3, 3)
+        axes = data.body("link_gripper").xmat.reshape(3, 3)
         for column, axis in zip(axes.T, np.eye(3), strict=True):
             assert math.degrees(math.acos(min(1.0, column @ rotate(turned, axis)))) < 0.1
 

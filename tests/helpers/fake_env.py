@@ -76,6 +76,9 @@ class FakeEnv:
     def success(self) -> bool:
         return self.x > MARK
 
+    def rules(self) -> dict[str, bool]:
+        return {}
+
     def leaves(self) -> dict[str, bool]:
         return {"begun(cart)": self.x > 0.3, "beyond(cart)": self.x > MARK}
 

@@ -64,6 +64,7 @@ class FakeWorld:
     stations: dict[str, Vector] = field(default_factory=lambda: {"counter": np.zeros(3)})
     gripper_pose: Pose = field(default_factory=lambda: Pose(np.array([0, 0, 1.3]), np.array([0.0, 1, 0, 0])))
     gripper_width: float = 0.08
+    noted: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def stand(self, name: str, x: float = 0.0, y: float = 0.0, **changes) -> FakeThing:
         """Put a thing on the counter's height, as it is turned, at x, y [m]."""
@@ -120,6 +121,9 @@ class FakeWorld:
 
     def station(self, name: str) -> Vector:
         return self.stations[name]
+
+    def notes(self, leaf: str) -> dict[str, float]:
+        return self.noted.setdefault(leaf, {})
 
     def gripper(self) -> Pose:
         return self.gripper_pose

@@ -20,7 +20,15 @@ from tests.helpers.pages import SITE, blocks, expanded, python, subcommands, wor
 from tests.helpers.paths import ROOT
 
 GENERATOR = ROOT / "docs" / "generator"
-SMALLER = {"-n": "2", "--limit": "2", "--rounds": "1", "--steps": "2", "--batch": "2", "--repeat": "2"}
+SMALLER = {
+    "-n": "2",
+    "--video": "1",
+    "--limit": "2",
+    "--rounds": "1",
+    "--steps": "2",
+    "--batch": "2",
+    "--repeat": "2",
+}
 """Options whose numbers a test makes as small as this: what a page shows may take an hour."""
 MORE = {
     "run": ["--limit", "2", "--jobs", "1"],

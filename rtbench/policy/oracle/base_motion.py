@@ -68,9 +68,9 @@ def _workplace(view: View, point: Array) -> Array:
     c, s = math.cos(station[2]), math.sin(station[2])
     d = point - station[:2]
     ahead, left = c * d[0] + s * d[1] - view.ahead, -s * d[0] + c * d[1]
-    shift_left = left - float(np.clip(left, -0.30, 0.30))
+    shift_left = left - float(np.clip(left, *view.robot.base.sides))
     least, most = view.robot.arm.nearer
-    shift_ahead = float(np.clip(ahead - least, 0.0, 0.22)) if ahead > most else 0.0
+    shift_ahead = float(np.clip(ahead - least, 0.0, view.robot.base.approach)) if ahead > most else 0.0
     station[:2] += [c * shift_ahead - s * shift_left, s * shift_ahead + c * shift_left]
     return station
 

@@ -10,14 +10,18 @@ from numpy.typing import NDArray
 
 from rtbench.core.rotation import DOWN, about_z, difference, from_rotation_vector, multiply, rotate
 from rtbench.core.vector import length
-from rtbench.env.fixture import HANDLE_OFFSET, HANDLE_RADIUS
 from rtbench.policy.oracle.motion import View, move
-from rtbench.task.scene_entry import DRAWER_SIZE
 
 Array = NDArray[np.float64]
 
-PAST = 0.004
-"""The fingers reach this much further past the bar than their tip alone would [m]."""
+PAST, PAST_SOFT = 0.004, 0.022
+"""The fingers reach this much further past the bar than their tip alone would [m]; of an arm that gives way,
+the second."""
+SLIP, SLIP_SOFT = (0.010, 0.012), (0.020, 0.030)
+"""Errors across and along the fingers with which they are still behind the bar [m]; likewise."""
+OUT, LANE = (0.05, 0.09), (0.025, 0.055)
+"""Distance of the hand's descent before the last stretch, and how far it may stray on it [m]; of an arm that
+gives way, the second."""
 STRETCH = 0.075
 """The last stretch to the handle, along the fingers [m]."""
 PULLED, PULLED_WIDE = 0.205, 0.24
@@ -26,6 +30,8 @@ PUSHED = 0.008
 """Opening below which the push ends [m]."""
 STEP_BACK = 0.20
 """Distance by which the base stands further back for the lowest drawer [m]."""
+ROOMY, UPRIGHT_HOOK = 0.20, 0.35
+"""Where the next drawer is further above than the first [m], or none is, fingers lean by the second [rad]."""
 ASIDE = 0.12
 """The push meets the front this far beside the handle's middle [m], on the side away from the robot."""
 
@@ -40,19 +46,25 @@ def open_drawer(view: View, drawer: str, far: float = PULLED) -> Array | None:
     across = np.cross(pointing, np.cross(forward, [0.0, 0.0, 1.0]))  # up and forward, square to the fingers
     if across[2] < 0:
         across = -across
-    bar = front - HANDLE_OFFSET * forward
-    hook = bar + (view.shape.tip_half + HANDLE_RADIUS + 0.004) * across + PAST * pointing
+    handle = view.world.scene.spec.drawers[drawer].handle
+    bar = front - handle.out * forward
+    bar[2] += handle.above
+    hook = (
+        bar
+        + (view.shape.tip_half + handle.radius + 0.004) * across
+        + (PAST_SOFT if view.soft else PAST) * pointing
+    )
     here = view.hand.position
-    off = here - hook
+    off, slip = here - hook, SLIP_SOFT if view.soft else SLIP
     behind = (
-        abs(off @ across) < 0.010
-        and abs(off @ pointing) < 0.012
+        abs(off @ across) < slip[0]
+        and abs(off @ pointing) < slip[1]
         and abs(off[1] * forward[0] - off[0] * forward[1]) < 0.05
     )
     if behind:
         pull = hook - (far + 0.02 - view.world.opening(drawer)) * forward
         return move(view, pull, lean, 0.0)
-    return _approach(view, _Approach(hook, lean, pointing, forward, out=0.05))
+    return _approach(view, _Approach(hook, lean, pointing, forward, out=OUT[view.soft]))
 
 
 def close_drawer(view: View, drawer: str) -> Array | None:
@@ -62,7 +74,7 @@ def close_drawer(view: View, drawer: str) -> Array | None:
     front, forward = _front(view, drawer)
     lean = _lean(view, drawer)
     side = np.cross(forward, [0.0, 0.0, 1.0])
-    tip = front + ASIDE * side - (view.shape.tip_half * math.cos(view.robot.arm.hook) + 0.004) * forward
+    tip = front + ASIDE * side - (view.shape.tip_half * math.cos(_hook(view, drawer)) + 0.004) * forward
     start = tip - view.shape.tip * rotate(lean, [0.0, 0.0, 1.0]) - 0.02 * forward
     off = view.hand.position - start
     level = abs(off[2]) < 0.025 and abs(off @ side) < 0.03 and -0.05 < off @ forward < 0.06
@@ -111,10 +123,11 @@ def _approach(view: View, way: _Approach) -> Array:
     turned = length(difference(way.quaternion, view.hand.quaternion)) < 0.15
     off = here - before
     beside = length(off - (off @ way.along) * way.along)
-    if turned and beside < 0.018 and -0.03 < off @ way.along < STRETCH + 0.02:
+    aligned = beside < (0.007 if view.soft and off @ way.along < 0.03 else 0.018)
+    if turned and aligned and -0.03 < off @ way.along < STRETCH + 0.02:
         return move(view, way.goal, way.quaternion, 0.0)
     clear = max(float(c.center[2]) for c in map(view.world.surface, view.world.scene.spec.counters)) + 0.09
-    if length(here[:2] - lane[:2]) < 0.025:
+    if length(here[:2] - lane[:2]) < LANE[view.soft]:
         level = turned and abs(here[2] - lane[2]) < 0.015
         return move(view, before if level else lane, way.quaternion, 0.0)
     if turned and abs(off[2]) < 0.02 and length(here - lane) + length(off) < way.out + 0.03:
@@ -141,7 +154,16 @@ def _lean(view: View, drawer: str) -> Array:
     """World quaternion of the leaning hand."""
     spec = view.world.scene.spec.drawers[drawer]
     yaw = math.radians(view.world.scene.spec.counters[spec.counter].yaw)
-    return multiply(about_z(yaw), multiply(from_rotation_vector([0.0, -view.robot.arm.hook, 0.0]), DOWN))
+    hook = _hook(view, drawer)
+    return multiply(about_z(yaw), multiply(from_rotation_vector([0.0, -hook, 0.0]), DOWN))
+
+
+def _hook(view: View, drawer: str) -> float:
+    """Lean of the fingers [rad]: the robot's, or less where the drawers above leave room for the hand."""
+    drawers = view.world.scene.spec.drawers
+    spec, hook = drawers[drawer], view.robot.arm.hook
+    above = [d.height - spec.height for d in drawers.values() if d.counter == spec.counter]
+    return hook if any(0 < gap < ROOMY for gap in above) else min(hook, UPRIGHT_HOOK)
 
 
 def drawer_station(view: View, drawer: str) -> Array:
@@ -154,6 +176,9 @@ def drawer_station(view: View, drawer: str) -> Array:
     above = sum(d.counter == spec.counter and d.height > spec.height for d in drawers.values())
     station = view.world.station(spec.counter)
     back = STEP_BACK if above >= 2 else 0.0
+    base = view.robot.base
+    least = math.sqrt(max(0.0, view.robot.arm.drawn**2 - (spec.left - base.aside) ** 2))
+    back = max(back, least - (base.to_counter - spec.handle.out - PULLED_WIDE)) if least else back
     station[:2] -= back * np.array([math.cos(station[2]), math.sin(station[2])])
     return station
 
@@ -166,7 +191,7 @@ def drawer_window(view: View, drawer: str) -> tuple[Array, float]:
     spec = view.world.scene.spec.drawers[drawer]
     thick = view.shape.hand[0]
     near = -view.world.opening(drawer) + 0.02 + thick + 0.006
-    far = -(HANDLE_OFFSET + HANDLE_RADIUS + thick + 0.006)
+    far = -(spec.handle.out + spec.handle.radius + thick + 0.006)
     middle = view.world.scene.to_world(spec.counter, (near + far) / 2, spec.left)
     return middle, max(0.0, (far - near) / 2)
 
@@ -174,8 +199,8 @@ def drawer_window(view: View, drawer: str) -> tuple[Array, float]:
 def drawer_of(view: View, name: str) -> str | None:
     """The drawer that an object lies in, shut or open; None for any other place."""
     position = view.world.pose(name).position
-    depth, width, height = DRAWER_SIZE
-    for drawer in view.world.scene.spec.drawers:
+    for drawer, spec in view.world.scene.spec.drawers.items():
+        depth, width, height = spec.size
         front, forward = _front(view, drawer)
         d = position - front
         x, y = float(d @ forward), abs(float(d[0] * forward[1] - d[1] * forward[0]))

@@ -89,6 +89,11 @@ class View:
         return self.robot.base.ahead
 
     @property
+    def soft(self) -> bool:
+        """Whether the arm gives way: its drives follow slowly."""
+        return not self.env.controller.bounded
+
+    @property
     def hand_yaw(self) -> float:
         """Heading of the gripper's x axis in the base frame [rad]; without its lean, where it has to lean."""
         upright = (

@@ -59,7 +59,8 @@ def faults_of_verbs(text: str, task: Task, *, strict: bool) -> Iterator[str]:
         strict: Whether every predicate must be asked for, as in a skill's own templates; a request may leave
             one open ("something to write with").
     """
-    predicates = {leaf.predicate for leaf in task.goal.leaves()}
+    goals = filter(None, (task.goal, task.strict))
+    predicates = {leaf.predicate for goal in goals for leaf in goal.leaves()}
     if not _NEGATION.search(text):  # "it should not be shut" asks for the contrary
         for pattern, wanted in _ASKING:
             match = pattern.search(text)
