@@ -49,7 +49,7 @@ def test_run_groups_its_options():
     found = sections(rtbench("run", "--help").out)
     assert list(found) == [*PANELS, "Options"]
     assert {"--suite", "--limit", "--language", "--repeat"} <= found["What to play"]
-    assert found["Policy"] == {"--policy", "--policy-arg", "--action"}
+    assert found["Policy"] == {"--policy", "--protocol", "--policy-arg", "--action"}
     assert found["Comparison with a baseline"] == {
         "--vs",
         "--until",

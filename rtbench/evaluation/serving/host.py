@@ -8,7 +8,7 @@ import itertools
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -218,7 +218,20 @@ class Session:
 
 
 async def _awaited(future: Future[Any]) -> Any:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return future.result()  # in a thread of a client's own; see `without_loop`
     return await asyncio.wrap_future(future)
+
+
+def without_loop(answer: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine of a session gives, in a thread without an event loop."""
+    try:
+        answer.send(None)
+    except StopIteration as ended:
+        return ended.value
+    raise RuntimeError("the coroutine awaits something else than the policy")
 
 
 def _told(fault: Fault | None, lost: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import http
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,7 +18,13 @@ import numpy as np
 
 from rtbench.core.errors import RtbenchError
 from rtbench.evaluation.serving.answer import answered, begin_unless, said, seed_of
-from rtbench.evaluation.serving.host import MOST_SESSIONS, PolicyHost, ServedPolicyError
+from rtbench.evaluation.serving.host import (
+    MOST_SESSIONS,
+    PolicyHost,
+    ServedPolicyError,
+    Session,
+    without_loop,
+)
 from rtbench.evaluation.serving.listening import Listening, ServeError
 from rtbench.evaluation.serving.sessions import NamedSessions
 from rtbench.evaluation.serving.translation import Translation
@@ -65,7 +71,7 @@ async def serving(host: PolicyHost, translation: Translation, where: Listening) 
         ServeError: a port in use, or an address that this machine does not have.
     """
     with NamedSessions(host, MOST_SESSIONS) as sessions:
-        served = _Served(host, translation, where, sessions, asyncio.get_running_loop())
+        served = _Served(host, translation, where, sessions)
         try:
             server = _Server((where.host, where.port), served)
         except OSError as error:
@@ -81,14 +87,14 @@ async def serving(host: PolicyHost, translation: Translation, where: Listening) 
 
 
 class _Served:
-    """What is served; the sessions are touched in the event loop alone."""
+    """What is served, to threads of clients."""
 
     def __init__(
-        self, host: PolicyHost, translation: Translation, where: Listening,
-        sessions: NamedSessions, loop: asyncio.AbstractEventLoop,
-    ) -> None:  # fmt: skip
+        self, host: PolicyHost, translation: Translation, where: Listening, sessions: NamedSessions
+    ) -> None:
         self.where = where
-        self._host, self._translation, self._sessions, self._loop = host, translation, sessions, loop
+        self._host, self._translation, self._sessions = host, translation, sessions
+        self._lock = threading.Lock()
 
     def get(self, path: str) -> dict[str, Any]:
         """What is answered to a GET."""
@@ -117,26 +123,23 @@ class _Served:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise WireError(f"the body cannot be read: {str(error)[:200]}.") from None
         if path == "/reset":
-            return self._await(self._reset(request.rtbench))
+            self._session(request.rtbench).forget(seed_of({SEED_KEY: request.rtbench.seed}))
+            return {"success": True}
         if path == "/predict" and request.obs:
-            return self._await(self._predict(request.obs, request.rtbench))
+            return self._predict(request.obs, self._session(request.rtbench))
         raise WireError(f"POST {path[:80]}: expected /reset, or /predict with an observation 'obs'.")
 
-    def _await(self, answer: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
-        return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
+    def _session(self, ours: _Ours) -> Session:
+        with self._lock:
+            return self._sessions.get(ours.session)
 
-    async def _reset(self, ours: _Ours) -> dict[str, Any]:
-        self._sessions.get(ours.session).forget(seed_of({SEED_KEY: ours.seed}))
-        return {"success": True}
-
-    async def _predict(self, obs: _Seen, ours: _Ours) -> dict[str, Any]:
+    def _predict(self, obs: _Seen, session: Session) -> dict[str, Any]:
         message = {role: read_image(data, _form(data)) for role, data in obs.images.items()}
         state = {"flat": np.array(obs.state.flat, dtype=np.float32)} if obs.state.flat else {}
-        session = self._sessions.get(ours.session)
         told = {**message, **state, "instruction": obs.instruction}
         seen = self._translation.observation(told, session.step)
-        await begin_unless(session, seen.instruction)
-        found = await answered(session, self._translation, seen)
+        without_loop(begin_unless(session, seen.instruction))
+        found = without_loop(answered(session, self._translation, seen))
         plain = {
             name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()
         }

@@ -11,6 +11,7 @@ import pytest
 
 from rtbench.core.errors import RtbenchError
 from rtbench.core.extras import EXTRAS
+from rtbench.core.seeding import generator
 from rtbench.policy.continuous.mapping import preset
 from rtbench.policy.continuous.policy import MappedPolicy
 from rtbench.policy.lost import PolicyLostError
@@ -129,6 +130,26 @@ def test_a_malformed_reply_is_an_error_in_a_sentence(hostile, name):
     # The same policy goes on when the server is in its senses again.
     chosen["reply"] = pack({"actions": SEVEN})
     assert ask(policy).shape == (1, 11)
+    policy.policy.close()
+
+
+def test_replies_that_were_changed_on_the_way_are_refused_or_understood(hostile):
+    """A hundred replies with some bytes changed; with those of the other protocols' tests, 300 in all."""
+    url, chosen = hostile
+    policy, rng, refused = policy_for(url, timeout_s=0.5), generator("changed"), 0
+    whole = pack({"actions": SEVEN, "state": np.arange(8.0), "policy_timing": {"infer_ms": 1.5}})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(100):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), 4):
+            data[place] = rng.integers(0, 256)
+        chosen["reply"] = bytes(data)
+        try:
+            assert ask(policy).shape == (1, 11)
+        except (RtbenchError, PolicyLostError):
+            refused += 1
+    assert refused > 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # [KiB]
     policy.policy.close()
 
 
