@@ -137,6 +137,24 @@ class RunOptions:
             rich_help_panel=WORLD,
         ),
     ] = Profile.LEAN
+    background: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Photograph behind robot and objects in the head camera's pictures, instead of the room.",
+            show_default="none",
+            rich_help_panel=WORLD,
+        ),
+    ] = ""
+    background_mask: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Picture that is white where the photograph may be seen.",
+            show_default="everywhere",
+            rich_help_panel=WORLD,
+        ),
+    ] = ""
     images: Annotated[
         bool,
         typer.Option(
@@ -286,5 +304,7 @@ class RunOptions:
                 "--robot": self.robot != DEFAULT_ROBOT,
             }
         )
+        if self.background_mask and not self.background:
+            raise OptionConflictError("--background-mask is the mask of a photograph: add --background FILE.")
         if self.repeat > 1 and self.language:
             raise OptionConflictError("--repeat does not go with --language: measure the noise by itself.")

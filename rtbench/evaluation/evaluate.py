@@ -66,7 +66,7 @@ class StoppingRule(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """How to play, beside what. The first nine decide results and are part of the run's id."""
+    """How to play, beside what. The first ten decide results and are part of the run's id."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Override arguments of the policy's card."""
@@ -76,6 +76,8 @@ class Options:
     """Render profile, lean or full."""
     images: bool = False
     """Draw the head camera at each step even if the policy wants no image: for timings and frame hashes."""
+    background: tuple[str, str] = ("", "")
+    """Files of a photograph behind robot and objects, and of its mask; '' for none."""
     control_hz: int | None = None
     """Control rate [Hz]; None: that of the policy's action mapping, 3 where it has none."""
     action: ActionMapping | None = None
@@ -155,6 +157,8 @@ def evaluate(
         convention=needs.convention,
         content=tuple(str(Path(root).resolve()) for root in options.content),
         control_hz=options.control_hz or _own_hz(player),
+        background=options.background[0],
+        background_mask=options.background[1],
     )
     meta = _metadata(player, chosen, settings, options)
     meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
@@ -318,7 +322,7 @@ def _metadata(
         episodes_hash=episodes_hash(episode.key for episode in chosen),
         content_hash=Library(options.content).content_hash(),
         settings=RunSettings(
-            **asdict(settings), latency_ms=options.latency.milliseconds, factory=options.factory
+            **_told(settings), latency_ms=options.latency.milliseconds, factory=options.factory
         ),
         simulator=Simulator(
             **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions}, code=code_hash()
@@ -335,6 +339,15 @@ def _metadata(
     except (TypeError, ValueError) as error:
         reason = f"its arguments must be plain values: {error}"
         raise PolicyError(f"policy {player.name}: {reason}") from None
+
+
+def _told(settings: EnvSettings) -> dict[str, Any]:
+    """Settings for the record; of a photograph what its files hold, and nothing where there is none."""
+    from rtbench.env.background import file_hash
+
+    told = asdict(settings)
+    files = told.pop("background"), told.pop("background_mask")
+    return {**told, "background": file_hash(*files)} if files[0] else told
 
 
 def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:

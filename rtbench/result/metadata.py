@@ -50,6 +50,8 @@ class RunSettings(Stored):
     """Thinking time charged to simulated time, cycled over decisions [ms]."""
     factory: str = ""
     """What made the environment."""
+    background: str = ""
+    """Hash of the photograph behind robot and objects, and of its mask; missing where there is none."""
 
 
 class Simulator(Stored):
