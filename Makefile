@@ -27,7 +27,7 @@ help:
 	@echo "make results  play the reference runs anew, half an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
 	@echo "make rt1    train RT-1 from nothing into runs/rt1: hours; the same command goes on"
-	@echo "make soak   kill workers and runs at random moments, a quarter of an hour"
+	@echo "make soak   kill workers and runs at random moments, an hour"
 	@echo "make fuzz   read damaged files at random, some minutes"
 	@echo "make clean  remove the environment and all caches of tools"
 
@@ -80,7 +80,8 @@ rt1: $(VENV)/.installed-dev
 
 # What `make test` does for a moment. ARGS="--oracle" does it in the kitchen.
 soak: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.stress.kills --workers 100 --runs 50 $(ARGS)
+	$(BIN)/python -m tests.stress.kills --workers 100 --runs 50
+	$(BIN)/python -m tests.stress.soak $(ARGS)
 
 # What `make test` does with a few.
 fuzz: $(VENV)/.installed-dev

@@ -6,7 +6,7 @@ Equal hashes of their tasks and equal versions of the simulator show that succes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -164,8 +164,8 @@ def check(first: RunMetadata, second: RunMetadata, *, allow_partial: bool = Fals
         raise NotComparableError(
             f"{'; '.join(found)}. Play the baseline again, or compare what agrees with --allow-partial."
         )
-    if settings[0].latency_ms != settings[1].latency_ms:
-        told = " and ".join(_latency(used.latency_ms) for used in settings)
+    if len({(used.latency_ms, used.latency_measured) for used in settings}) > 1:
+        told = " and ".join(used.latency for used in settings)
         found.append(f"thinking time charged to the simulation differs: {told}")
     a, b = first.simulator.code, second.simulator.code
     if a and b and a != b:
@@ -252,9 +252,3 @@ def _rows(
 
 def _told(why: Mapping[str, int]) -> str:
     return ", ".join(f"{count} have {what}" for what, count in why.items())
-
-
-def _latency(milliseconds: Sequence[float]) -> str:
-    if not milliseconds:
-        return "none"
-    return f"{milliseconds[0]:g} ms" if len(milliseconds) == 1 else f"a trace of {len(milliseconds)}"

@@ -6,7 +6,10 @@ So `rtbench --help` loads neither numpy nor the simulator. A new group is a file
 
 from __future__ import annotations
 
+import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rtbench.cli import process
 from rtbench.core import early_interrupt
@@ -46,7 +49,8 @@ def _code() -> int:
         from rtbench.cli.console import print_error
 
         try:
-            app(prog_name="rtbench")
+            with _usable_names():
+                app(prog_name="rtbench")
         except RtbenchError as error:
             print_error(str(error))
             return error.exit_code
@@ -67,3 +71,17 @@ def _code() -> int:
         )
         return Exit.CRASH
     return Exit.OK
+
+
+@contextmanager
+def _usable_names() -> Iterator[None]:
+    """Names of files come from everywhere, and the system refuses some as soon as they are looked at."""
+    from rtbench.core.errors import RtbenchError
+    from rtbench.core.text import storable
+
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        raise RtbenchError(f"{storable(str(error.filename), 80)}: {error.strerror}.") from None

@@ -111,7 +111,6 @@ def run(shown: Run) -> None:
         report_ablation(original, shown)
     meta = shown.meta
     settings, last = meta.settings, meta.sessions[-1] if meta.sessions else Session()
-    latency = settings.latency_ms
     print_fields([
         ("run", str(shown.path)),
         ("notes", shown.notes),
@@ -119,7 +118,7 @@ def run(shown: Run) -> None:
         ("settings", ", ".join([
             f"{settings.control_hz} Hz", f"profile {settings.profile}",
             f"cameras {' '.join(settings.cameras) or 'none'}", f"convention {settings.convention}",
-            f"latency {' '.join(f'{ms:g}' for ms in latency[:8])} ms" if latency else "no latency",
+            f"latency {settings.latency}",
         ])),
         ("content", [f"hash {meta.content_hash[:12]}", *settings.content]),
         ("command", last.command),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from typer.core import TyperCommand, TyperGroup
@@ -51,6 +52,8 @@ class HelpCommand(TyperCommand):
             known = {name for param in self.get_params(ctx) for name in (*param.opts, *param.secondary_opts)}
             if message := refusal(ctx.command_path.partition(" ")[2], args, known):
                 ctx.fail(message)
+            if (option := empty(args)) is not None:
+                ctx.fail(f"{option or 'an argument'} is empty; give it a value, or leave it out.")
         return super().parse_args(ctx, args)
 
 
@@ -69,6 +72,20 @@ class HelpGroup(TyperGroup):
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 - as above
         """Write the example."""
         _write_epilog(self, formatter)
+
+
+def empty(args: Iterable[str]) -> str | None:
+    """The option whose value is empty, or '' for another argument that is; None where nothing is.
+
+    Such a value comes of a variable that a script did not set.
+    """
+    before = ""
+    for argument in args:
+        name, equals, value = argument.partition("=")
+        if not argument or (equals and not value and name.startswith("-")):
+            return (name or before) if (name or before).startswith("-") else ""
+        before = argument
+    return None
 
 
 def use_plain_help(app: typer.Typer) -> None:

@@ -22,6 +22,8 @@ RULE_HELP = (
     "the end "
     "and for one more second (held)."
 )
+LEAST_ALPHA, MOST_ALPHA = 1e-6, 0.5
+"""Probabilities of a wrong verdict that can be asked for: fewer are beyond what episodes can show."""
 Content = Annotated[
     list[Path] | None,
     typer.Option(
@@ -48,6 +50,7 @@ Jobs = Annotated[
         "--workers",
         "-j",
         min=1,
+        max=1024,
         metavar="N",
         help="Number of worker processes. Each simulates one episode at a time.",
         show_default="number of CPU cores, at most 8",

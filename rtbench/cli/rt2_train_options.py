@@ -11,7 +11,22 @@ import typer
 
 from rtbench.cli.options import Jobs
 from rtbench.cli.options_object import Panel
-from rtbench.cli.train_options import AUXILIARY, DATA, NETWORK, OPTIMIZATION, OUTPUT
+from rtbench.cli.training_options import (
+    AUXILIARY,
+    DATA,
+    NETWORK,
+    OPTIMIZATION,
+    OUTPUT,
+    Balance,
+    Bf16,
+    Episodes,
+    GradClip,
+    Minutes,
+    Output,
+    Seed,
+    Steps,
+    Threads,
+)
 
 MIXTURE = "Mixture"
 
@@ -62,14 +77,7 @@ class RT2TrainOptions:
             rich_help_panel=DATA,
         ),
     ] = 0.05
-    balance: Annotated[
-        bool,
-        typer.Option(
-            "--balance",
-            help="Equal frequency of all skills, whatever the number of their demonstrations.",
-            rich_help_panel=DATA,
-        ),
-    ] = False
+    balance: Balance = False
     skip_bad: Annotated[
         bool,
         typer.Option(
@@ -165,12 +173,7 @@ class RT2TrainOptions:
             rich_help_panel=NETWORK,
         ),
     ] = 0
-    steps: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Number of optimizer steps in all.", rich_help_panel=OPTIMIZATION
-        ),
-    ] = 10_000
+    steps: Steps = 10_000
     batch: Annotated[
         int,
         typer.Option(
@@ -194,15 +197,7 @@ class RT2TrainOptions:
             rich_help_panel=OPTIMIZATION,
         ),
     ] = 0.999
-    grad_clip: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="X",
-            help="Largest norm of the gradient. 0 means no limit.",
-            rich_help_panel=OPTIMIZATION,
-        ),
-    ] = 1.0
+    grad_clip: GradClip = 1.0
     label_smoothing_bins: Annotated[
         float,
         typer.Option(
@@ -233,62 +228,12 @@ class RT2TrainOptions:
             rich_help_panel=AUXILIARY,
         ),
     ] = 1.0
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            help="Folder of the training. Its name becomes the policy's.",
-            rich_help_panel=OUTPUT,
-        ),
-    ]
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            metavar="M",
-            help="Time limit in minutes, with everything saved by then.",
-            show_default="no limit",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None
-    episodes: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Number of episodes of each of the five closed-loop evaluations. 0 means none.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = 16
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Seed of the first weights, the order of the data, augmentation and dropout.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = 0
-    bf16: Annotated[
-        bool,
-        typer.Option(
-            "--bf16",
-            help="Computation in bfloat16 on a CPU too, which is faster on one with AVX512-BF16.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Number of CPU threads.",
-            show_default="number of CPU cores",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None
+    output: Output
+    minutes: Minutes = None
+    episodes: Episodes = 16
+    seed: Seed = 0
+    bf16: Bf16 = False
+    threads: Threads = None
     jobs: Annotated[Jobs, Panel(OUTPUT)] = None
 
     @property

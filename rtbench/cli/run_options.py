@@ -11,9 +11,20 @@ import typer
 
 from rtbench.cli.against_baseline import ALPHA, BaselineOptions, OptionConflictError, Until
 from rtbench.cli.instruction_ablation import Ablation
-from rtbench.cli.options import DEFAULT_ROBOT, Content, Jobs, MaxErrors, Out, Robot, Skills
+from rtbench.cli.options import (
+    DEFAULT_ROBOT,
+    LEAST_ALPHA,
+    MOST_ALPHA,
+    Content,
+    Jobs,
+    MaxErrors,
+    Out,
+    Robot,
+    Skills,
+)
 from rtbench.cli.options_object import Panel
 from rtbench.cli.policy_arg import PolicyArguments
+from rtbench.policy.remote.address import PREFIX, check_protocol
 
 EPISODES = "What to play"
 POLICY = "Policy"
@@ -43,10 +54,21 @@ class RunOptions:
         typer.Option(
             metavar="NAME",
             help="Policy to evaluate: a name that `rtbench ls policies` lists, package.module:Class, or "
-            "./file.py:Class, or remote:ws://HOST:PORT for a policy server.",
+            "./file.py:Class, or remote:ws://HOST:PORT, remote:zmq://HOST:PORT or remote:http://HOST:PORT "
+            "for a policy server.",
             rich_help_panel=POLICY,
         ),
     ]
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Protocol of a policy server: openpi, roboarena, vla-eval, gr00t or roboeval. A server of "
+            "another is refused.",
+            show_default="found out",
+            rich_help_panel=POLICY,
+        ),
+    ] = None
     policy_arg: Annotated[PolicyArguments, Panel(POLICY)] = None
     action: Annotated[
         str | None,
@@ -167,9 +189,9 @@ class RunOptions:
         str,
         typer.Option(
             metavar="MS",
-            help="Simulated time that passes while the policy decides: none, milliseconds, or a file with "
-            "the "
-            "milliseconds of successive decisions.",
+            help="Simulated time that passes while the policy decides: none, milliseconds, a file with the "
+            "milliseconds of successive decisions, or measured: what each decision took, the way to a "
+            "server included.",
             rich_help_panel=WORLD,
         ),
     ] = "none"
@@ -247,8 +269,10 @@ class RunOptions:
     alpha: Annotated[
         float | None,
         typer.Option(
+            min=LEAST_ALPHA,
+            max=MOST_ALPHA,
             metavar="SHARE",
-            help="Largest probability of a wrong verdict, between 0 and 1. For --until.",
+            help="Largest probability of a wrong verdict. For --until.",
             show_default=str(ALPHA),
             rich_help_panel=BASELINE,
         ),
@@ -306,5 +330,11 @@ class RunOptions:
         )
         if self.background_mask and not self.background:
             raise OptionConflictError("--background-mask is the mask of a photograph: add --background FILE.")
+        if self.protocol is not None:
+            check_protocol(self.protocol)
+            if not self.policy.startswith(PREFIX):
+                raise OptionConflictError(
+                    "--protocol is for a policy server: --policy remote:ws://HOST:PORT."
+                )
         if self.repeat > 1 and self.language:
             raise OptionConflictError("--repeat does not go with --language: measure the noise by itself.")

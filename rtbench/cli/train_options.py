@@ -11,13 +11,24 @@ import typer
 
 from rtbench.cli.options import Jobs
 from rtbench.cli.options_object import Panel
+from rtbench.cli.training_options import (
+    AUXILIARY,
+    DATA,
+    NETWORK,
+    OPTIMIZATION,
+    OUTPUT,
+    Balance,
+    Bf16,
+    Episodes,
+    GradClip,
+    Minutes,
+    Output,
+    Seed,
+    Steps,
+    Threads,
+)
 
-DATA = "Data"
-NETWORK = "Network"
-OPTIMIZATION = "Optimization"
 AUGMENTATION = "Augmentation"
-AUXILIARY = "Auxiliary loss"
-OUTPUT = "Output and machine"
 
 
 class SizeName(StrEnum):
@@ -58,14 +69,7 @@ class TrainOptions:
             rich_help_panel=DATA,
         ),
     ] = 0.05
-    balance: Annotated[
-        bool,
-        typer.Option(
-            "--balance",
-            help="Equal frequency of all skills, whatever the number of their demonstrations.",
-            rich_help_panel=DATA,
-        ),
-    ] = False
+    balance: Balance = False
     skip_bad: Annotated[
         bool,
         typer.Option(
@@ -124,12 +128,7 @@ class TrainOptions:
             rich_help_panel=OPTIMIZATION,
         ),
     ] = RecipeName.OWN
-    steps: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Number of optimizer steps in all.", rich_help_panel=OPTIMIZATION
-        ),
-    ] = 10_000
+    steps: Steps = 10_000
     batch: Annotated[
         int,
         typer.Option(
@@ -161,15 +160,7 @@ class TrainOptions:
             rich_help_panel=OPTIMIZATION,
         ),
     ] = None
-    grad_clip: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="X",
-            help="Largest norm of the gradient. 0 means no limit.",
-            rich_help_panel=OPTIMIZATION,
-        ),
-    ] = 0
+    grad_clip: GradClip = 0
     label_smoothing_bins: Annotated[
         float | None,
         typer.Option(
@@ -223,62 +214,12 @@ class TrainOptions:
             rich_help_panel=AUXILIARY,
         ),
     ] = 0.0
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            help="Folder of the training. Its name becomes the policy's.",
-            rich_help_panel=OUTPUT,
-        ),
-    ]
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            metavar="M",
-            help="Time limit in minutes, with everything saved by then.",
-            show_default="no limit",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None
-    episodes: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Number of episodes of each of the five closed-loop evaluations. 0 means none.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = 16
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Seed of the first weights, the order of the data, augmentation and dropout.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = 0
-    bf16: Annotated[
-        bool,
-        typer.Option(
-            "--bf16",
-            help="Computation in bfloat16 on a CPU too, which is faster on one with AVX512-BF16.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Number of CPU threads.",
-            show_default="number of CPU cores",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None
+    output: Output
+    minutes: Minutes = None
+    episodes: Episodes = 16
+    seed: Seed = 0
+    bf16: Bf16 = False
+    threads: Threads = None
     jobs: Annotated[Jobs, Panel(OUTPUT)] = None
 
     @property

@@ -9,7 +9,7 @@ from rtbench.core.errors import MissingExtraError
 EXTRAS = {
     "paligemma": ("torch", "transformers"),
     "parquet": ("imageio_ffmpeg", "pyarrow"),
-    "remote": ("msgpack", "websockets"),
+    "remote": ("msgpack", "websockets", "zmq"),
     "rt2": ("torch",),
     "train": ("accelerate", "tensorboard", "torch"),
     "video": ("imageio_ffmpeg",),

@@ -46,6 +46,7 @@ from numpy.typing import NDArray
 from rtbench.core.action import SIZE, Convention, convention
 from rtbench.core.episode import Episode
 from rtbench.core.errors import RtbenchError
+from rtbench.data.hdf5_probe import ProbeError, probe
 from rtbench.data.keypoints import GRIP, POINTS
 from rtbench.data.naming import Name, Naming, problem
 from rtbench.data.plain_hdf5 import plain, plain_links
@@ -128,14 +129,24 @@ class Header:
 class Demonstrations:
     """A file of demonstrations, open for reading; use it in a `with` statement or close it."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, trusted: bool = True) -> None:
         """Open a file.
+
+        Args:
+            path: The file.
+            trusted: Whether it is of this program's own making. Another one is first looked at by a process
+                of its own, with a time limit (`rtbench.data.hdf5_probe`).
 
         Raises:
             DemonstrationError: no such file, one that was cut off, of another kind or schema, or that names
-                an unknown convention.
+                an unknown convention; or one that cannot be read in time.
         """
         self.path = Path(path)
+        try:
+            if not trusted:
+                probe(self.path)
+        except ProbeError as error:
+            raise DemonstrationError(f"{self.path}: {error}; give another file.") from None
         try:
             self._file = h5py.File(self.path, "r")
         except OSError as error:

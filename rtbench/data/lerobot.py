@@ -3,8 +3,9 @@
 The layout is that of `lerobot.datasets` under ``CODEBASE_VERSION = "v3.0"`` (huggingface/lerobot, commit
 000c716, `dataset_metadata.py`, `dataset_writer.py`): a file has many episodes, and ``meta/episodes`` their
 places. ``action`` is the oracle's action, which a policy should learn; ``acted`` is the executed action with
-its noise. Both are in SI units, in the order of `rtbench.core.action.DIMENSIONS`: roll, pitch and yaw are a
-rotation vector, and the gripper is -1 open, +1 closed.
+its noise. Both are numbers of an action mapping: of rt1-11d in SI units, in the order of
+`rtbench.core.action.DIMENSIONS`, where roll, pitch and yaw are a rotation vector, and the gripper is -1 open,
++1 closed.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from rtbench.core.action import DIMENSIONS
 from rtbench.core.atomic_write import write_text
+from rtbench.core.errors import UnknownNameError
 from rtbench.data.demonstration import Demonstration, DemonstrationError, Demonstrations, check_alike
+from rtbench.data.lerobot_card import ActionColumns, action_columns, card, modality
+from rtbench.data.lerobot_stats import Collected, plain
+from rtbench.data.lerobot_stats import columns as stats_columns
 
 VERSION = "v3.0"
 FPS = 3
@@ -41,34 +45,38 @@ _STATE = [f"joint_{k}" for k in range(1, 8)]
 _STATE += ["x", "y", "z", "qw", "qx", "qy", "qz", "opening"]
 _H264 = ("-g", "2", "-crf", "18", "-bf", "0")
 """A key frame in every two, as LeRobot has them: single frames are read at random."""
-_FEATURES: dict[str, tuple[str, list[str] | None]] = {
-    "observation.state": ("float32", _STATE),
-    "action": ("float32", list(DIMENSIONS)),
-    "acted": ("float32", list(DIMENSIONS)),
-    "next.reward": ("float32", None),
-    "next.done": ("bool", None),
-    "timestamp": ("float32", None),
-    **dict.fromkeys(("frame_index", "episode_index", "index", "task_index"), ("int64", None)),
-}
-_Stats = dict[str, NDArray[np.float64]]
+_Features = dict[str, tuple[str, list[str] | None]]
+"""Feature -> its type, and the names of its numbers."""
 
 
-def export_lerobot(sources: Sequence[Path], output: Path) -> int:
+def export_lerobot(
+    sources: Sequence[Path], output: Path, *, version: str = VERSION, action: str = "rt1-11d"
+) -> int:
     """Write a dataset, and return the number of its episodes.
 
     Args:
         sources: Files of demonstrations of one convention and image size.
         output: The folder, which must not exist. It appears whole or not at all.
+        version: v3.0, or v2.1 for readers that are pinned to it, such as openpi's.
+        action: What the numbers of the actions mean: a mapping without joints, such as rtbench-7d. Actions of
+            the base are no motion where the mapping cannot drive.
 
     Raises:
+        UnknownNameError: no such version or mapping.
         DemonstrationError: a file that cannot be read or does not go with the others, that has no images or
             single ones, images whose height or width is odd, or a folder that exists or cannot be written.
     """
+    from rtbench.data.lerobot_v21 import DatasetV21
+
+    kinds = {VERSION: Dataset, DatasetV21.version: DatasetV21}
+    if version not in kinds:
+        raise UnknownNameError("version", version, kinds, where="LeRobot dataset")
+    made = kinds[version]
     if output.exists():
         raise DemonstrationError(f"{output}: is there already; give a folder that is not.")
     beside = output.with_name(f".{output.name}.{os.getpid()}")
     with ExitStack() as stack:
-        files = [stack.enter_context(Demonstrations(path)) for path in sources]
+        files = [stack.enter_context(Demonstrations(path, trusted=False)) for path in sources]
         for file in files:
             check_alike(file.path, file.header, files[0].header)
             file.check_images(consecutive=True)
@@ -79,7 +87,7 @@ def export_lerobot(sources: Sequence[Path], output: Path) -> int:
             )
         if not sum(map(len, files)):
             raise DemonstrationError(f"{sources[0]}: no demonstrations, so there is nothing to export.")
-        dataset = _Dataset(beside, files[0])
+        dataset = made(beside, files[0], action_columns(action))
         try:
             for file in files:
                 for number in range(len(file)):
@@ -94,15 +102,19 @@ def export_lerobot(sources: Sequence[Path], output: Path) -> int:
     return len(dataset.episodes)
 
 
-class _Dataset:
+class Dataset:
     """A dataset that is being written."""
 
-    def __init__(self, root: Path, alike: Demonstrations) -> None:
+    version = VERSION
+
+    def __init__(self, root: Path, alike: Demonstrations, action: ActionColumns) -> None:
         self.episodes: list[dict[str, Any]] = []
         self._root, self._size, self._convention = root, alike.header.size, alike.convention
+        self._action = action
+        self._features = _features(action.names)
         self._tasks: dict[str, int] = {}
         self._robots: set[str] = set()
-        self._stats: list[dict[str, _Stats]] = []
+        self._collected = Collected()
         self._frames = self._begin = 0
         self._files = -1
         self._film: Any = None
@@ -110,10 +122,10 @@ class _Dataset:
 
     def add(self, demo: Demonstration) -> None:
         """Append an episode."""
-        if self._film is None or self._frames - self._begin + len(demo) > FRAMES:
+        if self._film is None or self._is_full(len(demo)):
             self._next_file()
         columns = self._columns(demo)
-        self._table.write_table(pa.table(columns, schema=_schema()))
+        self._table.write_table(pa.table(columns, schema=_schema(self._features)))
         for image in demo.pixels:
             self._film.append_data(image)
         self._add_metadata(demo, columns)
@@ -122,6 +134,17 @@ class _Dataset:
     def finish(self) -> None:
         """Write the metadata of all episodes."""
         self.close()
+        self._write_episodes()
+        self._json("info", self._info())
+        self._json("modality", modality(self._action))
+        write_text(self._root / "README.md", card(self._info(), self._action))
+
+    def _is_full(self, more: int) -> bool:
+        """Whether an episode of so many frames begins a file."""
+        return self._frames - self._begin + more > FRAMES
+
+    def _write_episodes(self) -> None:
+        """Write places and statistics of the episodes, and the tasks."""
         path = self._root / _EPISODES.format(chunk_index=0, file_index=0)
         path.parent.mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(self.episodes), path, compression="snappy")
@@ -129,10 +152,10 @@ class _Dataset:
             {"task_index": list(self._tasks.values())}, index=pd.Index(self._tasks, name="task")
         )
         tasks.to_parquet(self._root / _TASKS)
-        self._json(
-            "stats", {name: _plain(_pooled([s[name] for s in self._stats])) for name in self._stats[0]}
-        )
-        self._json("info", self._info())
+        self._write_stats()
+
+    def _write_stats(self) -> None:
+        self._json("stats", {name: plain(found) for name, found in self._collected.whole().items()})
 
     def close(self) -> None:
         """Close the files of the last episodes."""
@@ -147,13 +170,17 @@ class _Dataset:
         self.close()
         self._files += 1
         self._begin = self._frames
-        data, video = self._root / _DATA.format(**self._place), self._root / _VIDEO.format(**self._place)
+        data, video = self._paths()
         for path in (data, video):
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._table = pq.ParquetWriter(data, _schema(), compression="snappy")
+        self._table = pq.ParquetWriter(data, _schema(self._features), compression="snappy")
         self._film = imageio.get_writer(
             video, fps=FPS, codec="libx264", macro_block_size=2, quality=None, output_params=list(_H264)
         )
+
+    def _paths(self) -> tuple[Path, Path]:
+        """Data and video of the next file."""
+        return self._root / _DATA.format(**self._place), self._root / _VIDEO.format(**self._place)
 
     @property
     def _place(self) -> dict[str, int]:
@@ -163,11 +190,15 @@ class _Dataset:
         steps = np.arange(len(demo))
         self._robots.add(demo.episode.robot)
         task = self._tasks.setdefault(demo.episode.instruction, len(self._tasks))
-        decode = self._convention.decode
+        decode, numbers = self._convention.decode, self._action.numbers
+        labels, acted = (
+            np.stack([numbers(decode(row), seen) for row, seen in zip(rows, demo.proprio, strict=True)])
+            for rows in (demo.labels, demo.tokens)
+        )
         return {
             "observation.state": _vectors(demo.proprio),
-            "action": _vectors(np.stack([decode(row) for row in demo.labels])),
-            "acted": _vectors(np.stack([decode(row) for row in demo.tokens])),
+            "action": _vectors(labels),
+            "acted": _vectors(acted),
             "next.reward": pa.array((steps == len(demo) - 1) & demo.success).cast(pa.float32()),
             "next.done": pa.array(steps == len(demo) - 1),
             "timestamp": pa.array((steps / FPS).astype(np.float32)),
@@ -180,9 +211,8 @@ class _Dataset:
     def _add_metadata(self, demo: Demonstration, columns: Mapping[str, pa.Array]) -> None:
         """Append an episode's place and its statistics."""
         episode, begin = demo.episode, (self._frames - self._begin) / FPS
-        stats = {name: _stats(_matrix(column)) for name, column in columns.items()}
-        stats[CAMERA] = _pixel_stats(demo.pixels)
-        self._stats.append(stats)
+        stats = {name: self._collected.add_rows(name, _matrix(column)) for name, column in columns.items()}
+        stats[CAMERA] = self._collected.add_images(CAMERA, demo.pixels)
         self.episodes.append(
             {
                 "episode_index": len(self.episodes),
@@ -201,11 +231,7 @@ class _Dataset:
                 f"videos/{CAMERA}/to_timestamp": begin + len(demo) / FPS,
                 "meta/episodes/chunk_index": 0,
                 "meta/episodes/file_index": 0,
-                **{
-                    f"stats/{name}/{kind}": value
-                    for name, found in stats.items()
-                    for kind, value in _plain(found).items()
-                },
+                **stats_columns(list(stats.items())),
             }
         )
 
@@ -227,7 +253,7 @@ class _Dataset:
             "has_audio": False,
         }
         return {
-            "codebase_version": VERSION,
+            "codebase_version": self.version,
             "robot_type": "+".join(sorted(self._robots)),
             "total_episodes": len(self.episodes),
             "total_frames": self._frames,
@@ -239,7 +265,7 @@ class _Dataset:
             "splits": {"train": f"0:{len(self.episodes)}"},
             "data_path": _DATA,
             "video_path": _VIDEO.replace(CAMERA, "{video_key}"),
-            "features": {CAMERA: image} | {name: _feature(*what) for name, what in _FEATURES.items()},
+            "features": {CAMERA: image} | {name: _feature(*what) for name, what in self._features.items()},
         }
 
     def _json(self, name: str, data: Any) -> None:
@@ -251,12 +277,24 @@ def _feature(kind: str, names: list[str] | None) -> dict[str, Any]:
     return {"dtype": kind, "shape": [len(names) if names else 1], "names": names}
 
 
-def _schema() -> pa.Schema:
+def _features(action: list[str]) -> _Features:
+    return {
+        "observation.state": ("float32", _STATE),
+        "action": ("float32", action),
+        "acted": ("float32", action),
+        "next.reward": ("float32", None),
+        "next.done": ("bool", None),
+        "timestamp": ("float32", None),
+        **dict.fromkeys(("frame_index", "episode_index", "index", "task_index"), ("int64", None)),
+    }
+
+
+def _schema(features: _Features) -> pa.Schema:
     types = {"bool": pa.bool_(), "float32": pa.float32(), "int64": pa.int64()}
     return pa.schema(
         {
             name: pa.list_(types[kind], len(names)) if names else types[kind]
-            for name, (kind, names) in _FEATURES.items()
+            for name, (kind, names) in features.items()
         }
     )
 
@@ -270,53 +308,3 @@ def _matrix(column: pa.Array) -> NDArray[np.float64]:
     """A column as float64[steps, width]."""
     flat = column.flatten() if pa.types.is_fixed_size_list(column.type) else column
     return np.asarray(flat.to_numpy(zero_copy_only=False), dtype=np.float64).reshape(len(column), -1)
-
-
-def _stats(rows: NDArray[Any]) -> _Stats:
-    """Statistics of each column of float[n, width]; the standard deviation is the population's."""
-    return {
-        "min": rows.min(0),
-        "max": rows.max(0),
-        "mean": rows.mean(0),
-        "std": rows.std(0),
-        "count": np.array([len(rows)]),
-    }
-
-
-def _pixel_stats(images: NDArray[np.uint8]) -> _Stats:
-    """Statistics of each channel of uint8[n, h, w, 3], scaled to 0 to 1: float64[3, 1, 1]; counts images."""
-    # From the counts of the 256 values, which is twenty times as fast as from the pixels.
-    values = np.arange(256) / 255
-    counts = np.stack([np.bincount(images[..., k].ravel(), minlength=256) for k in range(3)])
-    shares = counts / counts.sum(1, keepdims=True)
-    mean = shares @ values
-    found = {
-        "min": np.array([values[row > 0].min() for row in counts]),
-        "max": np.array([values[row > 0].max() for row in counts]),
-        "mean": mean,
-        "std": np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1)),
-    }
-    return {**{name: row.reshape(3, 1, 1) for name, row in found.items()}, "count": np.array([len(images)])}
-
-
-def _pooled(parts: Sequence[_Stats]) -> _Stats:
-    """Statistics of the whole from those of its parts, with the variances within and between them."""
-    counts = np.array([part["count"][0] for part in parts], dtype=np.float64)
-    weights = counts / counts.sum()
-    mean = _weighted(weights, [part["mean"] for part in parts])
-    variance = _weighted(weights, [part["std"] ** 2 + (part["mean"] - mean) ** 2 for part in parts])
-    return {
-        "min": np.min([part["min"] for part in parts], 0),
-        "max": np.max([part["max"] for part in parts], 0),
-        "mean": mean,
-        "std": np.sqrt(variance),
-        "count": np.array([int(counts.sum())]),
-    }
-
-
-def _weighted(weights: NDArray[np.float64], values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.tensordot(weights, np.stack(values), 1)
-
-
-def _plain(stats: _Stats) -> dict[str, Any]:
-    return {name: values.tolist() for name, values in stats.items()}

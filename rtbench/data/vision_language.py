@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RtbenchError
+from rtbench.data.hdf5_probe import ProbeError, probe
 from rtbench.data.naming import Name, Naming, join, problem
 
 FORMAT, SCHEMA = "rtbench-vision-language", 1
@@ -212,6 +213,7 @@ def read(path: Path) -> VisionLanguage:
         VisionLanguageError: no such file, one of another kind or schema, or one that is damaged.
     """
     try:
+        probe(path)
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != FORMAT or int(file.attrs["schema"]) != SCHEMA:
                 raise VisionLanguageError(
@@ -219,7 +221,7 @@ def read(path: Path) -> VisionLanguage:
                     "`rtbench vqa`."
                 )
             found = _read(file)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (ProbeError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = "no such file" if not path.exists() else f"damaged, or no HDF5: {error}"
         raise VisionLanguageError(f"{path}: {reason}; make it with `rtbench vqa`.") from None
     if reason := _inconsistency(found):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH
 from rtbench.core.errors import ContentError
 
@@ -75,6 +76,17 @@ def file_hash(photograph: str, mask: str = "") -> str:
             raise ContentError(option, file, f"cannot be read: {error.strerror}.") from None
         total.update(hashlib.sha256(content).digest())
     return total.hexdigest()[:16]
+
+
+def recorded(settings: EnvSettings) -> dict[str, Any]:
+    """Settings for a record: of a photograph what its files hold, and nothing where there is none.
+
+    Raises:
+        ContentError: a file that cannot be read.
+    """
+    told = asdict(settings)
+    files = told.pop("background"), told.pop("background_mask")
+    return {**told, "background": file_hash(*files)} if files[0] else told
 
 
 def _read(option: str, file: str, mode: str) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, Unpack
 
@@ -321,9 +321,7 @@ def _metadata(
         suite=suites.pop() if len(suites) == 1 else "mixed",
         episodes_hash=episodes_hash(episode.key for episode in chosen),
         content_hash=Library(options.content).content_hash(),
-        settings=RunSettings(
-            **_told(settings), latency_ms=options.latency.milliseconds, factory=options.factory
-        ),
+        settings=_run_settings(settings, options),
         simulator=Simulator(
             **{name: versions[name] for name in ("rtbench", "mujoco") if name in versions}, code=code_hash()
         ),
@@ -341,13 +339,12 @@ def _metadata(
         raise PolicyError(f"policy {player.name}: {reason}") from None
 
 
-def _told(settings: EnvSettings) -> dict[str, Any]:
-    """Settings for the record; of a photograph what its files hold, and nothing where there is none."""
-    from rtbench.env.background import file_hash
+def _run_settings(settings: EnvSettings, options: Options) -> RunSettings:
+    from rtbench.env.background import recorded
 
-    told = asdict(settings)
-    files = told.pop("background"), told.pop("background_mask")
-    return {**told, "background": file_hash(*files)} if files[0] else told
+    latency = options.latency
+    found = RunSettings(**recorded(settings), latency_ms=latency.milliseconds, factory=options.factory)
+    return found.replace(latency_measured=True) if latency.measured else found
 
 
 def _tasks(chosen: Sequence[Episode], options: Options) -> dict[str, str]:

@@ -70,9 +70,9 @@ def filmed(env: EpisodeEnv, made: Film, period: int) -> Iterator[EpisodeEnv]:
     """Give an environment that adds what happens in one episode to a film, in real time.
 
     A kitchen's controller simulates in runs of physics steps under constant targets. Here a run is divided
-    where a picture is due, 24 times a simulated second, which leaves every state as it was to the last bit;
-    drawing only reads them. The second in which a success must be held is in the film as well. Of any other
-    environment each picture stays until the next control step.
+    where a picture is due, `FPS` times a simulated second, which leaves every state as it was to the last
+    bit; drawing only reads them. The second in which a success must be held is in the film as well. Of any
+    other environment each picture stays until the next control step.
 
     Args:
         env: The environment.

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rtbench.core.errors import ContentError
@@ -24,18 +25,26 @@ class Latency:
 
     milliseconds: tuple[float, ...] = ()
     """Cycled over the decisions of an episode, starting anew in each; empty: the world waits."""
+    measured: bool = False
+    """Each decision is charged the time that the call of the policy took, the way to a server included."""
+    recorded: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Key of an episode -> what its decisions took [ms], of a measured run that is played again."""
 
     def ticks(self, decision: int) -> int:
-        """Ticks charged to the decision of that number (from 0), rounded up."""
-        if not self.milliseconds:
-            return 0
-        charged = self.milliseconds[decision % len(self.milliseconds)]
-        # 1000/3 ms must be 80 ticks, not 81 by the last bit of a float.
-        return math.ceil(charged * TICKS_PER_SECOND / 1000 - 1e-9)
+        """Ticks charged to the decision of that number (from 0) before it is asked for, rounded up."""
+        return _ticks(self.milliseconds[decision % len(self.milliseconds)]) if self.milliseconds else 0
+
+    def measured_ticks(self, seconds: float) -> int:
+        """Ticks charged to a decision that took so long; 0 where what it takes is not charged."""
+        return _ticks(milliseconds(seconds)) if self.measured else 0
+
+    def of(self, episode: str) -> Latency:
+        """The latency of the episode of that key."""
+        return Latency(self.recorded[episode]) if episode in self.recorded else self
 
     @classmethod
     def parse(cls, text: str) -> Latency:
-        """Read 'none', a number of milliseconds, or the path of a recorded trace.
+        """Read 'none', 'measured', a number of milliseconds, or the path of a recorded trace.
 
         A trace is a JSON list of milliseconds, or text with one number a line and '#' comments.
 
@@ -44,6 +53,8 @@ class Latency:
         """
         if text == "none":
             return cls()
+        if text == "measured":
+            return cls(measured=True)
         try:
             values: list[object] = [float(text)]
         except ValueError:
@@ -52,6 +63,16 @@ class Latency:
 
 
 NO_LATENCY = Latency()
+
+
+def milliseconds(seconds: float) -> float:
+    """A time as it is recorded [ms]: charged is what the record says, so that it can be played again."""
+    return round(1000 * seconds, 3)
+
+
+def _ticks(charged_ms: float) -> int:
+    # 1000/3 ms must be 80 ticks, not 81 by the last bit of a float.
+    return math.ceil(charged_ms * TICKS_PER_SECOND / 1000 - 1e-9)
 
 
 @dataclass(frozen=True)
@@ -74,6 +95,12 @@ class Pace:
         """Ticks of one control step."""
         return TICKS_PER_SECOND // self.control_hz
 
+    def again(self, taken: Iterable[tuple[str, tuple[float, ...]]]) -> Pace:
+        """The pace at which episodes are played again, of their keys and what their decisions took [ms]."""
+        if not self.latency.measured:
+            return self
+        return replace(self, latency=Latency(recorded=dict(taken)))
+
     @staticmethod
     def budget(horizon: int) -> int:
         """Ticks that an episode of that horizon may last: a slow policy gets fewer decisions in them."""
@@ -88,7 +115,7 @@ def _read_trace(path: Path) -> list[object]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        reason = "expected 'none', a number of milliseconds, or the path of a file with a list of them."
+        reason = "expected 'none', 'measured', milliseconds, or the path of a file with a list of them."
         raise ContentError(OPTION, str(path), reason) from None
     if not text.lstrip().startswith("["):
         return [word for line in text.splitlines() for word in line.split("#")[0].split()]

@@ -16,8 +16,8 @@ from rtbench.env.robot_cache import robot_path
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
-from rtbench.evaluation.progress import Reporter
 from rtbench.evaluation.plan import Limits, Plan
+from rtbench.evaluation.progress import Reporter
 from rtbench.evaluation.scheduler import Scheduler
 from rtbench.evaluation.worker_pool import workers_possible
 from rtbench.policy.base import Policy

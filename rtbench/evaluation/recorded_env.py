@@ -46,7 +46,8 @@ def pace(run: Run) -> Pace:
     from rtbench.evaluation.latency import Latency, Pace
 
     used = run.meta.settings
-    return Pace(Latency(used.latency_ms), used.control_hz)
+    played = Pace(Latency(used.latency_ms, measured=used.latency_measured), used.control_hz)
+    return played.again((record.key, record.times.policy) for record in run.records)
 
 
 def changes(run: Run, library: Library | None = None) -> list[str]:

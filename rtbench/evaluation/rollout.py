@@ -66,15 +66,23 @@ def rollout(
     watch = _GoalWatch(env)
     true_at_reset = env.success()
     budget, used = pace.budget(episode.horizon), 0
+    latency = pace.latency.of(episode.key)
     while not env.terminated:
-        thinking = pace.latency.ticks(len(trace.hashes))
+        thinking = latency.ticks(len(trace.hashes))
         if used + thinking + pace.period > budget:
             break
-        observation = _step(env, act, observation, thinking, trace)
+        asked = perf_counter()
+        decision = act(observation)
+        trace.policy_s.append(decision.seconds)
+        trace.slots.append(decision.slots)
+        thinking += latency.measured_ticks(decision.seconds)
+        if used + thinking + pace.period > budget:
+            break
+        observation = _step(env, decision, thinking, asked, trace)
         used += thinking + pace.period
         watch.look(used, pace.period)
     if not env.terminated and used < budget:
-        # A decision that would come too late is not asked for; the world still has its time.
+        # A decision that comes too late is not carried out; the world still has its time.
         env.wait((budget - used) / TICKS_PER_SECOND)
         watch.look(budget, 0)
         used = budget
@@ -99,19 +107,15 @@ def replayed(tokens: NDArray[np.int64]) -> Act:
     return act
 
 
-def _step(env: EpisodeEnv, act: Act, observation: Observation, thinking: int, trace: Trace) -> Observation:
-    start = perf_counter()
-    decision = act(observation)
+def _step(env: EpisodeEnv, decision: Decision, thinking: int, asked: float, trace: Trace) -> Observation:
     decided = perf_counter()
     trace.tokens.append(np.array(decision.tokens, dtype=np.int64))
     if thinking:
         env.wait(thinking / TICKS_PER_SECOND)
     observation = env.advance(decision.tokens)
     end = perf_counter()
-    trace.policy_s.append(decision.seconds)
-    trace.slots.append(decision.slots)
     trace.env_s.append(end - decided)
-    trace.loop_s.append(end - start)
+    trace.loop_s.append(end - asked)
     trace.hashes.append(env.state_hash()[:HASH_DIGITS])
     if trace.keep_frames:
         trace.frames.append(env.frame())

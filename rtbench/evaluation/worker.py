@@ -27,6 +27,7 @@ from rtbench.core.fault import Fault, FaultError, Kind
 from rtbench.core.importing import load_object
 from rtbench.core.stated_plan import StatedPlan
 from rtbench.core.text import text_of
+from rtbench.evaluation.latency import milliseconds
 from rtbench.evaluation.messages import (
     Alive,
     Ask,
@@ -170,21 +171,23 @@ class Worker:
     def _film(self, play: Play, result: EpisodeResult) -> Done:
         from rtbench.evaluation.film import film_again
 
-        path = Path(self._hello.videos) / f"{play.episode.key}.mp4"
+        key = play.episode.key
+        path = Path(self._hello.videos) / f"{key}.mp4"
+        taken = tuple(map(milliseconds, result.trace.policy_s))
         try:
             film_again(
                 self.env,
                 play.episode,
                 result,
                 path,
-                pace=self._hello.pace,
+                pace=self._hello.pace.again([(key, taken)]),
                 plans=self._plans,
                 on_step=lambda: self.send(Alive()),
             )
         except Exception as error:  # noqa: BLE001 - whatever breaks, the episode had been played
             if not isinstance(error, OSError | RtbenchError):
                 self._renew_env()
-            return Done(result, None, warning=f"{play.episode.key}: no video: {error}")
+            return Done(result, None, warning=f"{key}: no video: {error}")
         return Done(result, None, video=path.name)
 
     def _act_there(self, observation: Observation) -> Decision:

@@ -91,6 +91,10 @@ def caption(summary: Summary) -> str:
         met = "met" if rates.met else "NOT met"
         policy, env, loop = rates.policy, rates.env, rates.loop
         lines.append(f"policy       {_ms(policy)} ms (p50/p95/p99); {rates.control_hz} Hz {met}")
+        if rates.round_trip:
+            lines.append(f"round trip   {_ms(rates.round_trip)} ms")
+        if rates.server:
+            lines.append(f"server alone {_ms(rates.server)} ms")
         lines.append(f"environment  {_ms(env)} ms")
         slots = rates.slots_per_call
         told = "" if slots is None else f", {slots:.2f} slots per call"

@@ -48,15 +48,20 @@ class ControlRates(Stored):
     environment takes no time."""
     slots_per_call: Positive | None = None
     """Decisions that one call of the policy answered, in the mean; None where records do not say."""
+    round_trip: Spread | None = None
+    """Of the way to a server and back, what it computes included; in the file only of a remote policy."""
+    server: Spread | None = None
+    """Of what a server's policy took by itself; in the file only where the server says it."""
 
 
 def control_rates(records: Iterable[Record], control_hz: int) -> ControlRates:
     """Times and rates of episodes, of which those with an error are left out."""
-    times = [record.times for record in records if record.outcome]
+    valid = [record for record in records if record.outcome]
+    times = [record.times for record in valid]
     period = 1000 / control_hz
     policy = [t for episode in times for t in episode.policy]
     in_time = sum(t <= period for t in policy) / len(policy) if policy else None
-    return ControlRates(
+    found = ControlRates(
         control_hz=control_hz,
         decisions=len(policy),
         policy=_spread(policy),
@@ -67,6 +72,20 @@ def control_rates(records: Iterable[Record], control_hz: int) -> ControlRates:
         met=None if in_time is None else in_time >= KEEPS_UP,
         slots_per_call=_slots_per_call([n for episode in times for n in episode.slots]),
     )
+    remote = {name: _remote_times(valid, key) for name, key in _REMOTE.items()}
+    return found.replace(**{name: _spread(ms) for name, ms in remote.items() if ms})
+
+
+_REMOTE = {"round_trip": "round_trip_ms", "server": "policy_ms"}
+"""Field -> key of the report of a remote policy."""
+
+
+def _remote_times(records: Iterable[Record], key: str) -> list[float]:
+    """What a remote policy reports of its episodes [ms]."""
+    reports = [record.report.get("remote") for record in records]
+    told = [report.get(key) for report in reports if isinstance(report, dict)]
+    times = [ms for one in told if isinstance(one, list) for ms in one]
+    return [ms for ms in times if isinstance(ms, int | float) and ms >= 0]
 
 
 def _slots_per_call(slots: list[int]) -> float | None:

@@ -48,10 +48,20 @@ class RunSettings(Stored):
     """Control rate [Hz]."""
     latency_ms: tuple[Count | Positive, ...] = ()
     """Thinking time charged to simulated time, cycled over decisions [ms]."""
+    latency_measured: Flag = False
+    """Whether what each decision took was charged; in the file only if it was."""
     factory: str = ""
     """What made the environment."""
     background: str = ""
     """Hash of the photograph behind robot and objects, and of its mask; missing where there is none."""
+
+    @property
+    def latency(self) -> str:
+        """The thinking time in words: none, measured, 250 ms, or a trace of N."""
+        ms = self.latency_ms
+        if not ms:
+            return "measured" if self.latency_measured else "none"
+        return f"{ms[0]:g} ms" if len(ms) == 1 else f"a trace of {len(ms)}"
 
 
 class Simulator(Stored):

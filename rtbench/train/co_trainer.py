@@ -220,19 +220,19 @@ class CoTrainer(TrainingLoop):
         hp, processes = self._hp, self.accelerator.num_processes
         mine = chosen[self.accelerator.process_index :: processes]
         mixture = self._training.mixture
+        eyes_only = self._training.stage == EYES
         if self._training.stage != ACTIONS:
-            mixture = replace(mixture, actions=False)
+            mixture = replace(mixture, actions=False, words=not eyes_only)
         random = stream(hp.seed, *self._stream)
         count = -(-self._others // processes)
         samples = self._mixer.batch(mine, count, mixture, hp.augmentation, random)
         torch.manual_seed(entropy("dropout", hp.seed, *self._stream) >> 65)
         self._model.train()
         images = self._pixels(samples)
-        eyes_only = self._training.stage == EYES
-        said = batch(samples.said).to(images.device)
-        output: Outputs = self._model(images, None if eyes_only else samples, None if eyes_only else said.ids)
+        said = None if eyes_only else batch(samples.said).to(images.device)
+        output: Outputs = self._model(images, None if said is None else samples, said and said.ids)
         loss = images.new_zeros(())
-        if output.logits is not None:
+        if output.logits is not None and said is not None:
             loss = next_token_loss(
                 output.logits,
                 said.targets,
@@ -242,12 +242,15 @@ class CoTrainer(TrainingLoop):
             )
         if output.names is not None and samples.seen is not None:
             loss = loss + (hp.naming_loss_weight or 1.0) * naming_loss(output.names, self._seen(samples))
-        if output.logits is None or not self._measure_actions(output.logits.detach(), said, samples):
+        if not self._measure_actions(output.logits, said, samples):
             self._meter.add_loss(loss)
         return loss
 
-    def _measure_actions(self, logits: Tensor, said: Batch, samples: Samples) -> bool:
+    def _measure_actions(self, logits: Tensor | None, said: Batch | None, samples: Samples) -> bool:
         """Add the actions of a batch to the meter; False where there is none."""
+        if logits is None or said is None:
+            return False
+        logits = logits.detach()
         acting = said.actions >= 0
         if not bool(acting.any()):
             return False
@@ -291,8 +294,9 @@ class CoTrainer(TrainingLoop):
             return None
         found = Found(self._names.vocabulary)
         module.eval()
+        mixture = replace(self._training.mixture, words=False)
         with torch.no_grad():
-            for samples in self._in_parts(self._validation_windows(), self._validation_pairs()):
+            for samples in self._in_parts(self._validation_windows(), self._validation_pairs(), mixture):
                 names = module(self._pixels(samples), None, None).names
                 if names is not None and samples.seen is not None:
                     found.add(names, samples.seen.to(names.device))

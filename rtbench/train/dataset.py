@@ -189,7 +189,7 @@ def load(
     found: list[tuple[Path, Header]] = []
     room = 0
     for path in unique:
-        with tolerant(), Demonstrations(path) as file:
+        with tolerant(), Demonstrations(path, trusted=False) as file:
             check_alike(path, file.header, found[0][1] if found else file.header)
             file.check_images(consecutive=window > 1)
             found.append((path, file.header))

@@ -40,6 +40,8 @@ class Mixture:
     """Share of the robot samples with a plan whose instruction is hidden, so that actions must use it."""
     actions: bool = True
     """Whether robot samples have actions; without, they have their plans alone."""
+    words: bool = True
+    """Whether anything is said. Without, a batch is of pictures alone, one a sample, for naming things."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Mixer:
             self._places = plan_places(robot.points.numpy())
         self._frames = 0 if robot is None else len(robot.frames)
         self._groups = [] if other is None else _groups(other)
+        self._alone = 0 if other is None else int((other.pictures < 0).sum())
         self.held_back = np.zeros(0, np.int64)
         """Numbers of the pairs that are for validation only."""
 
@@ -106,6 +109,7 @@ class Mixer:
             return
         kept = [group for group, out in zip(self._groups, held, strict=True) if not out]
         gone = [group for group, out in zip(self._groups, held, strict=True) if out]
+        self._alone -= int(held[: self._alone].sum())
         self._groups, self.held_back = kept, np.sort(np.concatenate(gone)) if gone else self.held_back
 
     def batch(
@@ -125,9 +129,8 @@ class Mixer:
             augmentation: Random changes of the pictures.
             random: Draws everything.
         """
-        return self._samples(
-            windows, self._pairs(count, mixture.questions, random), mixture, augmentation, random
-        )
+        pairs = self._pairs(count, mixture, random)
+        return self._samples(windows, pairs, mixture, augmentation, random)
 
     def of(self, windows: NDArray[np.int64], pairs: Sequence[int], mixture: Mixture) -> Samples:
         """Samples of these frames and pairs, with unchanged pictures."""
@@ -149,13 +152,23 @@ class Mixer:
         images = self._images(frames, others)
         height, width = images.shape[1:3]
         drawn = draw(augmentation, len(images), height, width, random)
-        robot = [
-            self._robot_sample(demo, frame, _shifted(self._places[frame], drawn, k, images), mixture, random)
-            for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True))
-        ]
-        asked = [
-            self._asked(pair, number, drawn, images) for pair, number in zip(pairs, numbers, strict=True)
-        ]
+        robot = (
+            []
+            if not mixture.words
+            else [
+                self._robot_sample(
+                    demo, frame, _shifted(self._places[frame], drawn, k, images), mixture, random
+                )
+                for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True))
+            ]
+        )
+        asked = (
+            []
+            if not mixture.words
+            else [
+                self._asked(pair, number, drawn, images) for pair, number in zip(pairs, numbers, strict=True)
+            ]
+        )
         states, stated = _padded([text for text, _, _ in [*robot, *asked]], self._states)
         labels = np.zeros((0, 11), np.int64)
         if self._robot is not None:
@@ -175,11 +188,13 @@ class Mixer:
             else self._names.of(every, np.ones(len(every), np.bool_)),
         )
 
-    def _pairs(self, count: int, questions: int, random: np.random.Generator) -> list[int]:
-        """Numbers of `count` pairs, several of one picture."""
+    def _pairs(self, count: int, mixture: Mixture, random: np.random.Generator) -> list[int]:
+        """Numbers of `count` pairs, several of one picture; without words, one of each picture."""
+        groups = self._groups if mixture.words else self._groups[self._alone :]
+        questions = mixture.questions if mixture.words else 1
         found: list[int] = []
-        while self._groups and len(found) < count:
-            group = self._groups[int(random.integers(len(self._groups)))]
+        while groups and len(found) < count:
+            group = groups[int(random.integers(len(groups)))]
             most = min(questions, count - len(found), len(group))
             found += random.permutation(group)[:most].tolist()
         return found

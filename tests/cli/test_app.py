@@ -132,6 +132,10 @@ MISTAKES = {
     "argument's name": (
         ["run", "--policy", "noop", "--policy-arg", "conventoin=rt1"], "Did you mean 'convention'"),
     "argument's value": (["run", "--policy", "noop", "--policy-arg", "convention=rt2"], "Did you mean 'rt1'"),
+    "protocol": (["run", "--policy", "noop", "--protocol", "grot"], "Did you mean 'gr00t'"),
+    "protocol of no server": (["run", "--policy", "noop", "--protocol", "gr00t"], "is for a policy server"),
+    "protocol's address": (
+        ["run", "--policy", "remote:ws://127.0.0.1:1", "--protocol", "gr00t"], "spoken at zmq://HOST:PORT"),
     "content": (["run", "--policy", "noop", "--content", "nowhere"], "nowhere: no such folder"),
     "task to show": (["show", "pick/cok_can-v0"], "Did you mean the task 'pick/coke_can-v0'"),
     "gym id to show": (["show", "rtbench/PickCokCan-v0"], "Did you mean the task 'rtbench/PickCokeCan-v0'"),

@@ -15,6 +15,7 @@ from rtbench.data import lerobot
 from rtbench.data.demonstration import DemonstrationError, Header
 from rtbench.data.hdf5_writer import Writer
 from rtbench.data.lerobot import CAMERA, export_lerobot
+from rtbench.data.lerobot_stats import QUANTILES
 from tests.helpers.commands import rtbench
 from tests.helpers.demonstrations import made_up
 
@@ -147,6 +148,92 @@ def test_statistics_are_those_of_all_frames(dataset, demos):
     np.testing.assert_allclose(np.ravel(stats[CAMERA]["std"]), pixels.std(0), atol=1e-12)
     assert set(stats) == set(info(dataset)["features"])
     assert f"stats/{CAMERA}/mean" in episodes(dataset).columns
+
+
+def test_quantiles_are_those_of_all_frames(dataset, demos):
+    stats = json.loads((dataset / "meta/stats.json").read_text())
+    state = np.concatenate([demo.proprio for demo in demos]).astype(float)
+    pixels = np.concatenate([demo.images for demo in demos]).reshape(-1, 3) / 255
+    for name, share in QUANTILES.items():
+        np.testing.assert_allclose(stats["observation.state"][name], np.quantile(state, share, axis=0))
+        wanted = np.quantile(pixels, share, axis=0, method="inverted_cdf")
+        np.testing.assert_allclose(np.ravel(stats[CAMERA][name]), wanted)
+    assert set(QUANTILES) == {"q01", "q10", "q50", "q90", "q99"}
+    found = episodes(dataset)
+    np.testing.assert_allclose(
+        np.stack(found["stats/action/q50"])[0],
+        np.median([RTBENCH.decode(row) for row in demos[0].labels], axis=0), atol=1e-6,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory, sources):
+    """Version 2.1, of seven numbers."""
+    output = tmp_path_factory.mktemp("lerobot") / "old"
+    said = rtbench(
+        "export", *sources, "--format", "lerobot-v2.1", "--action", "rtbench-7d", "--output", output
+    )
+    assert said.code == 0, said.err
+    return output
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_version_2_1_has_a_file_an_episode(old, demos):
+    head = info(old)
+    assert (head["codebase_version"], head["total_videos"], head["total_chunks"]) == ("v2.1", 4, 1)
+    told = lines(old / "meta/episodes.jsonl")
+    assert [one["length"] for one in told] == list(LENGTHS)
+    tasks = {one["task"]: one["task_index"] for one in lines(old / "meta/tasks.jsonl")}
+    stats = lines(old / "meta/episodes_stats.jsonl")
+    for number, (demo, one) in enumerate(zip(demos, told, strict=True)):
+        place = {"episode_chunk": 0, "episode_index": number, "video_key": CAMERA}
+        table = pq.read_table(old / head["data_path"].format(**place)).to_pandas()
+        assert (table.episode_index == number).all()
+        assert one["tasks"] == [demo.episode.instruction]
+        assert set(table.task_index) == {tasks[demo.episode.instruction]}
+        with imageio.get_reader(old / head["video_path"].format(**place)) as reader:
+            assert np.abs(np.stack([*reader.iter_data()]).astype(int) - demo.images).max() < 8
+        assert set(stats[number]["stats"]) == set(head["features"])
+        mean = stats[number]["stats"]["observation.state"]["mean"]
+        np.testing.assert_allclose(mean, demo.proprio.mean(0), rtol=1e-5)
+
+
+def test_actions_of_seven_numbers_are_those_of_the_hand(old, demos):
+    head = info(old)
+    assert head["features"]["action"]["names"] == ["x", "y", "z", "roll", "pitch", "yaw", "gripper"]
+    for number, demo in enumerate(demos):
+        path = old / head["data_path"].format(episode_chunk=0, episode_index=number)
+        found = np.stack(pq.read_table(path).to_pandas()["action"])
+        wanted = np.stack([RTBENCH.decode(row) for row in demo.labels])
+        arm = wanted[:, 10] != 1
+        np.testing.assert_allclose(found[arm], wanted[arm, :7], atol=1e-6)
+        np.testing.assert_array_equal(found[~arm, :6], 0)
+        np.testing.assert_allclose(found[~arm, 6], wanted[~arm, 6], atol=1e-6)
+
+
+def test_what_the_numbers_mean_stands_beside_them(dataset, old):
+    told = json.loads((old / "meta/modality.json").read_text())
+    assert told["action"] == {
+        "position": {"start": 0, "end": 3}, "rotation": {"start": 3, "end": 6},
+        "gripper": {"start": 6, "end": 7},
+    }  # fmt: skip
+    assert told["state"]["proprio"] == {"start": 0, "end": 15}
+    assert told["video"]["head"]["original_key"] == CAMERA
+    text = (dataset / "README.md").read_text()
+    assert "mapping rt1-11d: x, y, z, roll, pitch, yaw, gripper, base_x, base_y, base_yaw, mode" in text
+    assert "4 episodes and 17 frames" in text
+
+
+def test_a_mapping_that_cannot_be_written_is_told(sources, tmp_path):
+    for options, said in (
+        (["--action", "droid-8d"], "joints do not follow"),
+        (["--action", "rtbench-8d"], "Did you mean 'rtbench-7d'"),
+    ):
+        found = rtbench("export", *sources, "--format", "lerobot", *options, "--output", tmp_path / "x")
+        assert (found.code, said in found.err) == (2, True)
 
 
 def test_what_cannot_be_exported_is_told(dataset, sources, tmp_path):

@@ -1,5 +1,6 @@
 """Strangers' policies: made and called in one thread, never able to end or to rename a run."""
 
+import asyncio
 import json
 import sys
 
@@ -7,8 +8,8 @@ import pytest
 
 from rtbench.core.errors import PolicyError
 from rtbench.core.importing import load_object
-from rtbench.evaluation.player import player_of
 from rtbench.evaluation.plan import Limits
+from rtbench.evaluation.player import player_of
 from rtbench.policy.card import Card
 from rtbench.policy.thread import PolicyThread
 from rtbench.testing import check_policy
@@ -36,11 +37,14 @@ def test_a_policy_lives_in_one_thread(tmp_path, made):
 
         import torch
 
+        asyncio.set_event_loop(asyncio.new_event_loop())
         policy = Moved()
         try:
             run = play(tmp_path, episodes(2), policy)
         finally:
             torch.set_grad_enabled(True)
+            asyncio.get_event_loop().close()
+            asyncio.set_event_loop(None)
     else:
         run = play(tmp_path, episodes(2), policy)
     assert [record.error for record in run.records] == [None, None]

@@ -1,5 +1,7 @@
 """One episode: success, termination, latency and replay, on a cart whose motion can be computed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,9 @@ from rtbench.core.episode import Trace
 from rtbench.core.errors import ActionError, ContentError, PlacementError, RunError
 from rtbench.core.importing import load_object
 from rtbench.evaluation.latency import Latency, Pace
+from rtbench.evaluation.replay import differences
 from rtbench.evaluation.rollout import Decision, replayed, rollout
+from rtbench.result.record import of_result
 from tests.helpers.paths import HELPERS
 
 FAKE = HELPERS / "fake_env.py"
@@ -151,6 +155,30 @@ def test_the_world_goes_on_with_the_last_command_meanwhile():
     assert drift.outcome.steps == 4
     assert drift.trace.hashes[0] != still.trace.hashes[0]
     assert drift.simulated_s == pytest.approx(4 * (1 / 3 + 0.1))
+
+
+def taking(act, seconds):
+    """The decisions of `act`, as if they had taken these times [s]."""
+    times = iter(seconds)
+    return lambda observation: replace(act(observation), seconds=next(times))
+
+
+def test_what_a_decision_takes_is_charged_and_played_again():
+    measured = Pace(Latency(measured=True))
+    times = [0.1, 0.0, 0.25, 0.0004, 3.0]
+    played = rollout(FakeEnv(), make_episode(horizon=7), taking(script([PUSH, STAY]), times), pace=measured)
+    # The fifth decision came when the time was up: it is not carried out, but was made.
+    assert played.outcome.steps == 4
+    assert played.trace.policy_s == times
+    assert played.simulated_s == pytest.approx(7 / 3)
+    told = of_result(make_episode(horizon=7), "rtbench", played, None)
+    again = measured.again([(told.key, told.times.policy)])
+    assert [again.latency.of(told.key).ticks(k) for k in range(4)] == [24, 0, 60, 1]
+    second = rollout(FakeEnv(), told.episode, replayed(told.token_rows), pace=again)
+    assert differences(told, second) == []
+    assert Latency.parse("measured") == Latency(measured=True)
+    charged = Latency((100.0,))
+    assert Pace(charged).again([(told.key, (5.0,))]).latency.of(told.key) == charged
 
 
 @pytest.mark.parametrize("hz", [3, 10, 20])

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 from rtbench.evaluation.player import player_of
 from rtbench.evaluation.serving.host import PolicyHost
+from rtbench.evaluation.serving.listening import Listening
+from rtbench.evaluation.serving.serve import serving, url_of
 from rtbench.evaluation.serving.translation import translation
-from rtbench.evaluation.serving.websocket import Listening, serving
 
 
 @contextmanager
@@ -37,8 +38,9 @@ def served(policy, protocol="openpi", *, keys=None, action="rt1-11d", key=None, 
     host = PolicyHost(player_of(policy), limit_s=limit_s)
     how = translation(protocol, host.cameras, keys, action)
     try:
-        with in_thread(lambda: serving(host, how, protocol, Listening(port=0, key=key))) as port:
-            yield f"ws://127.0.0.1:{port}", host
+        where = Listening(port=0, key=key)
+        with in_thread(lambda: serving(host, how, protocol, where)) as port:
+            yield url_of(protocol, where, port), host
     finally:
         host.close()
 
@@ -57,3 +59,69 @@ def scripted(handle):
 
     with in_thread(context) as port:
         yield f"ws://127.0.0.1:{port}"
+
+
+@contextmanager
+def scripted_zmq(reply):
+    """A ZeroMQ server; `reply` is given a request, and gives a reply's bytes or, to be silent, None."""
+    import zmq
+
+    context = zmq.Context()
+    socket = context.socket(zmq.ROUTER)
+    port = socket.bind_to_random_port("tcp://127.0.0.1")
+    ended = threading.Event()
+
+    def work():
+        while not ended.is_set():
+            if socket.poll(20):
+                client, *head, data = socket.recv_multipart()
+                said = reply(data)
+                if said is not None:
+                    socket.send_multipart([client, *head, said])
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield f"zmq://127.0.0.1:{port}"
+    finally:
+        ended.set()
+        thread.join(5)
+        socket.close(linger=0)
+        context.term()
+
+
+@contextmanager
+def scripted_http(reply):
+    """A server of TCP; `reply` is given method, path and body of a request and gives all bytes of its reply.
+
+    None is silence; an empty reply closes the connection.
+    """
+    import socketserver
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            while line := self.rfile.readline():
+                method, path, _ = line.decode().split(" ", 2)
+                size = 0
+                while (head := self.rfile.readline()) not in (b"\r\n", b""):
+                    name, _, value = head.decode().partition(":")
+                    size = int(value) if name.lower() == "content-length" else size
+                said = reply(method, path, self.rfile.read(size))
+                if said == b"":
+                    return
+                self.wfile.write(said or b"")
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+        def handle_error(self, request, client_address):
+            pass
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()

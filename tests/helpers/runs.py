@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rtbench.core.importing import load_object
 from rtbench.evaluation.evaluate import Options, evaluate
-from rtbench.evaluation.progress import Silent
 from rtbench.evaluation.plan import Limits
+from rtbench.evaluation.progress import Silent
 
 HERE = Path(__file__).resolve().parent
 FAKE, POLICIES = f"{HERE / 'fake_env.py'}", f"{HERE / 'fake_policies.py'}"

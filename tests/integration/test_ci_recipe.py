@@ -179,6 +179,9 @@ def machine(tmp_path):
     return Machine(workspace, tmp_path / "cache", env)
 
 
+long = pytest.mark.skipif(
+    not os.environ.get("RTBENCH_TEST_ALL"), reason="half a minute; RTBENCH_TEST_ALL=1 runs it"
+)
 INPUTS = {
     "policy": "./policy.py:Policy", "policy-args": "weights=checkpoints/policy.json\n",
     "weights": "checkpoints/*", "episodes": "2", "margin": "90pp",
@@ -211,6 +214,8 @@ def test_an_equal_policy_passes_and_the_baseline_is_kept_until_it_changes(machin
     assert (commit_, weights_, code, packages, options) == (False, False, True, True, False)
 
 
+@pytest.mark.slow
+@long
 def test_a_policy_that_did_not_change_passes_and_is_played_once(machine):
     commit(machine.workspace / "candidate")
     played = machine.play(ACTION, {**INPUTS, "margin": "1pp"})
@@ -236,6 +241,8 @@ def test_a_policy_that_crashes_and_weights_that_are_missing_fail_the_job(machine
     assert "no such weights" in missing.text
 
 
+@pytest.mark.slow
+@long
 def test_an_inconclusive_verdict_warns_where_it_may(machine):
     warned = machine.play(ACTION, {**INPUTS, "margin": "1pp", "inconclusive": "warn"})
     assert warned.code == Exit.OK, warned.text

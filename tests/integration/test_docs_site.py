@@ -20,7 +20,15 @@ from tests.helpers.pages import SITE, blocks, expanded, python, subcommands, wor
 from tests.helpers.paths import ROOT
 
 GENERATOR = ROOT / "docs" / "generator"
-SMALLER = {"-n": "2", "--limit": "2", "--rounds": "1", "--steps": "2", "--batch": "2", "--repeat": "2"}
+SMALLER = {
+    "-n": "2",
+    "--video": "1",
+    "--limit": "2",
+    "--rounds": "1",
+    "--steps": "2",
+    "--batch": "2",
+    "--repeat": "2",
+}
 """Options whose numbers a test makes as small as this: what a page shows may take an hour."""
 MORE = {
     "run": ["--limit", "2", "--jobs", "1"],
@@ -28,6 +36,7 @@ MORE = {
     "vqa": ["--jobs", "1"],
     "verify": ["--jobs", "1"],
     "train rt1": ["--episodes", "0", "--threads", "1"],
+    "train rt2": ["--steps", "2", "--batch", "2", "--episodes", "0", "--val-fraction", "0", "--threads", "1"],
     "check tasks": ["--play", "0"],
 }
 """What a test adds to a command."""

@@ -7,7 +7,7 @@ import pytest
 from tests.helpers.paths import ROOT
 
 TESTS = ROOT / "tests"
-OTHER = {"golden", "helpers", "integration"}
+OTHER = {"golden", "helpers", "integration", "plugins"}
 """Folders of tests/ that are no package of rtbench."""
 FILES = sorted(path for path in TESTS.rglob("test_*.py") if path.relative_to(TESTS).parts[0] not in OTHER)
 MOST_PACKAGES, MOST_FILES = 12, 4

@@ -115,7 +115,7 @@ def test_near_an_object_it_goes_sideways_as_far_as_there_is_to_go(kitchen):
             action = oracle_action(kitchen)
             hand, pose = kitchen.world.gripper(), kitchen.world.pose(name)
             offset = kitchen.world.to_base(pose).position - kitchen.world.to_base(hand).position
-            over = hand.position[2] - kitchen.robot.gripper.shape.tip > kitchen.world.box(name)[1][2]
+            over = hand.position[2] - View(kitchen).shape.tip > kitchen.world.box(name)[1][2]
             if over and OVER[0] < np.linalg.norm(offset[:2]) < BESIDE and not kitchen.world.held(name):
                 checked += 1
                 assert action[:2] == pytest.approx(offset[:2], abs=0.03 if "bag" in name else 0.005)

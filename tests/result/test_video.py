@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import imageio.v2 as imageio
 import numpy as np
 import pytest
 
@@ -35,3 +36,26 @@ def test_a_film_that_breaks_off_leaves_no_file(tmp_path, shown):
     with pytest.raises(RuntimeError, match="made up"):
         broken()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_ffmpeg_could_not_write_whole_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"before")
+
+    def truncated(beside, **settings):
+        writer = get_writer(beside, **settings)
+        close = writer.close
+
+        def cut():
+            close()
+            beside.write_bytes(beside.read_bytes()[:-200])  # as on a full disk: the index comes last
+
+        writer.close = cut
+        return writer
+
+    get_writer = imageio.get_writer
+    monkeypatch.setattr(imageio, "get_writer", truncated)
+    with pytest.raises(OSError, match="not whole"), film(path, episode) as made:
+        made.add(FRAME, 0, times=5)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]

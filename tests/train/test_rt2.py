@@ -104,9 +104,18 @@ def test_held_back_pictures_are_in_no_batch(mixer):
     mixer.hold_back(0.4)
     held = set(mixer.held_back.tolist())
     assert 0 < len(held) < len(read_pairs(mixer))
-    drawn = {n for step in range(40) for n in mixer._pairs(12, 4, stream(1, step))}
+    drawn = {n for step in range(40) for n in mixer._pairs(12, Mixture(), stream(1, step))}
     assert not drawn & held
     assert drawn | held == set(range(len(read_pairs(mixer))))
+
+
+def test_without_words_each_sample_is_another_picture(mixer):
+    mixer.hold_back(0.4)
+    samples = mixer.batch(np.zeros((0, 2), np.int64), 5, Mixture(words=False), OWN.augmentation, stream(1, 0))
+    assert samples.said == ()
+    drawn = [n for step in range(40) for n in mixer._pairs(12, Mixture(words=False), stream(1, step))]
+    assert min(mixer._other.pictures[drawn]) >= 0
+    assert not set(drawn) & set(mixer.held_back.tolist())
 
 
 def read_pairs(mixer):

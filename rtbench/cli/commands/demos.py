@@ -32,8 +32,8 @@ def demos(options: DemosOptions) -> None:
     """
     from rtbench.cli.console import console
     from rtbench.data.collect import collect
-    from rtbench.evaluation.progress import Display
     from rtbench.evaluation.plan import Limits
+    from rtbench.evaluation.progress import Display
 
     _check(options)
     recording = _recording(options)

@@ -21,6 +21,7 @@ class Format(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     LEROBOT = "lerobot"
+    LEROBOT_21 = "lerobot-v2.1"
 
 
 def export(
@@ -46,11 +47,18 @@ def export(
         typer.Option(
             "--format",
             help="Format of the output. parquet also has tokens, subgoals and times; lerobot is a data "
-            "set of "
-            "demonstrations.",
+            "set of demonstrations for LeRobot 0.4 and later, lerobot-v2.1 for openpi and GR00T.",
             show_default="by the ending of --output",
         ),
     ] = None,
+    action: Annotated[
+        str,
+        typer.Option(
+            metavar="MAPPING",
+            help="With --format lerobot: what the numbers of the actions mean: rt1-11d, or rtbench-7d, "
+            "bridge-7d, ... for policies of seven.",
+        ),
+    ] = "rt1-11d",
     out: Out = Path("runs"),
 ) -> None:
     """Write runs as one table with a row for each episode.
@@ -61,13 +69,14 @@ def export(
     from rtbench.result.export import ExportError, export_csv, export_parquet
     from rtbench.result.locate import find_run
 
-    if to is Format.LEROBOT:
+    if to in (Format.LEROBOT, Format.LEROBOT_21):
         from rtbench.core.extras import require
 
         require("parquet", "--format lerobot")
         from rtbench.data.lerobot import export_lerobot
 
-        count = export_lerobot([Path(text) for text in runs], output)
+        version = "v2.1" if to is Format.LEROBOT_21 else "v3.0"
+        count = export_lerobot([Path(text) for text in runs], output, version=version, action=action)
         console().print(f"{count} demonstrations: {output}", markup=False, soft_wrap=True)
         return
     chosen = _format(output, to)

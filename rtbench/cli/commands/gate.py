@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtbench.cli.column_widths import break_words, room_for_names
-from rtbench.cli.options import Json, OnlyAxis, OnlySkill, OnlySplit, Out, Partial, Rule, Rules
+from rtbench.cli.options import (
+    LEAST_ALPHA,
+    MOST_ALPHA,
+    Json,
+    OnlyAxis,
+    OnlySkill,
+    OnlySplit,
+    Out,
+    Partial,
+    Rule,
+    Rules,
+)
 from rtbench.core.errors import RtbenchError
 from rtbench.core.text import visible
 
@@ -47,8 +58,10 @@ def gate(  # noqa: PLR0913 - each is an option
     alpha: Annotated[
         float,
         typer.Option(
+            min=LEAST_ALPHA,
+            max=MOST_ALPHA,
             metavar="SHARE",
-            help="Probability of a wrong pass, and of a wrong regression, between 0 and 1.",
+            help="Probability of a wrong pass, and of a wrong regression.",
         ),
     ] = 0.05,
     rule: Rules = Rule.SUCCESS,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtbench.cli.options import Jobs, Json, Out
+from rtbench.cli.options import LEAST_ALPHA, MOST_ALPHA, Jobs, Json, Out
 from rtbench.core.errors import RunError
 
 if TYPE_CHECKING:
@@ -32,11 +32,16 @@ def plan(  # noqa: PLR0913 - each is an option
         ),
     ] = "5pp",
     power: Annotated[
-        float, typer.Option(metavar="SHARE", help="Probability of the right verdict, between 0 and 1.")
+        float, typer.Option(min=0.01, max=0.9999, metavar="SHARE", help="Probability of the right verdict.")
     ] = 0.8,
     alpha: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Probability of a wrong verdict, one-sided, between 0 and 1."),
+        typer.Option(
+            min=LEAST_ALPHA,
+            max=MOST_ALPHA,
+            metavar="SHARE",
+            help="Probability of a wrong verdict, one-sided.",
+        ),
     ] = 0.05,
     rate: Annotated[
         float | None,

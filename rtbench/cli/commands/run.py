@@ -79,10 +79,11 @@ def _settings(options: RunOptions) -> _Settings:
     from rtbench.evaluation.plan import Limits
     from rtbench.policy.continuous.named import find_mapping
 
+    said = {"protocol": options.protocol} if options.protocol else {}
     return _Settings(
         options.policy,
         Options(
-            arguments=parse(options.policy_arg or ()),
+            arguments=parse(options.policy_arg or ()) | said,
             latency=Latency.parse(options.latency),
             profile=options.profile.value,
             images=options.images,

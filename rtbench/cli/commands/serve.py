@@ -25,7 +25,10 @@ def serve(  # noqa: PLR0913 - each is an option
     ],
     protocol: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Protocol that clients speak: openpi, roboarena or vla-eval."),
+        typer.Option(
+            metavar="NAME",
+            help="Protocol that clients speak: openpi, roboarena, vla-eval, gr00t or roboeval.",
+        ),
     ] = "openpi",
     host: Annotated[
         str,
@@ -42,8 +45,8 @@ def serve(  # noqa: PLR0913 - each is an option
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Keys under which clients send images: rtbench, libero, droid, roboarena, vla-eval or "
-            "vla-eval-libero.",
+            help="Keys under which clients send images: rtbench, libero, droid, roboarena, vla-eval, "
+            "vla-eval-libero, gr00t, gr00t-libero, roboeval or roboeval-libero.",
             show_default="those that go with the protocol",
         ),
     ] = None,
@@ -72,10 +75,11 @@ def serve(  # noqa: PLR0913 - each is an option
     require("remote", "rtbench serve")
     from rtbench.evaluation.player import player_of
     from rtbench.evaluation.serving.host import PolicyHost
+    from rtbench.evaluation.serving.listening import Listening
+    from rtbench.evaluation.serving.serve import serve_forever, url_of
     from rtbench.evaluation.serving.translation import translation
-    from rtbench.evaluation.serving.websocket import Listening, check_protocol, serve_forever
     from rtbench.policy.card import resolve
-    from rtbench.policy.remote.address import KEY_VARIABLE
+    from rtbench.policy.remote.address import KEY_VARIABLE, check_protocol
     from rtbench.task.library import Library
 
     check_protocol(protocol)
@@ -85,7 +89,8 @@ def serve(  # noqa: PLR0913 - each is an option
     served = PolicyHost(player, limit_s=policy_timeout)
 
     def ready(found: int) -> None:
-        note(f"policy {served.name} by protocol {protocol} at ws://{host}:{found}; Ctrl-C ends it.")
+        url = url_of(protocol, where, found)
+        note(f"policy {served.name} by protocol {protocol} at {url}; Ctrl-C ends it.")
 
     try:
         how = translation(protocol, served.cameras, keys, action)

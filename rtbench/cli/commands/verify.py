@@ -91,8 +91,8 @@ def _play(recorded: Run, chosen: Sequence[Record], library: Library, jobs: int |
     from rtbench.cli.console import console
     from rtbench.evaluation import recorded_env
     from rtbench.evaluation.evaluate import Options, evaluate
-    from rtbench.evaluation.progress import Display
     from rtbench.evaluation.plan import Limits
+    from rtbench.evaluation.progress import Display
 
     settings, pace = recorded_env.settings(recorded, library), recorded_env.pace(recorded)
     with tempfile.TemporaryDirectory(prefix="rtbench-verify-") as out, Display(console()) as display:

@@ -176,7 +176,7 @@ class Session:
     def __init__(self, host: PolicyHost, slot: int) -> None:
         self._host, self._slot = host, slot
         self._instruction: str | None = None
-        self._epoch, self._step = 0, 0
+        self._epoch, self._step, self._seed = 0, 0, 0
 
     @property
     def instruction(self) -> str | None:
@@ -188,9 +188,14 @@ class Session:
         """Observations answered in this episode."""
         return self._step
 
-    def forget(self) -> None:
-        """The episode is over: the next observation begins another."""
-        self._instruction = None
+    @property
+    def seed(self) -> int:
+        """Of the episode that the next observation begins."""
+        return self._seed
+
+    def forget(self, seed: int = 0) -> None:
+        """The episode is over: the next observation begins another, of that seed."""
+        self._instruction, self._seed = None, seed
 
     async def begin(self, instruction: str, seed: int) -> None:
         """Begin an episode.

@@ -21,6 +21,8 @@ DEFAULT_KEYS = {
     "openpi": ("rtbench", "libero", "droid"),
     "roboarena": ("rtbench", "roboarena"),
     "vla-eval": ("vla-eval", "vla-eval-libero"),
+    "gr00t": ("gr00t", "gr00t-libero"),
+    "roboeval": ("roboeval",),
 }
 """Protocol -> sets of keys of which the first whose images are all there is read."""
 

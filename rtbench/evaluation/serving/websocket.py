@@ -5,27 +5,22 @@ The event loop only reads and writes. The policy decides in its own thread: `rtb
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 import http
-import ipaddress
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from rtbench.core.action import MODE, Mode
-from rtbench.core.episode import Observation
-from rtbench.core.errors import RtbenchError, UnknownNameError
-from rtbench.core.extras import require
+from rtbench.core.errors import RtbenchError
+from rtbench.evaluation.serving.answer import answered, begin_unless, said, seed_of
 from rtbench.evaluation.serving.host import PolicyHost, ServedPolicyError, Session
+from rtbench.evaluation.serving.listening import Listening, ServeError
+from rtbench.evaluation.serving.sessions import NamedSessions
 from rtbench.evaluation.serving.translation import Translation
-from rtbench.policy.remote.address import KEY_VARIABLE
 from rtbench.policy.remote.codec import MOST_BYTES, WireError, pack, unpack
-from rtbench.policy.remote.connection import EXTENSION, PROTOCOLS, RESET_KEY, SEED_KEY
+from rtbench.policy.remote.connection import RESET_KEY, SEED_KEY
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -40,34 +35,6 @@ INTERNAL_ERROR = 1011
 Handler = Callable[["ServerConnection", PolicyHost, Translation], Awaitable[None]]
 
 
-class ServeError(RtbenchError):
-    """A server that cannot be started."""
-
-
-@dataclass(frozen=True)
-class Listening:
-    """Where a server listens."""
-
-    host: str = "127.0.0.1"
-    """Address; others than the loopback's need a key."""
-    port: int = 8000
-    """Port; 0 for any that is free."""
-    key: str | None = None
-    """Key that clients must send."""
-
-    def check(self) -> None:
-        """Refuse to listen to other machines without a key.
-
-        Raises:
-            ServeError: no key.
-        """
-        if not self.key and not _is_loopback(self.host):
-            raise ServeError(
-                f"--host {self.host} lets other machines ask the policy: put a key that they must send into "
-                f"{KEY_VARIABLE}, or listen at 127.0.0.1."
-            )
-
-
 @asynccontextmanager
 async def serving(
     host: PolicyHost, translation: Translation, protocol: str, where: Listening
@@ -75,14 +42,10 @@ async def serving(
     """Serve a policy while the context lasts; gives the port.
 
     Raises:
-        ServeError: a port in use, an address that this machine does not have, or no key for others.
-        UnknownNameError: no such protocol.
+        ServeError: a port in use, or an address that this machine does not have.
     """
-    require("remote", "rtbench serve")
     from websockets.asyncio.server import serve
 
-    check_protocol(protocol)
-    where.check()
     handler = _HANDLERS[protocol]
 
     async def handle(socket: ServerConnection) -> None:
@@ -93,7 +56,7 @@ async def serving(
             handle,
             where.host,
             where.port,
-            process_request=lambda socket, request: _before(socket, request, where.key),
+            process_request=lambda socket, request: _before(socket, request, where),
             compression=None,
             max_size=MOST_BYTES,
             max_queue=1,
@@ -110,19 +73,12 @@ async def serving(
         await server.wait_closed()
 
 
-def check_protocol(name: str) -> None:
-    """Raises an UnknownNameError for a protocol that there is not."""
-    if name not in _HANDLERS:
-        raise UnknownNameError("protocol", name, PROTOCOLS, where="--protocol")
-
-
-def _before(socket: ServerConnection, request: Request, key: str | None) -> Response | None:
+def _before(socket: ServerConnection, request: Request, where: Listening) -> Response | None:
     """Answer a question for health, or refuse a client without the key."""
     path = request.path.partition("?")[0]
     if path in HEALTH:
         return socket.respond(http.HTTPStatus.OK, HEALTH[path])
-    sent = request.headers.get("Authorization", "")
-    if key and not hmac.compare_digest(sent.encode(), f"Api-Key {key}".encode()):
+    if not where.admits(request.headers.get("Authorization", "").removeprefix("Api-Key ")):
         return socket.respond(
             http.HTTPStatus.UNAUTHORIZED, "the header Authorization: Api-Key KEY is needed\n"
         )
@@ -157,13 +113,13 @@ async def _refuse(socket: ServerConnection, reason: str) -> None:
 
 
 async def _openpi(socket: ServerConnection, host: PolicyHost, translation: Translation) -> None:
-    await socket.send(pack(_said(host, translation)))
+    await socket.send(pack(said(host, translation)))
     with host.session() as session:
         async for data in socket:
             message = _map(data)
             seen = translation.observation(message, session.step)
             await _begin_if_new(session, host, message, seen.instruction)
-            await socket.send(pack(await _reply(session, translation, seen)))
+            await socket.send(pack(await answered(session, translation, seen)))
 
 
 async def _begin_if_new(
@@ -178,7 +134,7 @@ async def _begin_if_new(
             f"policy {host.name} remembers {host.history} observations, and openpi does not say where an "
             f"episode begins; serve it by roboarena or vla-eval, or send {RESET_KEY}."
         )
-    await session.begin(instruction, _seed(message))
+    await session.begin(instruction, seed_of(message))
 
 
 async def _roboarena(socket: ServerConnection, host: PolicyHost, translation: Translation) -> None:
@@ -190,39 +146,26 @@ async def _roboarena(socket: ServerConnection, host: PolicyHost, translation: Tr
         "needs_session_id": True,
         "action_space": "cartesian_velocity",
     }
-    await socket.send(pack(config | _said(host, translation)))
-    seeds: dict[str, int] = {}
-    stacks: dict[str, ExitStack] = {}
-    sessions: dict[str, Session] = {}
-    with ExitStack() as all_sessions:
+    await socket.send(pack(config | said(host, translation)))
+    with NamedSessions(host, MOST_SESSION_IDS) as sessions:
         async for data in socket:
             message = _map(data)
-            name = str(message.get("session_id", ""))[:200]
-            if name not in sessions:
-                while len(sessions) >= MOST_SESSION_IDS:
-                    oldest = next(iter(sessions))
-                    stacks.pop(oldest).close()
-                    del sessions[oldest], seeds[oldest]
-                stacks[name] = all_sessions.enter_context(ExitStack())
-                sessions[name], seeds[name] = stacks[name].enter_context(host.session()), 0
-            sessions[name] = session = sessions.pop(name)  # asked last
+            session = sessions.get(str(message.get("session_id", ""))[:200])
             endpoint = message.get("endpoint")
             if endpoint == "reset":
                 # The instruction comes with the first observation.
-                session.forget()
-                seeds[name] = _seed(message)
+                session.forget(seed_of(message))
                 await socket.send("reset successful")
             elif endpoint == "infer":
                 seen = translation.observation(message, session.step)
-                await _begin_unless(session, seen.instruction, seeds[name])
-                await socket.send(pack(await _reply(session, translation, seen)))
+                await begin_unless(session, seen.instruction)
+                await socket.send(pack(await answered(session, translation, seen)))
             else:
                 raise WireError(f"endpoint {str(endpoint)[:40]!r}; expected infer or reset.")
 
 
 async def _vla_eval(socket: ServerConnection, host: PolicyHost, translation: Translation) -> None:
     with host.session() as session:
-        seed = 0
         async for data in socket:
             message = _map(data)
             kind, payload = message.get("type"), message.get("payload")
@@ -232,13 +175,13 @@ async def _vla_eval(socket: ServerConnection, host: PolicyHost, translation: Tra
                 if kind == "hello":
                     await _send(socket, message, "hello", _hello(host, translation))
                 elif kind == "episode_start":
-                    session.forget()
                     task = payload.get("task")
-                    seed = _seed({SEED_KEY: task.get("seed")} if isinstance(task, dict) else {})
+                    seed = task.get("seed") if isinstance(task, dict) else 0
+                    session.forget(seed_of({SEED_KEY: seed}))
                 elif kind == "observation":
                     seen = translation.observation(_flat(payload), session.step)
-                    await _begin_unless(session, seen.instruction, seed)
-                    reply = await _reply(session, translation, seen)
+                    await begin_unless(session, seen.instruction)
+                    reply = await answered(session, translation, seen)
                     await _send(socket, message, "action", reply | {"actions": reply["actions"][0]})
                 elif kind != "episode_end":
                     raise WireError(f"type {str(kind)[:40]!r} is no message of protocol vla-eval.")
@@ -252,7 +195,7 @@ def _hello(host: PolicyHost, translation: Translation) -> dict[str, Any]:
         "harness_version": version("rtbench"),
         "protocol_version": 1,
         "model_server": host.name,
-        "capabilities": _said(host, translation),
+        "capabilities": said(host, translation),
     }
 
 
@@ -271,29 +214,6 @@ def _flat(payload: dict[str, Any]) -> dict[str, Any]:
     return {**payload, **images}
 
 
-async def _begin_unless(session: Session, instruction: str, seed: int) -> None:
-    """Begin an episode with its first observation, which has the instruction."""
-    if session.instruction is None:
-        await session.begin(instruction, seed)
-
-
-async def _reply(session: Session, translation: Translation, seen: Observation) -> dict[str, Any]:
-    start = time.perf_counter()
-    seen = replace(seen, step=session.step)
-    action, tokens, seconds = await session.decide(seen)
-    return {
-        "actions": translation.numbers(action, seen),
-        "tokens": tokens[None],
-        "terminate": bool(action[MODE] == Mode.TERMINATE),
-        "policy_timing": {"infer_ms": 1e3 * seconds},
-        "server_timing": {"infer_ms": 1e3 * (time.perf_counter() - start)},
-    }
-
-
-def _said(host: PolicyHost, translation: Translation) -> dict[str, Any]:
-    return {EXTENSION: host.said() | {"action": translation.action}}
-
-
 def _map(data: str | bytes) -> dict[str, Any]:
     if isinstance(data, str):
         raise WireError("a text came; expected a binary message.")
@@ -303,32 +223,4 @@ def _map(data: str | bytes) -> dict[str, Any]:
     return found
 
 
-def _seed(message: dict[str, Any]) -> int:
-    """The episode's seed; 0 for clients that send none."""
-    seed = message.get(SEED_KEY)
-    return seed if isinstance(seed, int) and 0 <= seed < 2**64 else 0
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 _HANDLERS: dict[str, Handler] = {"openpi": _openpi, "roboarena": _roboarena, "vla-eval": _vla_eval}
-
-
-async def serve_forever(
-    host: PolicyHost,
-    translation: Translation,
-    protocol: str,
-    where: Listening,
-    on_ready: Callable[[int], None],
-) -> None:
-    """Serve until this is cancelled; `on_ready` is given the port."""
-    async with serving(host, translation, protocol, where) as port:
-        on_ready(port)
-        await asyncio.get_running_loop().create_future()

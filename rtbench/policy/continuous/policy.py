@@ -71,7 +71,7 @@ class MappedPolicy:
         self.needs: Needs = policy.needs
         self._spec: Convention = convention(policy.needs.convention)
         self._scaling = read_scaling(self.mapping)
-        self._forward = _kinematics() if "joints" in self.mapping.slices else None
+        self._forward = kinematics() if "joints" in self.mapping.slices else None
         self._slots: dict[int, _Slot] = {}
 
     @property
@@ -199,7 +199,8 @@ def mapped(policy: Any, mapping: ActionMapping | None, name: str, control_hz: in
     return MappedPolicy(policy, at_rate(own, control_hz))
 
 
-def _kinematics() -> Forward:
+def kinematics() -> Forward:
+    """Kinematics of the Panda arm."""
     # Late: it loads a model of the arm, which only joints need.
     from rtbench.env.kinematics import Arm
 

@@ -15,6 +15,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "end": {"rule": "mode"},
         "control_hz": 3,
     },
+    # The hand's part of our own actions, in SI units: for policies trained on 7-D exports of demonstrations.
+    "rtbench-7d": {"gripper": {"open": -1.0, "closed": 1.0}, "control_hz": 3},
     # WidowX of BridgeData V2 (Walke et al., arXiv 2308.12952), as OpenVLA and Octo un-normalise it:
     # displacement in metres, roll-pitch-yaw in radians, and 1 for an open gripper, cut at a half. SIMPLER
     # plays it at 5 Hz (`policy_setup="widowx_bridge"` of its octo_model.py).

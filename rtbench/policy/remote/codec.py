@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,11 @@ MOST_PIXELS = 4096 * 4096
 """Pixels of an image."""
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 _NUMPY_HEADER = b"\x93NUMPY"
+_NPY_START = 10
+"""Bytes of a `.npy` file before its header."""
+_NPY_HEAD = re.compile(
+    rb"\{'descr': '([<>|=]?\w{2,3})', 'fortran_order': (True|False), 'shape': \(([\d, ]{0,300})\), ?\} *\n?"
+)
 
 
 class WireError(PolicyError):
@@ -66,9 +72,9 @@ def pack_npy(message: Any) -> bytes:
     def plain(value: Any) -> Any:
         if isinstance(value, np.generic):
             return value.item()
-        file = io.BytesIO()
-        np.save(file, np.asarray(value), allow_pickle=False)
-        return {"__ndarray_class__": True, "as_npy": file.getvalue()}
+        if np.asarray(value).dtype.kind not in "biuf":
+            raise WireError(f"a message holds {type(value).__name__}; send numbers.")
+        return {"__ndarray_class__": True, "as_npy": _to_npy(value)}
 
     packed: bytes = msgpack.packb(message, default=plain)
     return packed
@@ -182,20 +188,34 @@ def _array(told: dict[str, Any]) -> NDArray[Any]:
     return array
 
 
+def _to_npy(value: Any) -> bytes:
+    """A `.npy` file of version 1.0; NumPy's own writer takes ten times as long."""
+    array = np.ascontiguousarray(value)
+    shape = repr(tuple(np.shape(value)))
+    head = f"{{'descr': {array.dtype.str!r}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    head += b" " * (-(_NPY_START + len(head) + 1) % 64) + b"\n"
+    return b"".join([_NUMPY_HEADER, b"\x01\x00", struct.pack("<H", len(head)), head, array.tobytes()])
+
+
 def _npy(data: Any) -> NDArray[Any]:
-    """The array of a `.npy` file; an object array would be a pickle, which is refused."""
-    if not isinstance(data, bytes) or not data.startswith(_NUMPY_HEADER):
+    """The array of a `.npy` file; an object array would be a pickle, which is refused.
+
+    NumPy's reader gives the header to Python's tokenizer and parser; here nothing but numbers can be in it.
+    """
+    if not isinstance(data, bytes) or not data.startswith(_NUMPY_HEADER) or len(data) < _NPY_START:
         raise WireError("an array is no .npy file.")
-    file = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise WireError(f"an array is a .npy file of version {version}; expected 1.0.")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    except (ValueError, TypeError, SyntaxError, EOFError, OverflowError) as error:
-        raise WireError(f"an array is no .npy file: {type(error).__name__}.") from None
-    array = _array({"dtype": dtype.str, "shape": list(shape), "data": data[file.tell() :]})
-    return array.reshape(shape[::-1]).T if fortran else array
+    if data[6:8] != b"\x01\x00":
+        raise WireError(f"an array is a .npy file of version {data[6]}.{data[7]}; expected 1.0.")
+    (size,) = struct.unpack_from("<H", data, 8)
+    head = data[_NPY_START : _NPY_START + size]
+    told = _NPY_HEAD.fullmatch(head)
+    if len(head) != size or told is None:
+        raise WireError(f"an array is a .npy file with the header {head[:80]!r}; expected numbers.")
+    dtype, fortran, numbers = (part.decode() for part in told.groups())
+    shape = [int(number) for number in numbers.replace(",", " ").split()]
+    array = _array({"dtype": dtype, "shape": shape[::-1] if fortran == "True" else shape,
+                    "data": data[_NPY_START + size :]})  # fmt: skip
+    return array.T if fortran == "True" else array
 
 
 def _scalar(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,22 +10,24 @@ from numpy.typing import NDArray
 
 from rtbench.core.episode import Observation
 from rtbench.policy.remote.codec import WireError, check_finite
+from rtbench.policy.remote.observation_keys import ObservationKeys
 
 EXTENSION = "rtbench"
 """Key under which a server of ours says what it serves, in the first message of any protocol."""
 RESET_KEY, SEED_KEY = "rtbench/reset", "rtbench/seed"
 """Keys of a request in which a server of ours is given an episode's beginning and seed."""
-PROTOCOLS = ("openpi", "roboarena", "vla-eval")
-"""Protocols, by name."""
+FindKeys = Callable[[str, dict[str, Any]], ObservationKeys]
+"""The keys that go with a protocol and what the server said."""
 
 
 class Connection(Protocol):
     """A connection to a server of a known protocol."""
 
     protocol: str
-    """One of `PROTOCOLS`."""
+    """One of `rtbench.policy.remote.address.PROTOCOLS`."""
     resets: str
-    """How the server is told of a new episode: 'session', 'episode', 'seed'; 'none' where it is not."""
+    """How the server is told of a new episode: 'session', 'episode' or 'seed', or 'global' where a reset is
+    one for all its clients; 'none' where it is not told."""
     said: dict[str, Any]
     """What the server said of itself."""
 
@@ -81,3 +84,9 @@ def milliseconds(reply: dict[str, Any]) -> float | None:
         if isinstance(spent, int | float):
             return float(spent)
     return None
+
+
+def server_error(url: str, text: str) -> WireError:
+    """What a server reports: the last line of its traceback, as a sentence."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return WireError(f"{url} reports an error: {lines[-1][:300] if lines else 'no text'}")

@@ -26,7 +26,7 @@ OPENING = 0.08
 """Opening of a Panda's fingers [m], for the sign and range of others' gripper numbers."""
 Part = Literal[
     "proprio", "joints", "position", "quaternion", "rotation_vector", "rpy", "gripper_opening",
-    "gripper_closed", "fingers",
+    "gripper_closed", "fingers", "x", "y", "z", "roll", "pitch", "yaw",
 ]  # fmt: skip
 Array = NDArray[np.float32]
 
@@ -93,7 +93,8 @@ class ObservationKeys(BaseModel):
         return Observation(images, instruction, proprio, step)
 
 
-_SQUARE = {"size": (224, 224)}
+_LIBERO: dict[str, Any] = {"size": (256, 256)}
+_SQUARE: dict[str, Any] = {"size": (224, 224)}
 KEYS: dict[str, dict[str, Any]] = {
     # What `rtbench serve` reads: images as they are, and all of proprioception.
     "rtbench": {
@@ -140,11 +141,35 @@ KEYS: dict[str, dict[str, Any]] = {
     # The LIBERO adapter of vla-eval.
     "vla-eval-libero": {
         "images": {
-            "agentview": {"size": (256, 256)},
-            "wrist": {"camera": "wrist", "size": (256, 256)},
+            "agentview": _LIBERO,
+            "wrist": {"camera": "wrist", **_LIBERO},
         },
         "state": {"states": ["position", "rotation_vector", "fingers"]},
         "prompt": "task_description",
+    },
+    # Keys of GR00T are a modality and a name, as in its flat observations.
+    "gr00t": {
+        "images": {"video.head": {}, "video.wrist": {"camera": "wrist"}},
+        "state": {"state.proprio": ["proprio"]},
+        "prompt": "task",
+    },
+    # Isaac-GR00T's examples/LIBERO/modality.json.
+    "gr00t-libero": {
+        "images": {"video.image": _LIBERO, "video.wrist_image": {"camera": "wrist", **_LIBERO}},
+        "state": {f"state.{part}": [part] for part in ("x", "y", "z", "roll", "pitch", "yaw")}
+        | {"state.gripper": ["fingers"]},
+        "prompt": "task",
+    },
+    # Roles of roboeval's images; its state is one list.
+    "roboeval": {
+        "images": {"primary": {}, "wrist": {"camera": "wrist"}},
+        "state": {"flat": ["proprio"]},
+        "prompt": "instruction",
+    },
+    "roboeval-libero": {
+        "images": {"primary": _LIBERO, "wrist": {"camera": "wrist", **_LIBERO}},
+        "state": {"flat": ["position", "rotation_vector", "fingers"]},
+        "prompt": "instruction",
     },
 }
 """Named sets of keys."""
@@ -231,4 +256,12 @@ def _part(proprio: Array, part: Part) -> Array:
         "gripper_closed": lambda: [1.0 - min(1.0, max(0.0, opening / OPENING))],
         "fingers": lambda: [opening / 2, -opening / 2],
     }
+    for whole, names in _AXES.items():
+        if part in names:
+            k = names.index(part)
+            return np.asarray(found[whole](), dtype=np.float32)[k : k + 1]
     return np.asarray(found[part](), dtype=np.float32)
+
+
+_AXES: dict[str, tuple[Part, ...]] = {"position": ("x", "y", "z"), "rpy": ("roll", "pitch", "yaw")}
+"""Part -> its numbers, which are parts as well."""

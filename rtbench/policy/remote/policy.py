@@ -14,21 +14,29 @@ from numpy.typing import NDArray
 
 from rtbench.core.action import CONVENTIONS
 from rtbench.core.episode import Observation
-from rtbench.core.errors import PolicyError, UnknownNameError
+from rtbench.core.errors import PolicyError
 from rtbench.core.extras import require
 from rtbench.policy.base import Needs
 from rtbench.policy.lost import PolicyLostError
-from rtbench.policy.remote.address import KEY_VARIABLE, check_url
+from rtbench.policy.remote.address import KEY_VARIABLE, Address, check_protocol, check_url
 from rtbench.policy.remote.codec import WireError
-from rtbench.policy.remote.connection import PROTOCOLS, Connection, extension
+from rtbench.policy.remote.connect import connect
+from rtbench.policy.remote.connection import Connection, extension
 from rtbench.policy.remote.observation_keys import ObservationKeys, find_keys
-from rtbench.policy.remote.websocket import Address, connect
 
-PERCENTILES = (50, 95, 99)
 FIRST_WAIT_S = 0.25
 """Seconds until a lost server is tried again; they double each time."""
-ACTIONS = {"libero": "libero-7d", "vla-eval-libero": "libero-7d", "droid": "droid-8d"}
+ACTIONS = {
+    "libero": "libero-7d", "vla-eval-libero": "libero-7d", "roboeval-libero": "libero-7d", "droid": "droid-8d"
+}  # fmt: skip
 """Keys -> the action mapping that goes with them where none is named."""
+DEFAULT_KEYS = {
+    "openpi": "rtbench", "roboarena": "rtbench", "vla-eval": "vla-eval", "gr00t": "gr00t",
+    "roboeval": "roboeval",
+}  # fmt: skip
+"""Protocol -> the keys of a server of ours."""
+OTHERS_KEYS = {"roboarena": "roboarena", "vla-eval": "vla-eval", "gr00t": "gr00t-libero"}
+"""Protocol -> the keys of another's server, where these can be told or are checked."""
 
 
 @dataclass
@@ -56,8 +64,8 @@ class RemotePolicy:
         """Connect, and hear what the server says of itself.
 
         Args:
-            url: 'ws://HOST:PORT' or 'wss://HOST:PORT'.
-            protocol: One of `PROTOCOLS`, to insist on it; None to find out.
+            url: 'ws://HOST:PORT', 'zmq://HOST:PORT' or 'http://HOST:PORT'.
+            protocol: One of `rtbench.policy.remote.address.PROTOCOLS`, to insist on it; None to find out.
             keys: What is sent under which keys: the name of a preset, or a map; see
                 `rtbench.policy.remote.observation_keys`. None: those that go with the protocol.
             history: Observations that the served policy remembers. More than one needs a protocol that tells
@@ -70,8 +78,8 @@ class RemotePolicy:
         """
         require("remote", "--policy remote:")
         self._url = check_url(url)
-        if protocol is not None and protocol not in PROTOCOLS:
-            raise UnknownNameError("protocol", protocol, PROTOCOLS, where="remote policy")
+        if protocol is not None:
+            check_protocol(protocol, url)
         self._protocol, self._asked_keys = protocol, keys
         self._timeout_s, self._reconnect_s = timeout_s, reconnect_s
         self._keys: ObservationKeys | None = find_keys(keys) if keys is not None else None
@@ -103,6 +111,12 @@ class RemotePolicy:
     def reset(self, slot: int, instruction: str, seed: int) -> None:
         """Begin an episode; a connection that was lost is made anew."""
         held = self._slots.get(slot)
+        others = self._slots.keys() - {slot}
+        if others and self._resets == "global" and self.needs.history > 1:
+            raise PolicyError(
+                f"{self._url}: the policy remembers {self.needs.history} observations, and a reset by "
+                f"protocol {self._protocol} is one for all episodes. Play one at a time: --jobs 1."
+            )
         if held is not None:
             try:
                 self._begin(slot, held.connection, instruction, seed)
@@ -142,14 +156,17 @@ class RemotePolicy:
         return np.stack(chunks)
 
     def episode_report(self, slot: int) -> dict[str, Any]:
-        """Of the slot's episode: protocol, how it was reset, and percentiles of the round trip [ms]."""
+        """Of the slot's episode: protocol, how it was reset, and each round trip [ms].
+
+        'policy_ms' has the policy's own times, of a server that says them.
+        """
         held = self._slots.get(slot)
         if held is None:
             return {}
         told: dict[str, Any] = {"protocol": self._protocol, "reset": self._resets}
-        told["round_trip_ms"] = _percentiles(held.trips_ms)
+        told["round_trip_ms"] = _rounded(held.trips_ms)
         if held.server_ms:
-            told["policy_ms"] = _percentiles(held.server_ms)
+            told["policy_ms"] = _rounded(held.server_ms)
         return {"remote": told}
 
     def close(self) -> None:
@@ -197,15 +214,32 @@ class RemotePolicy:
         """Keys that go with a protocol; a server of ours says which, and which cameras it looks at."""
         ours = extension(said)
         cameras = ours.get("cameras")
-        named = "vla-eval" if protocol == "vla-eval" else "rtbench" if ours else None
+        named = (DEFAULT_KEYS if ours or _is_of_our_export(said) else OTHERS_KEYS).get(protocol)
         if named is None:
-            if protocol == "openpi":
-                raise PolicyError(
-                    f"{self._url} speaks openpi, which does not say what its policy wants to see. "
-                    "Name it: --policy-arg keys=libero or keys=droid, or a map in a card."
-                )
-            named = protocol
-        return find_keys(named, tuple(map(str, cameras)) if isinstance(cameras, list) else None)
+            likely = {"openpi": "keys=libero or keys=droid", "roboeval": "keys=roboeval-libero"}[protocol]
+            raise PolicyError(
+                f"{self._url} speaks {protocol}, which does not say what its policy wants to see. "
+                f"Name it: --policy-arg {likely}, or a map in a card."
+            )
+        found = find_keys(named, tuple(map(str, cameras)) if isinstance(cameras, list) else None)
+        taken = _modality_keys(said, "video") if protocol == "gr00t" else None
+        if taken is None:
+            return found
+        images = {key: image for key, image in found.images.items() if key.removeprefix("video.") in taken}
+        return found.model_copy(update={"images": images})
+
+
+def _is_of_our_export(said: dict[str, Any]) -> bool:
+    """Whether a GR00T server takes the keys of our exports' meta/modality.json."""
+    return _modality_keys(said, "state") == ["proprio"]
+
+
+def _modality_keys(said: dict[str, Any], name: str) -> list[str] | None:
+    """Keys of a modality of a GR00T server; None where it says none."""
+    config = said.get(name)
+    told = config.get("as_json") if isinstance(config, dict) else None
+    keys = told.get("modality_keys") if isinstance(told, dict) else None
+    return [str(key) for key in keys] if isinstance(keys, list) else None
 
 
 def _action(ours: dict[str, Any], keys: Any) -> str | None:
@@ -222,13 +256,8 @@ def _whole(value: Any) -> int:
     return value if isinstance(value, int) and value > 0 else 1
 
 
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
-    """'n', and the percentiles [ms]."""
-    if not values:
-        return {"n": 0}
-    found = np.percentile(values, PERCENTILES)
-    named = {f"p{p}": round(float(v), 3) for p, v in zip(PERCENTILES, found, strict=True)}
-    return {"n": len(values), **named}
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 3) for value in values]
 
 
 def _shown(value: Any) -> Any:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,30 +16,24 @@ from numpy.typing import NDArray
 
 from rtbench.core.episode import Observation
 from rtbench.policy.lost import PolicyLostError
+from rtbench.policy.remote.address import Address
 from rtbench.policy.remote.codec import MOST_BYTES, WireError, pack, unpack
-from rtbench.policy.remote.connection import RESET_KEY, SEED_KEY, chunk_of, extension, milliseconds
+from rtbench.policy.remote.connection import (
+    RESET_KEY,
+    SEED_KEY,
+    FindKeys,
+    chunk_of,
+    extension,
+    milliseconds,
+    server_error,
+)
 from rtbench.policy.remote.observation_keys import ObservationKeys
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
-FindKeys = Callable[[str, dict[str, Any]], ObservationKeys]
 SILENCE_S = 1.0
 """Seconds without a message after which a server is taken for one that waits for a hello."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """A server, and how long to wait for it."""
-
-    url: str
-    """'ws://HOST:PORT' or 'wss://HOST:PORT'."""
-    key: str | None
-    """Key that it asks for."""
-    timeout_s: float
-    """Seconds that a reply may take."""
-    connect_s: float
-    """Seconds that the connection may take."""
 
 
 class Socket:
@@ -181,7 +173,7 @@ class RoboArena(Openpi):
         reply = self._socket.receive()
         # A text is the reply to a reset, and an error after anything else.
         if not isinstance(reply, str) or not reply.startswith("reset"):
-            raise WireError(_told(self._socket.url, str(reply)[:2000]))
+            raise server_error(self._socket.url, str(reply)[:2000])
 
     def ask(self, seen: Observation) -> None:
         """Send an observation."""
@@ -239,7 +231,7 @@ class VlaEval:
         reply = _binary(self._socket, self._socket.receive())
         came, payload = reply.get("type"), reply.get("payload")
         if came == "error" and isinstance(payload, dict):
-            raise WireError(_told(self._socket.url, str(payload.get("error"))))
+            raise server_error(self._socket.url, str(payload.get("error")))
         if came != kind or not isinstance(payload, dict):
             raise WireError(
                 f"{self._socket.url} sent {str(came)[:40]!r}; expected {kind!r} of protocol vla-eval."
@@ -294,14 +286,8 @@ def _is_roboarena(said: dict[str, Any]) -> bool:
 def _binary(socket: Socket, message: bytes | str) -> dict[str, Any]:
     """The map of a binary message; a text is the server's traceback."""
     if isinstance(message, str):
-        raise WireError(_told(socket.url, message))
+        raise server_error(socket.url, message)
     found = unpack(message)
     if not isinstance(found, dict):
         raise WireError(f"{socket.url} sent {type(found).__name__}; expected a map.")
     return cast("dict[str, Any]", found)
-
-
-def _told(url: str, text: str) -> str:
-    """The last line of a server's traceback, as a sentence."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{url} reports an error: {lines[-1][:300] if lines else 'no text'}"

@@ -165,7 +165,7 @@ def _write(path: Path, found: NDArray[np.float32]) -> None:
     """Cache an array. Several processes may do so at once; a folder that cannot be written to is ignored."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as beside:
+        with atomic_write(path, durable=False) as beside:
             np.save(beside, found, allow_pickle=False)
     except OSError:
         return

@@ -100,9 +100,5 @@ def _renderer(settings: RunSettings, environment: Mapping[str, str]) -> str:
 
 
 def _settings(settings: RunSettings) -> str:
-    latency = settings.latency_ms
-    thinking = ""
-    if latency:
-        thinking = f"latency {latency[0]:g} ms" if len(latency) == 1 else f"latency {len(latency)} recorded"
-    parts = [f"{settings.control_hz} Hz", f"action convention {settings.convention}", thinking]
-    return ", ".join(part for part in parts if part)
+    hz, spoken = f"{settings.control_hz} Hz", f"action convention {settings.convention}"
+    return ", ".join([hz, spoken, f"latency {settings.latency}"])

@@ -12,8 +12,10 @@ from rtbench.report.html import svg_chart
 from rtbench.report.html.section import UNKNOWN, Figure, Section, Series, percent, table
 from rtbench.result.control_rate import Spread
 
-_SPREADS = ("policy", "env", "loop", "reset")
-_NAMES = {"env": "environment", "loop": "closed loop"}
+_SPREADS = ("policy", "round_trip", "server", "env", "loop", "reset")
+_NAMES = {
+    "round_trip": "round trip", "server": "the server's policy", "env": "environment", "loop": "closed loop"
+}  # fmt: skip
 _BINS = 40
 _HEIGHT = 180
 _LEAST_MS = 1e-3
@@ -34,7 +36,9 @@ def _table(runs: Sequence[Series]) -> Figure:
     for one in runs:
         rates = one.run.summary.hz
         for name in _SPREADS:
-            found: Spread = getattr(rates, name)
+            found: Spread | None = getattr(rates, name)
+            if found is None:
+                continue
             values = found.p50, found.p95, found.p99, found.hz
             cells = (UNKNOWN if value is None else three_figures(value) for value in values)
             in_time = percent(rates.in_time) if name == "policy" else UNKNOWN

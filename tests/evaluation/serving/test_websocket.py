@@ -16,9 +16,10 @@ from rtbench.core.action import RTBENCH
 from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.evaluation.player import Player
 from rtbench.evaluation.serving.host import PolicyHost
+from rtbench.evaluation.serving.listening import Listening, ServeError
 from rtbench.evaluation.serving.translation import translation
-from rtbench.evaluation.serving.websocket import Listening, ServeError, check_protocol
 from rtbench.policy.base import Needs
+from rtbench.policy.remote.address import check_protocol
 from rtbench.policy.remote.codec import pack, unpack
 from rtbench.policy.thread import PolicyThread
 from tests.helpers.policy_servers import served

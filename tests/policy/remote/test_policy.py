@@ -5,19 +5,26 @@ import threading
 import numpy as np
 import pytest
 
+from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.core.seeding import generator
+from rtbench.evaluation import recorded_env
 from rtbench.evaluation.evaluate import Options, evaluate
+from rtbench.evaluation.latency import Latency
 from rtbench.evaluation.progress import Silent
+from rtbench.evaluation.replay import verify
+from rtbench.evaluation.rollout import Decision, rollout
 from rtbench.policy.base import Needs
 from rtbench.policy.card import build, resolve
+from rtbench.policy.remote.address import PROTOCOLS
 from rtbench.policy.remote.policy import RemotePolicy
-from rtbench.result.record import read_records
+from rtbench.policy.seed import policy_seed
+from rtbench.report.run_table import caption
 from tests.helpers import fake_env
 from tests.helpers.policy_servers import served
 
-WIRES = ("openpi", "roboarena", "vla-eval")
+WIRES = tuple(PROTOCOLS)
 
 
 class Rememberer:
@@ -85,25 +92,36 @@ def test_eight_clients_at_once_keep_their_histories(protocol):
     np.testing.assert_array_equal(found, expected)
 
 
-def play(policy, tmp_path, **options):
-    chosen = [fake_env.episode(k) for k in range(4)]
-    told = Options(factory=fake_env.FACTORY, reporter=Silent(), **options)
-    return evaluate(policy, chosen, out=tmp_path, workers=2, options=told)
+def locally(policy, episode, seed, pace):
+    """Tokens int64[n, 11] of an episode that is played in this process."""
+    env = fake_env.FakeEnv(EnvSettings(cameras=("head",)))
+    policy.reset(0, episode.instruction, seed)
+    result = rollout(env, episode, lambda seen: Decision(policy.act([seen], [0])[0], 0.0), pace=pace)
+    return np.array(result.trace.tokens)
 
 
-def test_a_run_records_the_protocol_and_round_trips_beside_the_policys_own_time(tmp_path):
+def test_a_run_records_and_charges_round_trips_beside_the_policys_own_time(tmp_path):
+    told = Options(factory=fake_env.FACTORY, reporter=Silent(), latency=Latency(measured=True))
     with served(Rememberer(), "roboarena") as (url, _):
-        run = play(f"remote:{url}", tmp_path / "far")
-    near = play(Rememberer(), tmp_path / "near")
-    by_key = {record.key: record.tokens for record in read_records(near.path / "episodes.jsonl").records}
+        run = evaluate(f"remote:{url}", fake_env.episodes(2), out=tmp_path, workers=1, options=told)
     assert run.meta.policy.name == url.removeprefix("ws://").replace(":", "-")
-    for record in read_records(run.path / "episodes.jsonl").records:
+    assert len(run.records) == 2
+    assert run.meta.settings.latency_measured is True
+    pace = recorded_env.pace(run)
+    for record in run.records:
         told = record.report["remote"]
         assert (told["protocol"], told["reset"]) == ("roboarena", "session")
-        trips = told["round_trip_ms"]
-        assert trips["n"] == len(record.token_rows)
-        assert 0 < told["policy_ms"]["p50"] <= trips["p50"] <= trips["p95"] <= trips["p99"]
-        assert record.tokens == by_key[record.key]
+        trips, own = told["round_trip_ms"], told["policy_ms"]
+        assert len(trips) == len(own) == len(record.times.policy) >= len(record.token_rows) == 14
+        assert all(0 < inner < outer for inner, outer in zip(own, trips, strict=True))
+        near = locally(Rememberer(), record.episode, policy_seed(record.episode), pace)
+        np.testing.assert_array_equal(record.token_rows, near)
+        assert verify(fake_env.FakeEnv(), record, pace=pace) == []
+        assert verify(fake_env.FakeEnv(), record) != []
+    rates = run.summary.hz
+    assert rates.server.p50 < rates.round_trip.p50 <= rates.round_trip.p95 <= rates.round_trip.p99
+    assert f"round trip   {rates.round_trip.p50:.3g}"[:16] in caption(run.summary)
+    assert "\nserver alone " in caption(run.summary)
 
 
 def test_a_server_without_resets_is_said_so_and_refused_with_a_memory():
@@ -117,7 +135,7 @@ def test_what_is_no_server_is_told_in_a_sentence():
     with pytest.raises(PolicyError, match=r"no server at ws://127\.0\.0\.1:9: Connection refused Start"):
         remote("ws://127.0.0.1:9")
     for url, said in {
-        "http://127.0.0.1:1": "expected ws://HOST:PORT",
+        "ftp://127.0.0.1:1": "expected ws://HOST:PORT",
         "ws://": "expected ws://HOST:PORT",
         "ws://127.0.0.1:99999": "expected ws://HOST:PORT",
         "ws://user:word@127.0.0.1:1": "would be recorded",
