@@ -159,6 +159,24 @@ class RunOptions:
             rich_help_panel=WORLD,
         ),
     ] = Profile.LEAN
+    background: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Photograph behind robot and objects in the head camera's pictures, instead of the room.",
+            show_default="none",
+            rich_help_panel=WORLD,
+        ),
+    ] = ""
+    background_mask: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Picture that is white where the photograph may be seen.",
+            show_default="everywhere",
+            rich_help_panel=WORLD,
+        ),
+    ] = ""
     images: Annotated[
         bool,
         typer.Option(
@@ -310,6 +328,8 @@ class RunOptions:
                 "--robot": self.robot != DEFAULT_ROBOT,
             }
         )
+        if self.background_mask and not self.background:
+            raise OptionConflictError("--background-mask is the mask of a photograph: add --background FILE.")
         if self.protocol is not None:
             check_protocol(self.protocol)
             if not self.policy.startswith(PREFIX):

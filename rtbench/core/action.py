@@ -11,6 +11,8 @@ A convention fixes the bounds, the order of the tokens, the numbering of the mod
   token 128 is *exactly* zero: an idle policy does not drift. Rounds to the nearest bin.
 - ``rt1``: bounds and order of the released RT-1 checkpoints (``policy_specs.pbtxt`` and
   ``tokenize_action`` of open_x_embodiment). Rounds; ``rt1-reference`` truncates as the published code does.
+- ``fractal``: as ``rtbench``, with bounds of 25 cm and 0.64 rad, which hold the 1st to 99th percentile of the
+  data set fractal20220817_data, for policies that were trained on it and a controller that does not clip.
 """
 
 from __future__ import annotations
@@ -156,7 +158,9 @@ def _convention(
 RTBENCH = _convention("rtbench", _OWN, tuple(range(SIZE)), (Mode.ARM, Mode.BASE, Mode.TERMINATE))
 RT1 = _convention("rt1", _RT1, _RT1_ORDER, _RT1_MODES)
 RT1_REFERENCE = _convention("rt1-reference", _RT1, _RT1_ORDER, _RT1_MODES, truncate=True)
-CONVENTIONS = {c.name: c for c in (RTBENCH, RT1, RT1_REFERENCE)}
+_FRACTAL = [_int8(0.25 / 128)] * 3 + [_int8(0.64 / 128)] * 3 + _OWN[6:]
+FRACTAL = _convention("fractal", _FRACTAL, tuple(range(SIZE)), (Mode.ARM, Mode.BASE, Mode.TERMINATE))
+CONVENTIONS = {c.name: c for c in (RTBENCH, RT1, RT1_REFERENCE, FRACTAL)}
 
 REACH_LOW = np.array(RTBENCH.low)
 """float64[10] [m, rad, 1], in the order of DIMENSIONS: lower bounds of one control step; the simulator clips

@@ -48,7 +48,7 @@ class EpisodeEnv(Protocol):
         ...
 
     def rules(self) -> dict[str, bool]:
-        """Rules that are reported beside success, by name, and whether each holds now; most tasks have none."""
+        """Rules reported beside success, by name, and whether each holds now; most tasks have none."""
         ...
 
     def events(self) -> dict[str, int]:
@@ -94,3 +94,7 @@ class EnvSettings:
     """The user's content roots."""
     control_hz: int = 3
     """Control rate [Hz]."""
+    background: str = ""
+    """File of a photograph behind robot and objects in pictures of the head camera; '' for the room."""
+    background_mask: str = ""
+    """File of a picture that is white where the photograph may be seen; '' for everywhere."""

@@ -14,7 +14,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.core.action import ARM_SLICE, BASE_SLICE, GRIPPER, MODE, Mode
+from rtbench.core.action import ARM_SLICE, BASE_SLICE, GRIPPER, MODE, Mode, clip_action
 from rtbench.core.rotation import clip_length, difference, from_rotation_vector, multiply
 from rtbench.core.vector import length
 from rtbench.env.kinematics import Arm, span
@@ -64,6 +64,16 @@ class Controller:
         """Angles of the arm's joints now, float64[7] [rad]."""
         angles: Array = self._data.qpos[self._arm_qpos].copy()
         return angles
+
+    def take(self, action: Array, convention: str) -> tuple[Array, int]:
+        """The action float64[11] that is carried out, within what a step can reach, and how much was clipped.
+
+        Args:
+            action: Decoded from a policy's tokens.
+            convention: Name of their convention.
+        """
+        del convention
+        return clip_action(action)
 
     def apply(self, action: Array, steps: int) -> bool:
         """Carry out one action over some physics steps; return False if its pose was out of reach.

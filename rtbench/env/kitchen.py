@@ -14,13 +14,15 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.core.action import BINS, MODE, Mode, clip_action, convention
+from rtbench.core.action import BINS, MODE, Mode, convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import DEFAULT_ROBOT, IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Observation
 from rtbench.core.errors import RtbenchError, UnknownNameError
 from rtbench.env import gl
+from rtbench.env.background import Background
 from rtbench.env.camera import PROFILES, Profile, Renderer
 from rtbench.env.controller import Controller
+from rtbench.env.episode_goal import EpisodeGoal
 from rtbench.env.episode_reset import Stage
 from rtbench.env.event import EventCounter
 from rtbench.env.instruction_space import InstructionSpace
@@ -28,7 +30,6 @@ from rtbench.env.kinematics import Arm
 from rtbench.env.scene import load_scene, object_sets
 from rtbench.env.sim_world import SimWorld
 from rtbench.task.library import Library
-from rtbench.task.predicate import evaluate, leaves, note
 from rtbench.task.suite import draw
 from rtbench.task.task import Goal, Task
 
@@ -72,6 +73,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         render_mode: str | None = None,
         instruction: Literal["text", "none"] | Encode = "text",
         robot: str = DEFAULT_ROBOT,
+        background: Background | None = None,
     ) -> None:
         self.cameras, self.profile, self.render_mode = tuple(cameras), profile, render_mode
         self.convention = convention(convention_name)
@@ -82,22 +84,21 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             raise UnknownNameError("render profile", profile, PROFILES)
         if not LEAST_HZ <= control_hz <= MOST_HZ:
             raise RtbenchError(f"control_hz is {control_hz}; allowed: {LEAST_HZ:g} to {MOST_HZ:g} Hz.")
-        if render_mode not in (None, RENDER_MODE):
-            raise RtbenchError(_no_render_mode(render_mode))
+        _check_render_mode(render_mode)
         if instruction not in ("text", "none") and not callable(instruction):
             raise UnknownNameError("value", str(instruction), ("text", "none"), where="instruction")
         self._instruction = instruction
         self._library = Library(content)
         self._steps = round(240 / control_hz)
         self._task: Task = self._library.task(task)
-        self._robot = robot
+        self._robot, self._background = robot, background
         self._arms: dict[str, Arm] = {robot: Arm(self._library.robot(robot))}
         self._stages: OrderedDict[_Key, Stage] = OrderedDict()
         self._renderers: dict[_Key, Renderer] = {}
         self._playing: _Key | None = None
         self._episode: Episode | None = None
         self._control_steps = 0
-        self._terminated = self._in_first = False
+        self._goal: EpisodeGoal | None = None
         self._last: NDArray[np.float64] | None = None
         self._first: dict[str, str] = {}
         self.action_space = gymnasium.spaces.MultiDiscrete(self.convention.tokens_per_dimension)
@@ -120,6 +121,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             convention_name=settings.convention,
             control_hz=settings.control_hz,
             content=tuple(Path(root) for root in settings.content),
+            background=Background.read(settings.background, settings.background_mask),
         )
 
     # Evaluation -------------------------------------------------------------------------------------
@@ -136,9 +138,8 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         self._episode = episode
         stage = self._stage(self._playing)
         attempt = stage.reset(self._task, episode)
-        self._control_steps, self._terminated, self._last = 0, False, None
-        self._in_first = self._task.first is not None
-        self._note()
+        self._control_steps, self._last = 0, None
+        self._goal = EpisodeGoal(self._task, episode, stage.world)
         self._events = EventCounter(stage.world, self._task)
         observation = self.observe()
         self._first = {"state": self.state_hash(), "attempt": str(attempt)}
@@ -159,15 +160,12 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
             ActionError: tokens of the wrong shape, type or range; names the dimension.
             SimulationError: the physics diverged.
         """
-        action, clipped = self.convention.decode(tokens), 0
         stage = self._current()
-        if stage.controller.bounded:
-            action, clipped = clip_action(action)
+        action, clipped = stage.controller.take(self.convention.decode(tokens), self.convention.name)
         reached = stage.controller.apply(action, self._steps)
         self._control_steps += 1
         stage.check_finite()
-        self._note()
-        self._end_part(terminates=Mode(int(action[MODE])) is Mode.TERMINATE)
+        self._followed().step(self._control_steps, terminates=Mode(int(action[MODE])) is Mode.TERMINATE)
         self._events.step(action, self._last, clipped=clipped, reached=reached)
         self._last = action
         return self.observe()
@@ -181,7 +179,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
     @property
     def terminated(self) -> bool:
         """Whether the last action's mode was terminate."""
-        return self._terminated
+        return self._goal is not None and self._goal.terminated
 
     @property
     def task(self) -> Task:
@@ -205,23 +203,20 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
 
     @property
     def goal(self) -> Goal:
-        """What is to be brought about now, of the stricter goal where there is one, for privileged policies."""
-        if self._in_first and self._task.first:
-            return self._task.first.goal
-        return self._task.strict or self._task.goal
+        """What to bring about now, for privileged policies: of two rules the stricter one."""
+        return self._followed().wanted
 
     def success(self) -> bool:
         """Whether the goal is true now, and the instruction is the one that asks for it."""
-        return not self._in_first and evaluate(self._task.goal, self.world)
+        return self._followed().success()
 
     def rules(self) -> dict[str, bool]:
         """Whether the task's stricter rule holds now, as 'strict'; empty where it has none."""
-        strict = self._task.strict
-        return {"strict": not self._in_first and evaluate(strict, self.world)} if strict else {}
+        return self._followed().rules()
 
     def leaves(self) -> dict[str, bool]:
         """Each leaf of the goal and whether it is true now."""
-        return leaves(self._task.goal, self.world)
+        return self._followed().leaves()
 
     def events(self) -> dict[str, int]:
         """Counts since `begin`; see `rtbench.env.event`."""
@@ -242,28 +237,29 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
 
     def frame(self, camera: str = "head") -> NDArray[np.uint8]:
         """Image uint8[256, 320, 3] of a camera now."""
-        return self._renderer().render(self._current().data, camera)
+        renderer, data = self._renderer(), self._current().data
+        drawn = renderer.render(data, camera)
+        if self._background is None or camera != "head":
+            return drawn
+        return self._background.behind(drawn, renderer.segment(data, camera), self.world.foreground())
 
     def info(self) -> dict[str, str]:
         """What a result depends on besides the episode."""
         known = {"mujoco": mujoco.__version__, "profile": self.profile}
         if self.cameras:
-            backend = gl.select()
-            known |= {"gl": backend.name, "gl_renderer": backend.renderer, "gl_version": backend.version}
+            gpu = gl.select()
+            known |= {"gl": gpu.name, "gl_renderer": gpu.renderer, "gl_version": gpu.version}
         return known
 
     def observe(self) -> Observation:
         """The policy's observation of the present state; see `rtbench.core.episode.Observation`."""
-        stage, episode = self._current(), self._episode
-        images = {camera: self._renderer().render(stage.data, camera) for camera in self.cameras}
+        stage = self._current()
+        images = {camera: self.frame(camera) for camera in self.cameras}
         hand = stage.world.to_base(stage.world.gripper())
         pose = (*hand.position.tolist(), *hand.quaternion.tolist())
         numbers = (*stage.controller.measured().tolist(), *pose, stage.world.gripper_opening())
         proprio = np.array(numbers, dtype=np.float32)
-        instruction = episode.instruction if episode else ""
-        if self._in_first and self._task.first and instruction and not (episode and episode.arm):
-            instruction = self._task.first.instruction
-        return Observation(images, instruction, proprio, self._control_steps)
+        return Observation(images, self._followed().instruction, proprio, self._control_steps)
 
     # Gymnasium --------------------------------------------------------------------------------------
 
@@ -287,15 +283,10 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         observation = self.advance(action)
         cut = self._episode is not None and self._control_steps >= self._episode.horizon
         success = self.success()
-        over = self._terminated or cut
+        truncated = cut and not self.terminated
+        reward = float(success and (self.terminated or cut))
         info = {"success": success, **self._events.counts()}
-        return (
-            self._as_dict(observation),
-            float(success and over),
-            self._terminated,
-            cut and not self._terminated,
-            info,
-        )
+        return self._as_dict(observation), reward, self.terminated, truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
         """Image uint8[256, 320, 3] of the head camera, RGB, if render_mode is 'rgb_array'; else None."""
@@ -335,18 +326,10 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
         drawn = int(self.np_random.integers(2**31)) if seed is None else seed
         return draw(replace(self._library.suite("seen"), robot=self._robot), self._task, drawn)
 
-    def _note(self) -> None:
-        """Let predicates with a memory see the present state."""
-        for goal in filter(None, (self._task.goal, self._task.strict)):
-            note(goal, self.world)
-
-    def _end_part(self, *, terminates: bool) -> None:
-        """End the episode, or the part before the instruction changes, if the policy or its steps say so."""
-        first = self._task.first
-        if self._in_first and first:
-            self._in_first = not (terminates or self._control_steps >= first.steps)
-        else:
-            self._terminated = terminates
+    def _followed(self) -> EpisodeGoal:
+        if self._goal is None:
+            raise RtbenchError(_NO_EPISODE)
+        return self._goal
 
     def _check_cameras(self, robot: str) -> None:
         known = self._library.robot(robot).cameras
@@ -356,7 +339,7 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
 
     def _key(self) -> _Key:
         if self._playing is None:
-            raise RtbenchError("no episode yet: call begin(episode) or reset() first.")
+            raise RtbenchError(_NO_EPISODE)
         return self._playing
 
     def _current(self) -> Stage:
@@ -389,15 +372,18 @@ class Kitchen(gymnasium.Env[dict[str, Any], NDArray[np.int64]]):
 
 _Key = tuple[str, tuple[str, ...], str]
 """A scene, the sets of objects that an episode uses, and its robot."""
+_NO_EPISODE = "no episode yet: call begin(episode) or reset() first."
 _KEYS = {"head": "image", "wrist": "wrist_image"}
 _PROPRIO_MOST = np.array([4.0] * 7 + [3.0] * 3 + [1.01] * 4 + [0.1], dtype=np.float32)
 """Bounds of proprioception: joint limits [rad], reach [m], a unit quaternion, the gripper [m]."""
 
 
-def _no_render_mode(mode: object) -> str:
-    where = 'gymnasium.make(NAME, render_mode="human"), which needs pygame-ce and a display'
-    film = "`rtbench run --video all` or gymnasium's RecordVideo, which needs moviepy"
-    return f"render_mode is {mode!r}; allowed: {RENDER_MODE!r} and None. A window: {where}. Films: {film}."
+def _check_render_mode(mode: object) -> None:
+    if mode not in (None, RENDER_MODE):
+        film = "`rtbench run --video all` or gymnasium's RecordVideo, which needs moviepy"
+        where = 'gymnasium.make(NAME, render_mode="human"), which needs pygame-ce and a display'
+        allowed = f"allowed: {RENDER_MODE!r} and None. A window: {where}. Films: {film}"
+        raise RtbenchError(f"render_mode is {mode!r}; {allowed}.")
 
 
 def _digest(*parts: bytes) -> str:

@@ -25,7 +25,7 @@ PIECEWISE = frozenset({"parts", "ball", "apple"})
 
 
 class SimWorld:
-    """Privileged state of one simulation. It reads `data` at each call and stores no state but predicates' notes."""
+    """Privileged state of one simulation. It reads `data` at each call and stores predicates' notes alone."""
 
     def __init__(self, scene: Scene, data: mujoco.MjData) -> None:
         self.scene, self._model, self._data = scene, scene.model, data
@@ -156,6 +156,11 @@ class SimWorld:
             a for a, b in self._contacts() if b in robot
         }
         return frozenset(names & {*self._present, *self.scene.spec.drawers})
+
+    def foreground(self) -> list[int]:
+        """Geoms of the robot, of objects and of drawers: all but counters and room."""
+        behind = {"room", *self.scene.spec.counters}
+        return [geom for geom, owner in enumerate(self._owner) if owner not in behind]
 
     def bumping(self) -> frozenset[str]:
         """Counters and walls that the robot's body, not its fingers, runs into."""

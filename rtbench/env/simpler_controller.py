@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbench.core.action import MODE, Mode, check_action
 from rtbench.core.rotation import from_rotation_vector, multiply
 from rtbench.env.controller import Controller
 from rtbench.env.jerk_limited_path import JerkLimitedPath
@@ -56,6 +57,13 @@ class SimplerController(Controller):
         )
         super().reset()
 
+    def take(self, action: Array, convention: str) -> tuple[Array, int]:
+        """The action as it is: SIMPLER clips nothing. Of RT-1's tokens it drops base and mode."""
+        action = check_action(action)
+        if convention.startswith("rt1") and action[MODE] == Mode.BASE:
+            action[MODE] = Mode.ARM
+        return action, 0
+
     def reaches(self, delta: Array) -> bool:
         """Whether a move float64[6] [m, rad] is carried out; one out of reach leaves the arm where it is."""
         return self._solve_for(delta) is not None
@@ -87,7 +95,7 @@ class SimplerController(Controller):
         return found is not None
 
     def _solve_for(self, delta: Array) -> Array | None:
-        """Joint angles float64[7] [rad] of the sensed pose moved by `delta`; None where it is out of reach."""
+        """Joint angles float64[7] [rad] of the sensed pose moved by `delta`; None out of reach."""
         sensed = self.measured()
         position, quaternion = _moved(*self._arm.forward(sensed), delta)
         found = self._arm.solve(sensed, position, quaternion, iterations=ITERATIONS)

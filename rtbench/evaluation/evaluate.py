@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, Unpack
 
@@ -66,7 +66,7 @@ class StoppingRule(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """How to play, beside what. The first nine decide results and are part of the run's id."""
+    """How to play, beside what. The first ten decide results and are part of the run's id."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Override arguments of the policy's card."""
@@ -76,6 +76,8 @@ class Options:
     """Render profile, lean or full."""
     images: bool = False
     """Draw the head camera at each step even if the policy wants no image: for timings and frame hashes."""
+    background: tuple[str, str] = ("", "")
+    """Files of a photograph behind robot and objects, and of its mask; '' for none."""
     control_hz: int | None = None
     """Control rate [Hz]; None: that of the policy's action mapping, 3 where it has none."""
     action: ActionMapping | None = None
@@ -155,6 +157,8 @@ def evaluate(
         convention=needs.convention,
         content=tuple(str(Path(root).resolve()) for root in options.content),
         control_hz=options.control_hz or _own_hz(player),
+        background=options.background[0],
+        background_mask=options.background[1],
     )
     meta = _metadata(player, chosen, settings, options)
     meta = meta.replace(novelties=_novelties(chosen, coverage), tasks=_tasks(chosen, options))
@@ -336,8 +340,10 @@ def _metadata(
 
 
 def _run_settings(settings: EnvSettings, options: Options) -> RunSettings:
+    from rtbench.env.background import recorded
+
     latency = options.latency
-    found = RunSettings(**asdict(settings), latency_ms=latency.milliseconds, factory=options.factory)
+    found = RunSettings(**recorded(settings), latency_ms=latency.milliseconds, factory=options.factory)
     return found.replace(latency_measured=True) if latency.measured else found
 
 

@@ -52,6 +52,8 @@ class RunSettings(Stored):
     """Whether what each decision took was charged; in the file only if it was."""
     factory: str = ""
     """What made the environment."""
+    background: str = ""
+    """Hash of the photograph behind robot and objects, and of its mask; missing where there is none."""
 
     @property
     def latency(self) -> str:

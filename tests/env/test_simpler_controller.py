@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from rtbench.core.action import GRIPPER, RT1, RTBENCH, idle
+from rtbench.core.action import GRIPPER, MODE, RT1, RTBENCH, Mode, idle
 from rtbench.core.errors import UnknownNameError
 from rtbench.core.rotation import difference
 from rtbench.env.kitchen import Kitchen
@@ -119,6 +119,13 @@ def test_actions_are_not_clipped(begun):
     begun.convention = own
     assert begun.controller.position - before == pytest.approx(action[:3], abs=0.005)
     assert begun.events()["clipped"] == 0
+
+
+def test_base_actions_of_rt1_move_the_arm_and_others_the_base(begun):
+    action = idle()
+    action[0], action[MODE], action[7] = 0.05, Mode.BASE, 0.1
+    for name, mode in (("rt1", Mode.ARM), ("rt1-reference", Mode.ARM), ("rtbench", Mode.BASE)):
+        assert begun.controller.take(action.copy(), name)[0][MODE] == mode
 
 
 def test_a_step_is_the_same_bit_for_bit(begun):

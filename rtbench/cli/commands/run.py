@@ -68,6 +68,11 @@ class _Settings:
     jobs: int | None
 
 
+def _resolved(file: str) -> str:
+    """Its path from the root, for workers; '' for none."""
+    return str(Path(file).resolve()) if file else ""
+
+
 def _settings(options: RunOptions) -> _Settings:
     from rtbench.evaluation.evaluate import Options
     from rtbench.evaluation.latency import Latency
@@ -82,6 +87,7 @@ def _settings(options: RunOptions) -> _Settings:
             latency=Latency.parse(options.latency),
             profile=options.profile.value,
             images=options.images,
+            background=(_resolved(options.background), _resolved(options.background_mask)),
             control_hz=options.control_hz,
             action=find_mapping(options.action) if options.action else None,
             content=tuple(map(str, options.content or ())),

@@ -41,7 +41,7 @@ def command(rule: Gripper, number: float, state: GripperState) -> tuple[float, G
     """
     span = rule.closed - rule.open
     if rule.kind == "relative":
-        return _moved(number / span, state)
+        return _moved(rule, number / span, state)
     if rule.threshold is not None:
         above = number > rule.threshold
         closedness = 1.0 if above == (rule.closed > rule.open) else -1.0
@@ -50,10 +50,12 @@ def command(rule: Gripper, number: float, state: GripperState) -> tuple[float, G
     if rule.sticky is None:
         closedness = 1.0 - 2.0 * openness
         return closedness, replace(state, closedness=closedness)
-    return _sticky(rule.sticky, openness, state)
+    return _sticky(rule, rule.sticky, openness, state)
 
 
-def _sticky(rule: Sticky, openness: float, state: GripperState) -> tuple[float, GripperState]:
+def _sticky(
+    gripper: Gripper, rule: Sticky, openness: float, state: GripperState
+) -> tuple[float, GripperState]:
     if rule.rule == "on_level":
         relative = 1.0 - 2.0 * openness
     else:
@@ -67,10 +69,11 @@ def _sticky(rule: Sticky, openness: float, state: GripperState) -> tuple[float, 
         relative = held
     if sent == rule.actions:
         held, sent = 0.0, 0
-    return _moved(relative, replace(state, openness=openness, held=held, sent=sent))
+    return _moved(gripper, relative, replace(state, openness=openness, held=held, sent=sent))
 
 
-def _moved(share: float, state: GripperState) -> tuple[float, GripperState]:
-    """Close by a share of the range."""
+def _moved(rule: Gripper, share: float, state: GripperState) -> tuple[float, GripperState]:
+    """Close by a share of the range, or tell the share."""
     closedness = min(1.0, max(-1.0, state.closedness + 2.0 * share))
-    return closedness, replace(state, closedness=closedness)
+    told = min(1.0, max(-1.0, share)) if rule.sends == "change" else closedness
+    return told, replace(state, closedness=closedness)

@@ -100,6 +100,9 @@ class Gripper(_Section):
     kind: Literal["absolute", "relative"] = "absolute"
     """absolute: where the fingers are to be. relative: by how much they are to close; a change of
     `closed - open` closes them all the way."""
+    sends: Literal["closedness", "change"] = "closedness"
+    """Of a relative or sticky number what the robot is told: how far the fingers are to be closed, or the
+    change alone, for a controller such as `simpler` that takes changes."""
     threshold: float | None = None
     """Where given, a number above it counts as whichever of open and closed is the greater, any other as the
     smaller."""

@@ -33,6 +33,28 @@ PRESETS: dict[str, dict[str, Any]] = {
         "gripper": {"open": 1.0, "closed": 0.0, "sticky": {"rule": "on_change", "actions": 15}},
         "control_hz": 3,
     },
+    # The same under the controller `simpler`, which takes the change itself as SIMPLER's does: Octo's, and by
+    # SimplerEnv's pull request 10 (openvla issue 21) OpenVLA's. And with vla-eval's rule of the level.
+    "simpler-7d": {
+        "rotation": {"form": "rpy"},
+        "gripper": {
+            "open": 1.0,
+            "closed": 0.0,
+            "sends": "change",
+            "sticky": {"rule": "on_change", "actions": 15},
+        },
+        "control_hz": 3,
+    },
+    "simpler-level-7d": {
+        "rotation": {"form": "rpy"},
+        "gripper": {
+            "open": 1.0,
+            "closed": 0.0,
+            "sends": "change",
+            "sticky": {"rule": "on_level", "actions": 15},
+        },
+        "control_hz": 3,
+    },
     # LIBERO (Liu et al., arXiv 2306.03310): robosuite's controller OSC_POSE, whose numbers are clipped to -1
     # to 1 and stand for 0.05 m and 0.5 rad, a rotation vector in the base frame (output_max of
     # osc_pose.json), at 20 Hz. -1 opens.

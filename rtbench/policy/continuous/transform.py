@@ -22,6 +22,7 @@ from rtbench.core.action import (
     MODE,
     REACH_HIGH,
     REACH_LOW,
+    RTBENCH,
     SIZE,
     Convention,
     Mode,
@@ -152,7 +153,11 @@ def step(
     if ends.rule != "mode" and whole and action[MODE] == Mode.TERMINATE:
         action[MODE] = Mode.ARM
     tokens = spec.encode(action)
-    beyond = (action[:MODE] < REACH_LOW - _SLACK) | (action[:MODE] > REACH_HIGH + _SLACK)
+    # RT-1's bounds are further than any step: there the robot's reach is what clips.
+    bounds = RTBENCH if spec.high[0] >= 1.0 else spec
+    beyond = (action[:MODE] < np.array(bounds.low) - _SLACK) | (
+        action[:MODE] > np.array(bounds.high) + _SLACK
+    )
     rest = state.rest
     if not whole:
         # Of what was clipped, no more than a bin is made up for.

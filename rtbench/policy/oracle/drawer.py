@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ PUSHED = 0.008
 STEP_BACK = 0.20
 """Distance by which the base stands further back for the lowest drawer [m]."""
 ROOMY, UPRIGHT_HOOK = 0.20, 0.35
-"""Where the next drawer is further above than the first [m], or none is, fingers lean by the second [rad]."""
+"""Fingers lean by the second [rad] where drawers one above the other are at least the first apart [m]."""
 ASIDE = 0.12
 """The push meets the front this far beside the handle's middle [m], on the side away from the robot."""
 
@@ -159,11 +160,11 @@ def _lean(view: View, drawer: str) -> Array:
 
 
 def _hook(view: View, drawer: str) -> float:
-    """Lean of the fingers [rad]: the robot's, or less where the drawers above leave room for the hand."""
-    drawers = view.world.scene.spec.drawers
-    spec, hook = drawers[drawer], view.robot.arm.hook
-    above = [d.height - spec.height for d in drawers.values() if d.counter == spec.counter]
-    return hook if any(0 < gap < ROOMY for gap in above) else min(hook, UPRIGHT_HOOK)
+    """Lean of the fingers [rad]: the robot's, or less in a stack whose drawers leave room for the hand."""
+    spec, hook = view.world.scene.spec.drawers[drawer], view.robot.arm.hook
+    stack = [d.height for d in view.world.scene.spec.drawers.values() if d.counter == spec.counter]
+    roomy = all(above - below >= ROOMY for below, above in pairwise(sorted(stack)))
+    return min(hook, UPRIGHT_HOOK) if roomy and len(stack) > 1 else hook
 
 
 def drawer_station(view: View, drawer: str) -> Array:

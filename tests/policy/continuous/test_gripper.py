@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbench.policy.continuous.gripper import GripperState, command
-from rtbench.policy.continuous.mapping import Gripper, Sticky
+from rtbench.policy.continuous.mapping import Gripper, Sticky, preset
 
 
 def play(rule, numbers):
@@ -77,3 +77,15 @@ def test_a_relative_gripper_stays_in_its_range_and_moves_by_what_it_is_told(numb
     for last, now, number in zip(before, found, numbers, strict=False):
         assert -1.0 <= now <= 1.0
         assert now == pytest.approx(min(1.0, max(-1.0, last + 2 * number)))
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [("simpler-7d", [0.0, 0.0, 1.0, 1.0, 1.0]), ("simpler-level-7d", [-1.0, -1.0, -1.0, -1.0, -1.0])],
+)
+def test_under_simplers_controller_the_change_itself_is_sent(name, sent):
+    rule, state, found = preset(name).gripper, GripperState(), []
+    for openness in (1.0, 1.0, 0.0, 0.0, 0.0):
+        told, state = command(rule, openness, state)
+        found.append(told)
+    assert found == pytest.approx(sent)
