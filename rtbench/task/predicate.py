@@ -1,8 +1,8 @@
 """Predicates: the leaves of goals, which evaluator and oracle share.
 
-A predicate is a function of a world and of names. It reads the present state only, not its history, so it is
-valid for any robot and any policy; those of SIMPLER's rules keep notes. Task goals combine predicates; nothing
-else decides success.
+A predicate is a function of a world and of names. It reads the present state only, not its history, so it
+is valid for any robot and any policy; those of SIMPLER's rules keep notes. Task goals combine predicates;
+nothing else decides success.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Predicate:
     kinds: tuple[Kind, ...]
     """Kind of each named argument."""
     note: Callable[..., None] | None = None
-    """Of a predicate with a memory: function of (world, *names), called at reset and after each control step."""
+    """Of a predicate with a memory: function of (world, *names), called at reset and after each step."""
 
     @property
     def summary(self) -> str:
@@ -261,7 +261,7 @@ def evaluate(goal: Goal, world: World) -> bool:
 
 
 def note(goal: Goal, world: World) -> None:
-    """Let the goal's predicates that have a memory see the present state: at reset and after each control step."""
+    """Let the goal's predicates that have a memory see the present state: at reset and after each step."""
     for leaf in goal.leaves():
         noted = PREDICATES[leaf.predicate].note
         if noted is not None:

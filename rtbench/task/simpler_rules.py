@@ -1,8 +1,8 @@
 """SIMPLER's rules of success, with its numbers, as predicates; some of them remember.
 
-A rule that remembers keeps notes in the world (`rtbench.core.world.World.notes`), under the text of its leaf:
-at reset, and after each control step, as SIMPLER evaluates once a step. Before the first note none holds. Ours
-say nothing of contact impulses: what touches is what is in contact.
+A rule that remembers keeps notes in the world (`rtbench.core.world.World.notes`), under the text of its
+leaf: at reset, and after each control step, as SIMPLER evaluates once a step. Before the first note none
+holds. Ours say nothing of contact impulses: what touches is what is in contact.
 """
 
 from __future__ import annotations
