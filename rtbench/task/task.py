@@ -62,7 +62,7 @@ class FirstPart:
     instruction: str
     """The first instruction."""
     steps: int
-    """Control steps after which the instruction changes at the latest; a policy that terminates changes it."""
+    """Control steps after which the instruction changes at the latest; terminating changes it sooner."""
 
 
 @dataclass(frozen=True)
