@@ -227,8 +227,8 @@ def test_a_run_without_outcomes_needs_a_rate(tmp_path, records):
         (["--margin", "101pp"], "at most 100 points"),
         (["--flips", "3"], "--flips 3: has no unit"),
         (["--drop", "-1pp"], "--drop -1pp: expected points"),
-        (["--power", "1"], "--power 1: expected a chance"),
-        (["--alpha", "nan"], "--alpha nan: expected a chance"),
+        (["--power", "1"], "Invalid value for '--power'"),
+        (["--alpha", "nan"], "Invalid value for '--alpha'"),
         (["--run", "nowhere"], "unknown run 'nowhere'"),
     ],
 )
