@@ -93,10 +93,6 @@ class BaselineOptions:
                 f"--margin {self.margin}: no drop is beyond it; give less, such as --margin 5pp."
             )
         alpha = ALPHA if self.alpha is None else self.alpha
-        if not 0 < alpha < 1:
-            raise OptionConflictError(
-                f"--alpha {alpha:g}: expected a chance between 0 and 1, such as --alpha 0.05."
-            )
         return Target(margin, alpha, duration(self.budget) if self.budget is not None else None)
 
 

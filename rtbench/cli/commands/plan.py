@@ -32,7 +32,7 @@ def plan(  # noqa: PLR0913 - each is an option
         ),
     ] = "5pp",
     power: Annotated[
-        float, typer.Option(min=0.01, max=0.9999, metavar="SHARE", help="Probability of the right verdict.")
+        float, typer.Option(min=0.5, max=0.9999, metavar="SHARE", help="Probability of the right verdict.")
     ] = 0.8,
     alpha: Annotated[
         float,
