@@ -22,7 +22,7 @@ RULE_HELP = (
     "the end "
     "and for one more second (held)."
 )
-LEAST_ALPHA, MOST_ALPHA = 1e-6, 0.5
+LEAST_ALPHA, MOST_ALPHA = 1e-9, 0.5
 """Probabilities of a wrong verdict that can be asked for: fewer are beyond what episodes can show."""
 Content = Annotated[
     list[Path] | None,

@@ -85,7 +85,7 @@ def test_some_of_the_baseline_in_a_balanced_order(tmp_path, baseline):
         (("--until", "decided"), "--until decided needs the drop that matters: add --margin"),
         ((*UNTIL, "--margin", "100pp"), "--margin 100pp: no drop is beyond it"),
         ((*UNTIL, "--margin", "150pp"), "rates differ by at most 100 points"),
-        ((*UNTIL, "--alpha", "1"), "--alpha 1: expected a chance between 0 and 1"),
+        ((*UNTIL, "--alpha", "1"), "Invalid value for '--alpha'"),
         ((*UNTIL, "--budget", "15"), "--budget 15: expected a duration with its unit"),
         (("--until", "forever"), "'decided'"),
         (("--language", "blank"), "--language does not go with --vs"),

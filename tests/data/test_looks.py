@@ -75,7 +75,8 @@ def angle(one, other):
 
 
 def test_no_look_has_the_light_or_camera_of_a_variant():
-    variants = [BUNDLED.variant(name) for name in BUNDLED.variants()]
+    # Those of SIMPLER are of other scenes and another robot.
+    variants = [BUNDLED.variant(name) for name in BUNDLED.variants() if not name.startswith("simpler_")]
     lights = [v.light for v in variants if v.light]
     cameras = [v.camera for v in variants if v.camera]
     assert len(lights) > 2
