@@ -24,19 +24,23 @@ WALL_HEIGHT = 2.5
 
 
 def add_room(world: mujoco.MjSpec, floor: FloorEntry) -> None:
-    """Floor, the two walls that the camera can see, and light from the ceiling."""
+    """Floor, the walls that the camera can see, and light from the ceiling."""
     low, high = np.array(floor.low), np.array(floor.high)
     middle, half, up = (low + high) / 2, (high - low) / 2, WALL_HEIGHT / 2
     world.worldbody.add_geom(
         name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[*middle, 0], size=[*half, 0.1],
         material=material("floor", floor.texture), group=VISUAL_GROUP, friction=FRICTION,
     )  # fmt: skip
-    for name, pos, size in (
-        ("east_wall", [high[0] + 0.05, middle[1], up], [0.05, half[1], up]),
-        ("south_wall", [middle[0], low[1] - 0.05, up], [half[0], 0.05, up]),
-    ):
+    walls = {
+        "east": ([high[0] + 0.05, middle[1], up], [0.05, half[1], up]),
+        "west": ([low[0] - 0.05, middle[1], up], [0.05, half[1], up]),
+        "south": ([middle[0], low[1] - 0.05, up], [half[0], 0.05, up]),
+        "north": ([middle[0], high[1] + 0.05, up], [half[0], 0.05, up]),
+    }
+    for side in floor.sides:
+        pos, size = walls[side]
         world.worldbody.add_geom(
-            name=name, type=mujoco.mjtGeom.mjGEOM_BOX, pos=pos, size=size,
+            name=f"{side}_wall", type=mujoco.mjtGeom.mjGEOM_BOX, pos=pos, size=size,
             material=material("walls", floor.walls), group=VISUAL_GROUP,
         )  # fmt: skip
     world.worldbody.add_light(

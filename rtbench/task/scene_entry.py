@@ -123,6 +123,8 @@ class FloorEntry(_Part):
     texture: Texture
     walls: Texture
     """Texture of the walls."""
+    sides: tuple[Literal["east", "west", "south", "north"], ...] = ("east", "south")
+    """Sides with a wall: those that the camera can see. East is +x, north +y."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

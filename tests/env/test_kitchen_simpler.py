@@ -148,3 +148,21 @@ def test_an_idle_policy_fails(kitchen, task):
     kitchen.advance(IDLE)
     assert not kitchen.success()
     assert np.isfinite(kitchen._current().data.qpos).all()
+
+
+@pytest.fixture(scope="module")
+def seeing():
+    with pytest.MonkeyPatch.context() as patch:
+        menagerie.root(patch)
+        kitchen = Kitchen(cameras=("head",), robot="google_robot")
+        yield kitchen
+        kitchen.close()
+
+
+@pytest.mark.parametrize("name", sorted(n for n in BUNDLED.variants() if n.startswith("simpler_")))
+def test_a_variant_changes_the_picture_and_no_state(seeing, name):
+    played = draw(SUITE, BUNDLED.task("simpler/pick_coke_can_standing-v0"), 0)
+    plain, state = seeing.begin(played).images["head"].astype(int), seeing.state_hash()
+    changed = seeing.begin(replace(played, variant=name)).images["head"].astype(int)
+    assert seeing.state_hash() == state
+    assert (np.abs(changed - plain).max(axis=2) > 12).mean() > 0.03, "one can see it"

@@ -41,7 +41,8 @@ def test_rt1s_own_and_the_pantry_are_all_that_is_seen():
 
 
 def test_no_two_objects_share_a_name():
-    names = Counter(word for obj in OBJECTS.values() for word in obj.names)
+    # SIMPLER's stand in scenes of their own, and have the names that it gives them.
+    names = Counter(word for obj in OBJECTS.values() if obj.set != "simpler" for word in obj.names)
     assert [name for name, count in names.items() if count > 1] == []
 
 

