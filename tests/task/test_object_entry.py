@@ -17,8 +17,10 @@ def test_names_and_tags_are_sound():
         assert len(tags) <= 1, f"{name} is {tags}"
         assert obj.platform == ("platform" in obj.tags)
         if {"fits_bowl", "fits_drawer", "can_topple"} & set(obj.tags):
-            assert "movable" in obj.tags, name
-    words = [word for obj in OBJECTS.values() for word in obj.names]
+            # SIMPLER's apple is wider than the default robot's gripper.
+            assert "movable" in obj.tags or name == "large_apple", name
+    # SIMPLER's stand in scenes of their own, and have the names that it gives them.
+    words = [word for obj in OBJECTS.values() if obj.set != "simpler" for word in obj.names]
     assert len(words) == len(set(words)), "two objects share a name"
 
 

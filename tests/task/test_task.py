@@ -154,7 +154,8 @@ def test_goals_and_starts_name_only_what_is_there():
 
 def test_instructions_are_several_different_and_clean():
     for task in TASKS.values():
-        assert 2 <= len(task.templates) <= 7
+        least = 1 if task.skill.startswith("simpler_") else 2  # SIMPLER has one sentence a task
+        assert least <= len(task.templates) <= 7
         assert len(set(task.templates)) == len(task.templates)
         for text in task.templates:
             language.check_instruction(text)

@@ -33,6 +33,13 @@ class Reading:
         """Objects of every episode, and fixtures."""
         return frozenset((*self.task.present, *self.catalogue.scenes[self.task.scene].fixtures))
 
+    def likelier(self, name: str) -> tuple[bool, str]:
+        """A sort key of absent things with one name: those that stand in the task's scene come first."""
+        objects = self.catalogue.objects
+        near = {self.catalogue.scenes[self.task.scene].distractors}
+        near |= {objects[other].set for other in self.task.present}
+        return (name in objects and objects[name].set not in near, name)
+
     @cached_property
     def named(self) -> frozenset[str]:
         """Those of `there` that the text names."""

@@ -77,7 +77,7 @@ def _names(reading: Reading) -> Iterator[str]:
         if mention.aside or (mention.words in tags and not present & {*task.objects}):
             continue
         if not present:
-            thing = min(mention.may_mean)
+            thing = min(mention.may_mean, key=reading.likelier)
             yield f"names {thing!r}, which is not there; make it a role or foil, or say something else."
         elif len(present) > 1:
             both = " and ".join(sorted(present))

@@ -29,7 +29,11 @@ CATALOGUE = BUNDLED.catalogue()
 MENTIONS = Mentions(CATALOGUE.objects, CATALOGUE.scenes["office_kitchen"].fixtures)
 ORDINARY = [task for task in CATALOGUE.tasks.values() if not task.group]
 APPLE = CATALOGUE.tasks["pick/apple-v0"]
-NAMES = {name: thing.names[0] for name, thing in CATALOGUE.objects.items() if len(thing.names[0]) > 1}
+NAMES = {
+    name: thing.names[0]
+    for name, thing in CATALOGUE.objects.items()
+    if len(thing.names[0]) > 1 and thing.set != "simpler"  # SIMPLER's share names with ours, in other scenes
+}
 tasks = st.sampled_from(ORDINARY)
 many = settings(max_examples=150, deadline=None)
 
@@ -90,7 +94,9 @@ def test_the_instruction_of_another_skill_or_thing_is_found(task, other, number)
     longer = {leaf.predicate for leaf in other.goal.leaves()} > {
         leaf.predicate for leaf in task.goal.leaves()
     }
-    if alike or longer or task.goal == other.goal or not task.objects:
+    # "Take the can on the side counter" may bring it there: that it is taken from there, no word tells.
+    puts = {leaf.arguments[-1] for leaf in task.goal.leaves() if leaf.predicate in {"on", "in"}}
+    if alike or longer or task.goal == other.goal or not task.objects or puts & {*other.start.place.values()}:
         return
     assert faults(other.templates[number % len(other.templates)], task) != []
 
