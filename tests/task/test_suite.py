@@ -343,7 +343,8 @@ def test_suite_entries_are_listed():
     assert all(isinstance(entry, SuiteEntry) for entry in entries.values())
     assert {name: entry.split for name, entry in entries.items()} == {
         **{name: name for name in SUITES},
-        **{"simpler": "seen", "simpler_variants": "novel"},
+        "simpler": "seen",
+        "simpler_variants": "novel",
     }
 
 
