@@ -29,7 +29,7 @@ help:
 	@echo "make results  play the reference runs anew, half an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
 	@echo "make rt1    train RT-1 from nothing into runs/rt1: hours; the same command goes on"
-	@echo "make soak   kill workers and runs at random moments, an hour"
+	@echo "make soak   kill workers and runs at random moments, ten minutes"
 	@echo "make fuzz   read damaged files at random, some minutes"
 	@echo "make clean  remove the environment and all caches of tools"
 

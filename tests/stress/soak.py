@@ -72,13 +72,14 @@ def soak(line: list[str], out: Path, each: int) -> list[Sample]:
                 last = _sample(main, _records(out), time.monotonic() - began)
                 if last.episodes < due:
                     continue
-                due += each
-                samples.append(last)
-                print(last, flush=True)
-                workers = main.children()
+                if not (workers := main.children()):
+                    continue
                 os.kill(workers[int(random.integers(len(workers)))].pid, signal.SIGKILL)
-            except (psutil.NoSuchProcess, ProcessLookupError, IndexError):
+            except (psutil.NoSuchProcess, ProcessLookupError):
                 continue
+            due += each
+            samples.append(last)
+            print(last, flush=True)
     assert process.returncode == 0, f"exit code {process.returncode}"
     return [*samples, last] if last else samples
 
