@@ -20,11 +20,11 @@ from rtbench.core.errors import PolicyError
 from rtbench.data.demonstration import STATES_ONLY, DemonstrationError, Header
 from rtbench.data.recorder import Acting, Recorder
 from rtbench.data.shards import Parts
+from rtbench.evaluation.ending import TooManyErrorsError
 from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.plan import Limits
 from rtbench.evaluation.player import player_of
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import TooManyErrorsError
 from rtbench.policy.card import Card
 from rtbench.result.provenance import code_hash
 from rtbench.result.record import Record

@@ -110,9 +110,9 @@ def _play_and_check(settings: _Settings, episodes: Sequence[Episode]) -> Run:
 def _play(settings: _Settings, episodes: Sequence[Episode]) -> Run:
     """Play, and print the table; of a run that breaks off, what there is."""
     from rtbench.cli.console import console
+    from rtbench.evaluation.ending import InterruptedRunError, LostPolicyError, TooManyErrorsError
     from rtbench.evaluation.evaluate import evaluate
     from rtbench.evaluation.progress import Display
-    from rtbench.evaluation.scheduler import InterruptedRunError, LostPolicyError, TooManyErrorsError
 
     before = _summaries(settings.out)
     display = Display(console())
