@@ -12,6 +12,7 @@ from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.env import gl
+from rtbench.env.gpus import drawing_devices
 from rtbench.env.robot_cache import robot_path
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
@@ -99,8 +100,7 @@ def play(
         library = Library(launch.env.content)
         for robot in {*launch.robots, *(episode.robot for _, episode in episodes)}:
             robot_path(library.robot(robot))
-    if launch.draws:
-        gl.prepare()
+    devices = drawing_devices(gl.prepare()) if launch.draws else ()
     policy, env = launch.policy, launch.env
     privileged = policy.needs.privileged
     hello = Hello(
@@ -117,8 +117,9 @@ def play(
     if workers < wanted:
         launch.reporter.say(f"{workers} of {wanted} workers: too few file descriptors (ulimit -n) for more.")
     plan = Plan(
-        episodes, hello, workers, launch.video, launch.limits, launch.in_order, launch.repeat, launch.feed
-    )
+        episodes, hello, workers, launch.video, launch.limits, launch.in_order, launch.repeat, devices,
+        launch.feed,
+    )  # fmt: skip
     batched = None
     if not privileged:
         batched = BatchedPolicy(

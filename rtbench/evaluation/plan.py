@@ -67,5 +67,7 @@ class Plan:
     stopping rule; see `rtbench.evaluation.reorder_buffer`."""
     repeat: int = 0
     """Which of several runs of the same episodes this is; see `rtbench.policy.seed`."""
+    devices: tuple[str, ...] = ()
+    """Values of MUJOCO_EGL_DEVICE_ID that workers get in turn; see `rtbench.env.gpus`."""
     feed: Feed | None = None
     """Gives episodes beside `episodes`; the plan is played when it has closed, too."""

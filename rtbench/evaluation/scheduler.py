@@ -64,7 +64,7 @@ class Scheduler:
         self._policy = policy
         self._reporter = reporter
         self._on_ready = on_ready
-        self._pool = WorkerPool(plan.hello)
+        self._pool = WorkerPool(plan.hello, plan.devices)
         self._fresh = deque(Job(episode, number) for number, episode in plan.episodes)
         self._again = deque[Job]()
         order = [episode.key for _, episode in plan.episodes] if plan.in_order else None
