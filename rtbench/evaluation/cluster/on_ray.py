@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from rtbench.evaluation.cluster.replica import Replica
 from rtbench.evaluation.cluster.shape import Machine, Seat, seats
 from rtbench.evaluation.launch import Launch
 from rtbench.result.record import Record
+
+CONNECT_S = 10.0
+"""How long the cluster's port may take to answer [s]."""
 
 
 class RayEngine:
@@ -138,6 +142,7 @@ def _order(launch: Launch, episodes: tuple[tuple[int, Episode], ...]) -> Order:
 @contextmanager
 def _connected() -> Iterator[Any]:
     """Ray, connected; a cluster that was started for this run ends with it."""
+    _check_address(os.environ.get("RAY_ADDRESS", ""))
     # Ray would tell its makers of each start.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
@@ -157,6 +162,20 @@ def _connected() -> Iterator[Any]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address where nothing listens at once; Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or "/" in host:  # 'auto', 'local', 'ray://HOST:PORT'
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise RunError(
+            f"no Ray cluster at {address}: {error}. Start one with `ray start --head`, or correct "
+            "RAY_ADDRESS."
+        ) from None
 
 
 def _machines(ray: Any) -> list[Machine]:
