@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--images", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     import ray
 
     start = time.perf_counter()
