@@ -1,5 +1,6 @@
 """GR00T's protocol: bytes as its own package writes them, and servers that lie or are lost."""
 
+import dataclasses
 import io
 
 import msgpack
@@ -116,6 +117,53 @@ def test_a_server_trained_on_our_export_is_asked_for_what_its_modality_json_says
         policy.close()
     np.testing.assert_allclose(chunk, [[0.3] * 6 + [0.1]] * 2, atol=1e-6)
     assert server.asked[-1]["data"]["observation"]["state"]["proprio"].shape == (1, 1, 15)
+
+
+def rows_of(request):
+    return len(request["data"]["observation"]["state"]["x"])
+
+
+class RowServer(Server):
+    """Gives each row its gripper's state times ten; refuses more than `most` rows."""
+
+    def __init__(self, most=99):
+        super().__init__()
+        self.most = most
+
+    def __call__(self, data):
+        request = unpack(data)
+        if request["endpoint"] != "get_action":
+            return super().__call__(data)
+        self.asked.append(request)
+        if rows_of(request) > self.most:
+            return packed({"error": "expected a batch of 1"})
+        x = 10 * request["data"]["observation"]["state"]["x"][:, :, :1]
+        return packed([{key: np.repeat(x, 3, axis=1).astype(np.float32) for key in LIBERO}, {}])
+
+
+@pytest.mark.parametrize("most", [99, 1])
+def test_slots_that_ask_together_are_rows_of_one_request_where_the_server_allows(most):
+    server = RowServer(most)
+    with scripted_zmq(server) as url:
+        policy = policy_for(url, timeout_s=2.0)
+        asked = seen(3)
+        for slot, one in enumerate(asked):
+            policy.reset(slot, f"pick {slot}", 7)
+            proprio = one.proprio.copy()
+            proprio[7] = slot / 100
+            asked[slot] = dataclasses.replace(one, proprio=proprio, instruction=f"pick {slot}")
+        together = policy.predict(asked, [0, 1, 2])
+        again = policy.predict(asked[1:], [1, 2])
+        reports = [policy.episode_report(slot)["remote"] for slot in range(3)]
+        policy.close()
+    np.testing.assert_allclose(together[:, 0, 0], [0, 0.1, 0.2], atol=1e-6)
+    np.testing.assert_allclose(again[:, 0, 0], [0.1, 0.2], atol=1e-6)
+    assert [len(report["round_trip_ms"]) for report in reports] == [1, 2, 2]
+    questions = [request for request in server.asked if request["endpoint"] == "get_action"]
+    assert [rows_of(request) for request in questions] == ([3, 2] if most > 3 else [3, 1, 1, 1, 1, 1])
+    told = questions[0]["data"]["observation"]
+    assert next(iter(told["language"].values())) == [["pick 0"], ["pick 1"], ["pick 2"]]
+    assert told["video"]["image"].shape[:2] == (3, 2)
 
 
 @pytest.mark.parametrize(
