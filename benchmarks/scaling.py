@@ -9,7 +9,7 @@ scheduler plays it: workers step at the same time, each on a core of its own; th
 thinks are answered together by its next call. `--measured` takes the times out of an earlier run's JSON.
 
 Two ways to play are compared: one policy for all workers, as by `--engine local`, and a replica of the policy
-for every eight, as by `--engine ray`.
+for every eight (`--replica`), as by `--engine ray`.
 """
 
 from __future__ import annotations
@@ -147,13 +147,13 @@ def simulate(service: Service, workers: int, steps: int = STEPS) -> tuple[float,
     return 1e3 * done / now, busy / now
 
 
-def table(service: Service, workers: Sequence[int]) -> list[list[str]]:
+def table(service: Service, workers: Sequence[int], replica: int) -> list[list[str]]:
     """A row for each number of workers: one policy, and replicas of it."""
     rows = []
     for count in workers:
         alone, share = simulate(service, count)
-        whole, rest = divmod(count, REPLICA)
-        apart = whole * simulate(service, REPLICA)[0] + (simulate(service, rest)[0] if rest else 0.0)
+        whole, rest = divmod(count, replica)
+        apart = whole * simulate(service, replica)[0] + (simulate(service, rest)[0] if rest else 0.0)
         limit = "policy" if share > 0.9 else "simulators"
         replicas = whole + (rest > 0)
         rows.append(
@@ -169,6 +169,7 @@ def main() -> None:
     )
     parser.add_argument("--policy", default="rt1")
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--replica", type=int, default=REPLICA, metavar="N", help="workers of a replica")
     parser.add_argument("--measured", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -183,7 +184,7 @@ def main() -> None:
         f"a question {service.message:.2f} ms"
     )
     columns = ["workers", "steps/s, one policy", "policy busy", "limit", "replicas", "steps/s, replicas"]
-    rows = table(service, WORKERS)
+    rows = table(service, WORKERS, options.replica)
     report(title, columns, rows, {"service": asdict(service), "calls ms": medians, "rows": rows})
 
 
