@@ -73,9 +73,10 @@ def crc32c(data: bytes) -> int:
 
 def _table() -> NDArray[np.uint32]:
     """uint32[256]: what a byte does to an empty register."""
-    found = np.arange(256, dtype=np.uint32)
+    found: NDArray[np.uint32] = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        found = (found >> 1) ^ np.where(found & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
+        odd = np.where(found & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
+        found = ((found >> 1) ^ odd).astype(np.uint32)
     return found
 
 
@@ -94,7 +95,7 @@ def _apply(operator: Operator, registers: NDArray[np.uint32]) -> NDArray[np.uint
 
 def _zeros(count: int) -> Operator:
     """The map of `count` zero bytes."""
-    bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    bits: Operator = np.uint32(1) << np.arange(32, dtype=np.uint32)
     found, step = bits, _TABLE[bits & 0xFF] ^ (bits >> 8)
     while count:
         if count & 1:

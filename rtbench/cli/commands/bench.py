@@ -25,7 +25,7 @@ T = TypeVar("T")
 PROFILES = ("lean", "full")
 MOST_WORKERS = 256
 """Workers that `--workers` takes."""
-BAR = 30
+BAR = 20
 """Characters of the longest bar."""
 RESETS = 8
 """Episodes that are reset to, of as many tasks."""

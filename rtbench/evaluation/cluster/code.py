@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from rtbench.result.provenance import code_hash, packages
 from rtbench.task.library import Library
 
+PACKAGES = ("rtbench", "mujoco", "numpy")
+"""Packages whose versions must be the same."""
+
 
 def code_of(content: Sequence[str]) -> dict[str, str]:
     """Versions and hashes of what decides a result here, but for the policy.
@@ -15,5 +18,7 @@ def code_of(content: Sequence[str]) -> dict[str, str]:
         content: The user's content roots.
     """
     versions = packages()
-    found = {name: versions[name] for name in ("rtbench", "mujoco", "numpy") if name in versions}
+    found: dict[str, str] = {
+        name: versions[name] for name in ("rtbench", "mujoco", "numpy") if name in versions
+    }
     return {**found, "code": code_hash(), "content": Library(tuple(content)).content_hash()[:12]}
