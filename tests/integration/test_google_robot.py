@@ -42,6 +42,7 @@ def test_a_run_is_verified_bit_for_bit(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not os.environ.get("RTBENCH_TEST_ALL"), reason="a minute; RTBENCH_TEST_ALL=1 runs it")
 def test_a_checkpoint_with_the_released_names_goes_from_import_to_report(tmp_path, monkeypatch):
     from rtbench.policy.rt1.google_checkpoint import PAPER
@@ -59,13 +60,11 @@ def test_a_checkpoint_with_the_released_names_goes_from_import_to_report(tmp_pat
     assert (said.code, said.err) == (0, "")
 
     told = ("--policy", "rt1main", "--content", content, "--policy-arg", f"encoder={encoder}")
-    folder = play(tmp_path / "runs", *told, "--robot", "google_robot:simpler", "-n", 2)
-    records = [json.loads(line) for line in (folder / "episodes.jsonl").read_text().splitlines()]
-    assert len(records) == 2
-    for record in records:
-        assert record["error"] is None
-        assert (record["episode"]["robot"], record["convention"]) == ("google_robot:simpler", "rt1-reference")
-    assert "2 of 2 episodes confirmed" in rtbench("verify", folder, "--jobs", 1).out
+    folder = play(tmp_path / "runs", *told, "--robot", "google_robot:simpler", "-n", 1)
+    (record,) = map(json.loads, (folder / "episodes.jsonl").read_text().splitlines())
+    assert record["error"] is None
+    assert (record["episode"]["robot"], record["convention"]) == ("google_robot:simpler", "rt1-reference")
+    assert "1 of 1 episodes confirmed" in rtbench("verify", folder, "--jobs", 1).out
     page = tmp_path / "report.html"
     said = rtbench("report", folder, "--content", content, "--output", page)
     assert (said.code, said.err) == (0, "")
