@@ -75,8 +75,27 @@ def test_what_the_file_does_not_move_is_held_and_what_is_not_the_robot_is_left_o
     assert len(seen) >= len(robot.arm.joints)
 
 
-def test_a_held_joint_that_the_model_lacks_is_told_with_the_nearest(library, monkeypatch, tmp_path):
+def _misspelt(robot):
+    box = robot.boxes[0].model_copy(update={"body": "base_lnik"})
+    tool = robot.arm.tool.model_copy(update={"body": "griper_link"})
+    return {
+        "held": robot.model_copy(update={"held": {"torso_lfit_joint": 0.3}}),
+        "boxes": robot.model_copy(update={"boxes": (box,)}),
+        "arm.tool.body": robot.model_copy(update={"arm": robot.arm.model_copy(update={"tool": tool})}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "near"),
+    [
+        ("held", "torso_lfit_joint", "torso_lift_joint"), ("boxes", "base_lnik", "base_link"),
+        ("arm.tool.body", "griper_link", "gripper_link"),
+    ],
+)  # fmt: skip
+def test_a_name_that_the_model_lacks_is_told_with_the_nearest(
+    library, monkeypatch, tmp_path, key, wrong, near
+):
     monkeypatch.setenv("RTBENCH_CACHE", str(tmp_path))
-    robot = library.robot("fetch").model_copy(update={"held": {"torso_lfit_joint": 0.3}})
-    with pytest.raises(ContentError, match=r"held.*'torso_lfit_joint'.*Did you mean 'torso_lift_joint'"):
+    robot = _misspelt(library.robot("fetch"))[key]
+    with pytest.raises(ContentError, match=rf"fetch.yaml: fetch: key '{key}'.*'{wrong}'.*mean '{near}'"):
         robot_spec(robot)
