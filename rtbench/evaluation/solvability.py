@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rtbench.core.action import RTBENCH
+from rtbench.core.episode import DEFAULT_ROBOT
 from rtbench.core.errors import PlacementError
 from rtbench.task.audit.finding import Finding
 from rtbench.task.suite import Suite, draw
@@ -39,10 +40,9 @@ def play(
             continue
         if len(missed) == count:
             times = "once" if count == 1 else f"in {count} episodes"
-            reason = (
-                f"the oracle did not reach the goal {task.goal} {times} ({missed[-1]}); correct the goal or "
-                "the horizon."
-            )
+            # Of another robot it may be the reach, which no change of the task mends.
+            remedy = "; correct the goal or the horizon" if suite.robot == DEFAULT_ROBOT else ""
+            reason = f"the oracle did not reach the goal {task.goal} {times} ({missed[-1]}){remedy}."
             yield Finding(where, task.id, reason)
 
 
