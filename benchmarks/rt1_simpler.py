@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/rt1_simpler.py [--steps 40] [--threads 1] [--json FILE]
 
-Random weights of the size `paper`, with the convention of Google's checkpoints, decide on what the head camera
-of `google_robot:simpler` shows in both profiles. One turn of the closed loop is a decision and a control step
-with its frame. Beside wall time stands the processor time of this process: with one thread, what a turn takes
+Random weights of the size `paper`, with the convention of Google's checkpoints, decide on what the head
+camera of `google_robot:simpler` shows in both profiles. One turn of the closed loop is a decision and a
+control step with its frame. Beside wall time stands the processor time of this process: with one thread, what a turn takes
 where nothing else runs. Needs MENAGERIE_ROOT, or the robot in the cache.
 """
 
@@ -42,9 +42,7 @@ class Loop:
 
     def __init__(self, profile: str, policy: RT1Policy) -> None:
         self.policy, self.profile = policy, profile
-        self.kitchen = Kitchen(
-            cameras=("head",), profile=profile, convention_name=CONVENTION, robot=ROBOT
-        )  # type: ignore[arg-type]
+        self.kitchen = Kitchen(cameras=("head",), profile=profile, convention_name=CONVENTION, robot=ROBOT)  # type: ignore[arg-type]
         self.walls = {name: Samples(name) for name in ("decision", "turn")}
         self.processor = {name: Samples(name) for name in ("decision", "turn")}
         self.episode = episodes(replace(load_suite("simpler"), robot=ROBOT), limit=1)[0]

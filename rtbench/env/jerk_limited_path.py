@@ -56,7 +56,9 @@ class JerkLimitedPath:
         self.place = path[-1].copy()
         return path
 
-    def _follow(self, joint: int, target: float, steps: int, seconds: float) -> tuple[list[float], float, float]:
+    def _follow(
+        self, joint: int, target: float, steps: int, seconds: float
+    ) -> tuple[list[float], float, float]:
         """Places of one joint on its way, and its speed and acceleration at the end.
 
         Numbers of Python's: arrays of eight joints took twice as long.

@@ -94,8 +94,8 @@ def resolve(name: str, library: Library = BUNDLED, arguments: Mapping[str, Any] 
         if card.weights is not None and "weights" in (arguments or {}):
             # What the card says of training and licence holds for its own weights only.
             raise PolicyError(
-                f"policy {name}: its card has weights of its own; play others as --policy {card.factory} with "
-                "--policy-arg weights=FILE, or write a card for them."
+                f"policy {name}: its card has weights of its own; play others as --policy {card.factory} "
+                "with --policy-arg weights=FILE, or write a card for them."
             )
     return card.model_copy(update={"arguments": {**card.arguments, **(arguments or {})}})
 

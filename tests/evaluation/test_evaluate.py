@@ -81,5 +81,8 @@ def test_a_policy_that_was_trained_on_another_robot_is_told_and_all_is_novel_to_
     card = Card(name="Pusher", factory=PUSHER, summary="", trained_on=trained)
     chosen = [replace(episode, robot="google_robot:simpler") for episode in episodes(2)]
     run = evaluate(card, chosen, out=tmp_path, workers=1, options=options)
-    assert "Pusher was trained on panda_omron, not on google_robot: all its episodes count as novel." in told.lines
+    assert (
+        "Pusher was trained on panda_omron, not on google_robot: all its episodes count as novel."
+        in told.lines
+    )
     assert all("robot google_robot:simpler" in run.meta.novelties[e.key] for e in chosen)

@@ -1,4 +1,4 @@
-"""A stand-in for Fetch's model, of the names, joints and masses of the real one and cylinders for its links."""
+"""A stand-in for Fetch's model: names, joints and masses of the real one, and cylinders for its links."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def write(root: Path) -> None:
     write_obj(assets / "link.obj", Part(vertices @ np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]]), faces, ()))
     base = f'<body name="base_link" pos="0.3 0.2 0"><joint type="slide" axis="1 0 0"/>{_mass(70)}{CYLINDER}'
     (root / "fetch" / "fetch.xml").write_text(
-        '<mujoco><compiler angle="radian" meshdir="assets"/><asset><mesh name="link" file="link.obj"/></asset>'
+        '<mujoco><compiler angle="radian" meshdir="assets"/>'
+        '<asset><mesh name="link" file="link.obj"/></asset>'
         f'<worldbody><geom type="plane" size="1 1 1"/><body name="table" pos="1 0 0">{CYLINDER}</body>'
         f"{base}{_below('base_link')}</body></worldbody></mujoco>"
     )
@@ -45,7 +46,9 @@ def _below(parent: str) -> str:
     return "".join(_body(*link) for link in LINKS if link[1] == parent)
 
 
-def _body(name: str, _parent: str, at: tuple, kind: str, axis: tuple, limits: tuple | None, mass: float) -> str:
+def _body(
+    name: str, _parent: str, at: tuple, kind: str, axis: tuple, limits: tuple | None, mass: float
+) -> str:
     joint = name.replace("_link", "_joint")
     limited = f'limited="true" range="{_numbers(limits)}"' if limits else 'limited="false"'
     moved = f'<joint name="{joint}" type="{kind}" axis="{_numbers(axis)}" {limited}/>' if kind else ""

@@ -76,7 +76,7 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     above = float(view.hand.position[2] - grasp.position[2])
     turned = abs(wrap(grasp.yaw - view.hand_yaw))
     wide = view.opening > grasp.width + 0.003
-    # Fingers that close within a step hold or have missed. Slow ones are opened again only once they have missed.
+    # Fingers that close within a step hold or have missed. Slow ones are opened again once they have missed.
     ready = wide or (view.soft and view.opening > grasp.width - CLOSING)
     straight = view.leaning < STRAIGHT
     quaternion = view.turned_down(grasp.yaw) if straight else None
