@@ -4,8 +4,8 @@
 
 Random weights of the size `paper`, with the convention of Google's checkpoints, decide on what the head
 camera of `google_robot:simpler` shows in both profiles. One turn of the closed loop is a decision and a
-control step with its frame. Beside wall time stands the processor time of this process: with one thread, what a turn takes
-where nothing else runs. Needs MENAGERIE_ROOT, or the robot in the cache.
+control step with its frame. Beside wall time stands the processor time of this process: with one thread, what
+a turn takes where nothing else runs. Needs MENAGERIE_ROOT, or the robot in the cache.
 """
 
 from __future__ import annotations

@@ -79,9 +79,12 @@ def check_names(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
 def check_source_names(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
     """The same for a model of Menagerie's before anything of it is changed: all names that baking uses."""
     arm, gripper = robot.arm, robot.gripper
-    joints = {"arm.joints": arm.joints, "gripper.joints": gripper.joints, "held": robot.held}
-    _check(robot, "joint", {key: tuple(names) for key, names in joints.items()},
-           [joint.name for joint in spec.joints])  # fmt: skip
+    joints = {
+        "arm.joints": tuple(arm.joints),
+        "gripper.joints": tuple(gripper.joints),
+        "held": tuple(robot.held),
+    }
+    _check(robot, "joint", joints, [joint.name for joint in spec.joints])
     bodies = {
         "base.body": (robot.base.body,),
         "arm.tool.body": (arm.tool.body,) if arm.tool else (),

@@ -28,7 +28,8 @@ def play(
         count: Episodes of each task, seeds 0, 1, ... All are reset; they are played until one succeeds.
     """
     for task, suite in tasks:
-        where, missed = origins.get(task.id, task.id), []
+        where = origins.get(task.id, task.id)
+        missed: list[str] = []
         try:
             for seed in range(count):
                 if len(missed) < seed:  # solved before: here only whether there is room
