@@ -8,7 +8,8 @@ import numpy as np
 
 from rtbench.env.robot_mesh import Part, cylinder, write_obj
 
-LINKS = (
+Numbers = tuple[float, ...]
+LINKS: tuple[tuple[str, str, Numbers, str, Numbers, Numbers | None, float], ...] = (
     ("torso_lift_link", "base_link", (-0.0869, 0, 0.3774), "slide", (0, 0, 1), (0.0386, 0.3861), 10.8),
     ("head_tilt_link", "torso_lift_link", (0.1956, 0, 0.661), "hinge", (0, 1, 0), (-0.76, 1.45), 0.9),
     ("shoulder_pan_link", "torso_lift_link", (0.1195, 0, 0.3486), "hinge", (0, 0, 1), (-1.6056, 1.6056), 2.6),
@@ -47,7 +48,7 @@ def _below(parent: str) -> str:
 
 
 def _body(
-    name: str, _parent: str, at: tuple, kind: str, axis: tuple, limits: tuple | None, mass: float
+    name: str, _parent: str, at: Numbers, kind: str, axis: Numbers, limits: Numbers | None, mass: float
 ) -> str:
     joint = name.replace("_link", "_joint")
     limited = f'limited="true" range="{_numbers(limits)}"' if limits else 'limited="false"'
@@ -60,5 +61,5 @@ def _mass(mass: float) -> str:
     return f'<inertial pos="0 0 0" mass="{mass}" diaginertia="0.01 0.01 0.01"/>'
 
 
-def _numbers(values: tuple) -> str:
+def _numbers(values: Numbers) -> str:
     return " ".join(map(str, values))
