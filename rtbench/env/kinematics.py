@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import mujoco
@@ -22,6 +23,10 @@ DAMPING = 0.02
 """Damping of the least squares [1]: small enough to reach 1 mm, large enough to pass singular poses."""
 LONGEST_STEP = 0.25
 """Most by which a joint turns in one iteration [rad]."""
+
+
+HALF_TURN = (-math.pi, math.pi)
+"""Limits that are kept for a joint without any [rad]."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class Arm:
         joints = [self._model.joint(name) for name in robot.arm.joints]
         self._qpos = span([int(j.qposadr[0]) for j in joints])
         self._dofs = span([int(j.dofadr[0]) for j in joints])
-        self.limits = np.array([j.range for j in joints])
+        endless = [self._model.jnt_limited[j.id] == 0 for j in joints]
+        self.limits = np.array([HALF_TURN if e else j.range for e, j in zip(endless, joints, strict=True)])
         """float64[7, 2]: lower and upper joint limits [rad], or less where the robot's file says so."""
         for limit, joint in zip(self.limits, robot.arm.joints.values(), strict=True):
             limit[1] = limit[1] if joint.most is None else min(limit[1], joint.most)

@@ -14,11 +14,11 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from rtbench.core.rotation import from_rotation_vector, multiply
+from rtbench.core.rotation import from_rotation_vector, multiply, rotate
 from rtbench.env.menagerie_source import robot_folder
 from rtbench.env.object import COLLISION_GROUP, VISUAL_GROUP
 from rtbench.env.robot_mesh import Array, fit_capsule
-from rtbench.env.robot_model import GRIP, ROBOT_CONTACT, add_drives, check_names
+from rtbench.env.robot_model import GRIP, ROBOT_CONTACT, add_drives, check_names, check_source_names
 from rtbench.env.robot_source import RobotError
 from rtbench.task.robot_entry import BASE_JOINTS, RobotEntry
 
@@ -39,9 +39,11 @@ def write_robot(folder: Path, robot: RobotEntry) -> None:
         source = spec.compile()
     except ValueError as error:
         raise RobotError(f"{place / robot.source.file}: not a model: {str(error).splitlines()[0]}.") from None
+    check_source_names(spec, robot)
     _fix_inertias(spec, source)
     capsules = _capsules(spec, source, robot)
-    _strip(spec)
+    _hold(spec, source, robot)
+    _strip(spec, robot)
     _turn_head(spec, robot)
     _turn_fingers(spec, robot)
     _add_collision(spec, robot, capsules)
@@ -72,16 +74,13 @@ def _capsules(
     boxed = {box.body for box in robot.boxes}
     found = {}
     for joint in robot.arm.joints:
-        known = [j.name for j in spec.joints]
-        if joint not in known:
-            continue  # `check_names` of `robot_model` says so
         name = spec.joint(joint).parent.name
         if name in boxed:
             continue
         geoms = [
             g for g in range(source.ngeom)
-            if source.geom_bodyid[g] == source.body(name).id and source.geom_contype[g]
-            and source.geom_type[g] == _MESH
+            if source.geom_bodyid[g] == source.body(name).id and source.geom_type[g] == _MESH
+            and (source.geom_contype[g] or source.geom_conaffinity[g])
         ]  # fmt: skip
         if geoms:
             found[name] = fit_capsule(np.concatenate([_vertices(source, geom) for geom in geoms]))
@@ -99,20 +98,51 @@ def _vertices(source: mujoco.MjModel, geom: int) -> Array:
     return vertices
 
 
-def _strip(spec: mujoco.MjSpec) -> None:
-    """Remove what collides, is driven or shines; keep what is seen."""
-    for geom in list(spec.geoms):
-        if geom.contype or geom.conaffinity:
-            spec.delete(geom)
-        else:
-            geom.group, geom.mass = VISUAL_GROUP, 0
-    used = {geom.meshname for geom in spec.geoms}
+def _hold(spec: mujoco.MjSpec, source: mujoco.MjModel, robot: RobotEntry) -> None:
+    """Take out all joints but those of the arm and the fingers: what they carry stays where the file says.
+
+    That is a lift, a head, wheels, or the source's own way to move its base.
+    """
+    moved = {*robot.arm.joints, *robot.gripper.joints}
+    for joint in [joint for joint in spec.joints if joint.name not in moved]:
+        body, value = joint.parent, robot.held.get(joint.name)
+        if value is not None:
+            number, joint_number = source.body(body.name).id, source.joint(joint.name).id
+            place, turned = source.body_pos[number], source.body_quat[number]
+            axis, about = source.jnt_axis[joint_number], source.jnt_pos[joint_number]
+            way = axis * (value - source.qpos0[source.jnt_qposadr[joint_number]])
+            if source.jnt_type[joint_number] == mujoco.mjtJoint.mjJNT_SLIDE:
+                body.pos, body.quat = place + rotate(turned, way), turned
+            else:
+                body.quat = multiply(turned, from_rotation_vector(way))
+                body.pos = place + rotate(turned, about) - rotate(body.quat, about)
+        spec.delete(joint)
+
+
+def _strip(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
+    """Remove what collides, is driven or shines, and what is not the robot; keep what is seen."""
     for things in (
-        [mesh for mesh in spec.meshes if mesh.name not in used],
         spec.actuators, spec.sensors, spec.keys, spec.lights, spec.cameras, spec.sites, spec.equalities,
+        spec.excludes, spec.worldbody.geoms, _strangers(spec, robot),
     ):  # fmt: skip
         for thing in list(things):
             spec.delete(thing)
+    # Where nothing is there for the eye alone, what collides is what is seen.
+    alike = all(geom.contype or geom.conaffinity for geom in spec.geoms)
+    for geom in list(spec.geoms):
+        if not alike and (geom.contype or geom.conaffinity):
+            spec.delete(geom)
+        else:
+            geom.group, geom.mass, geom.contype, geom.conaffinity = VISUAL_GROUP, 0, 0, 0
+            geom.name = ""
+    used = {geom.meshname for geom in spec.geoms}
+    for mesh in [mesh for mesh in spec.meshes if mesh.name not in used]:
+        spec.delete(mesh)
+
+
+def _strangers(spec: mujoco.MjSpec, robot: RobotEntry) -> list[mujoco.MjsBody]:
+    """Bodies of the source that are not the robot's: a table, a target."""
+    return [body for body in spec.worldbody.bodies if body.name != robot.base.body]
 
 
 def _turn_head(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
@@ -165,6 +195,7 @@ def _add_joints(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
         joint.damping, joint.frictionloss = np.zeros(3), 0
         joint.armature = robot.finger_armature if joint.name in robot.gripper.joints else robot.armature
     base = spec.body(robot.base.body)
+    base.pos = [0.0, 0.0, base.pos[2]]
     for name, kind, axis in zip(
         BASE_JOINTS, (slide, slide, hinge), ([1, 0, 0], [0, 1, 0], [0, 0, 1]), strict=True
     ):

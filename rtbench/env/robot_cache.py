@@ -69,6 +69,8 @@ def _unsaid(robot: RobotEntry) -> dict[str, Any]:
         unsaid[part] = {n for n in names if getattr(entry, n) == type(entry).model_fields[n].default}
     if robot.controllers.simpler is None:
         unsaid["controllers"] = True
+    if not robot.held:
+        unsaid["held"] = True
     return unsaid
 
 

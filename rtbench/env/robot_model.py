@@ -76,6 +76,26 @@ def check_names(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
     _check(robot, "geom", {"arm.forearm": arm.forearm}, [geom.name for geom in spec.geoms])
 
 
+def check_source_names(spec: mujoco.MjSpec, robot: RobotEntry) -> None:
+    """The same for a model of Menagerie's before anything of it is changed: all names that baking uses."""
+    arm, gripper = robot.arm, robot.gripper
+    joints = {
+        "arm.joints": tuple(arm.joints),
+        "gripper.joints": tuple(gripper.joints),
+        "held": tuple(robot.held),
+    }
+    _check(robot, "joint", joints, [joint.name for joint in spec.joints])
+    bodies = {
+        "base.body": (robot.base.body,),
+        "arm.tool.body": (arm.tool.body,) if arm.tool else (),
+        **{f"gripper.fingers.{name}": found for name, found in gripper.fingers.items()},
+        "boxes": tuple(box.body for box in robot.boxes),
+        "turned": tuple(robot.turned),
+        "neck": tuple(link.on for link in robot.neck.values() if link.on not in robot.neck),
+    }
+    _check(robot, "body", bodies, [body.name for body in spec.bodies])
+
+
 def _check(robot: RobotEntry, kind: str, named: dict[str, tuple[str, ...]], known: list[str]) -> None:
     for key, names in named.items():
         for name in names:

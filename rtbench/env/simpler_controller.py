@@ -89,9 +89,16 @@ class SimplerController(Controller):
             turn = self._settings.gripper_turn * gripper
             self._turned_to = min(max(self._turned_to + turn, low), high)
         target = np.array([*(sensed if found is None else found), self._turned_to])
-        for place in self._path.ahead(target, steps, self._model.opt.timestep):
-            self.angles, self._fingers = place[:-1], float(place[-1])
-            self.run(1)
+        path = self._path.ahead(target, steps, self._model.opt.timestep)
+        self._write()
+        # All targets are written ahead of physics: writing them one by one took a quarter of a step's time.
+        targets = np.tile(self._data.ctrl, (steps, 1))
+        targets[:, self._arm_ctrl] = path[:, :-1]
+        targets[:, self._finger_ctrl] = np.multiply.outer(path[:, -1], self._signs)
+        for row in targets:
+            self._data.ctrl[:] = row
+            mujoco.mj_step(self._model, self._data)
+        self.angles, self._fingers = path[-1, :-1].copy(), float(path[-1, -1])
         return found is not None
 
     def _solve_for(self, delta: Array) -> Array | None:

@@ -43,21 +43,19 @@ class ReplayPolicy:
         self._path = path
         self._tokens = {policy_seed(record.episode): record.token_rows for record in records}
         self._rows: dict[int, NDArray[np.int64]] = {}
-        self._next: dict[int, int] = {}
 
     def reset(self, slot: int, instruction: str, seed: int) -> None:
-        """Find the record of the episode."""
+        """Find the record of the episode; also in its middle, where its instruction changes."""
         if seed not in self._tokens:
             raise RunError(f"{self._path}: has no finished record of the episode {instruction!r}.")
-        self._rows[slot], self._next[slot] = self._tokens[seed], 0
+        self._rows[slot] = self._tokens[seed]
 
-    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:  # noqa: ARG002
-        """The recorded tokens int64[len(slots), 11] of each slot's next step."""
-        return np.stack([self._take(slot) for slot in slots])
+    def act(self, observations: Sequence[Observation], slots: Sequence[int]) -> NDArray[np.int64]:
+        """The recorded tokens int64[len(slots), 11] of the step that each slot is at."""
+        seen = zip(slots, observations, strict=True)
+        return np.stack([self._take(slot, observation.step) for slot, observation in seen])
 
-    def _take(self, slot: int) -> NDArray[np.int64]:
-        step = self._next[slot]
-        self._next[slot] += 1
+    def _take(self, slot: int, step: int) -> NDArray[np.int64]:
         if step >= len(self._rows[slot]):
             raise RunError(f"{self._path}: the recorded tokens end at step {step}, but the episode goes on.")
         row: NDArray[np.int64] = self._rows[slot][step]

@@ -76,7 +76,7 @@ def resolve(name: str, library: Library = BUNDLED, arguments: Mapping[str, Any] 
 
     Raises:
         UnknownNameError: no such policy.
-        PolicyError: weights that are not what the card says.
+        PolicyError: weights that are not what the card says, or others given as an argument.
     """
     if name.startswith(address.PREFIX):
         card = Card(
@@ -91,6 +91,12 @@ def resolve(name: str, library: Library = BUNDLED, arguments: Mapping[str, Any] 
         if name not in known:
             raise UnknownNameError("policy", name, known)
         card = _complete(known[name], library)
+        if card.weights is not None and "weights" in (arguments or {}):
+            # What the card says of training and licence holds for its own weights only.
+            raise PolicyError(
+                f"policy {name}: its card has weights of its own; play others as --policy {card.factory} "
+                "with --policy-arg weights=FILE, or write a card for them."
+            )
     return card.model_copy(update={"arguments": {**card.arguments, **(arguments or {})}})
 
 

@@ -348,6 +348,9 @@ class RobotEntry(Entry):
     """Those besides 'stiff', which every robot has."""
     neck: dict[str, NeckEntry] = Field(default_factory=dict)
     """Links of the head, by the name of the body that is made for each."""
+    held: dict[str, float] = Field(default_factory=dict)
+    """Joints of the source besides those of arm and fingers, such as a lift: where each is held [m, rad]. One
+    that is not named is held where it is as modelled."""
     turned: dict[str, float] = Field(default_factory=dict)
     """Body -> its turn about x in its parent [rad], instead of the source's."""
     boxes: tuple[BoxEntry, ...] = ()

@@ -142,6 +142,20 @@ def test_the_oracle_plays(kitchen, task):
     assert hashes[0] == hashes[1], "bit for bit"
 
 
+def test_slow_fingers_close_around_an_apple_before_it_counts_as_missed(monkeypatch):
+    menagerie.root(monkeypatch)
+    slow = f"{ROBOT.name}:simpler"
+    kitchen = Kitchen(cameras=(), robot=slow)
+    task = BUNDLED.task("simpler/move_near_2_light_apple_light_sponge_opened_7up_can-v0")
+    kitchen.begin(draw(replace(BUNDLED.suite("simpler"), robot=slow), task, 1))
+    for _ in range(30):
+        kitchen.advance(RTBENCH.encode(oracle_action(kitchen)))
+        if kitchen.terminated:
+            break
+    assert kitchen.success()
+    kitchen.close()
+
+
 def test_it_has_no_wrist_camera(monkeypatch):
     menagerie.root(monkeypatch)
     kitchen = Kitchen(cameras=("wrist",), robot=ROBOT.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from rtbench.core.errors import RunError, UnknownNameError
 from rtbench.evaluation.evaluate import Options, evaluate
 from rtbench.evaluation.progress import Silent
+from rtbench.policy.card import Card
+from rtbench.task.training_coverage import TrainedOn
+from tests.helpers import menagerie
 from tests.helpers.runs import FACTORY, POLICIES, TOLERANT, episodes
 
 PUSHER = f"{POLICIES}:Pusher"
@@ -59,3 +63,26 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stderr", stream)
         play(tmp_path / str(number), episodes(2), reporter)
         assert ("2/2" in stream.getvalue()) is (number == 0)
+
+
+class Told(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+def test_a_policy_that_was_trained_on_another_robot_is_told_and_all_is_novel_to_it(tmp_path, monkeypatch):
+    menagerie.root(monkeypatch)
+    told = Told()
+    options = Options(factory=FACTORY, limits=TOLERANT, reporter=told)
+    trained = TrainedOn(skills=["pick"], scenes=["office_kitchen"])
+    card = Card(name="Pusher", factory=PUSHER, summary="", trained_on=trained)
+    chosen = [replace(episode, robot="google_robot:simpler") for episode in episodes(2)]
+    run = evaluate(card, chosen, out=tmp_path, workers=1, options=options)
+    assert (
+        "Pusher was trained on panda_omron, not on google_robot: all its episodes count as novel."
+        in told.lines
+    )
+    assert all("robot google_robot:simpler" in run.meta.novelties[e.key] for e in chosen)

@@ -80,7 +80,7 @@ def tea(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recipes")
     written = [block for block in blocks("CONTRIBUTING.md") if block.file]
     assert {Path(block.file).suffix for block in written} == {".yaml", ".py"}
-    assert len(written) == 7
+    assert len(written) == 8
     for block in written:
         block.write(folder)
     return folder

@@ -178,6 +178,11 @@ def test_other_weights_than_the_cards_are_refused(tmp_path):
         resolve("mine", library)
 
 
+def test_weights_given_as_an_argument_are_not_passed_over(tmp_path):
+    with pytest.raises(PolicyError, match=r"mine: .*weights of its own.*--policy-arg weights=FILE"):
+        resolve("mine", user_content(tmp_path, CARD), {"weights": "other.bin"})
+
+
 def test_weights_that_are_missing_are_told_with_a_remedy(tmp_path):
     library = user_content(tmp_path, CARD + "  weights_from: make weights\n")
     (tmp_path / "policies" / "w.bin").unlink()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtbench.cli.options import Content, Json
+from rtbench.cli.options import DEFAULT_ROBOT, Content, Json, Robot
 from rtbench.cli.policy_arg import PolicyArguments, parse
 from rtbench.core.errors import Exit
 
@@ -48,15 +48,18 @@ def tasks(
     play: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", show_default="1 for your own tasks, 0 for those of rtbench",
+            min=0, metavar="N", show_default="1 for your own tasks or with --robot, else 0",
             help="Number of episodes of each task that the oracle plays, to see whether it can be solved.",
         ),
     ] = None,
+    robot: Robot = DEFAULT_ROBOT,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Check every instruction against its scene and its goal.
 
-    What an instruction names is in the scene, it fits one object only, and it matches the goal.
+    What an instruction names is in the scene, it fits one object only, and it matches the goal. With --robot,
+    the oracle plays every task of the suites, and those that this robot cannot play are listed, with the
+    reason.
 
     The exit code is 2 if a fault is found.
     """
@@ -66,10 +69,14 @@ def tasks(
 
     began = time.monotonic()
     library = Library(content or ())
+    library.robot(robot)
     origins = library.origins()
     suites = [library.suite(name) for name in suite or library.suites()]
     report = inspect(library.catalogue(), suites, origins)
-    findings = [*report.findings, *_played(library, suites, origins, play)]
+    if play is None and robot != DEFAULT_ROBOT:
+        play = 1
+    unplayable = _played(library, [replace(one, robot=robot) for one in suites], origins, play)
+    findings = [*report.findings, *unplayable]
     if as_json:
         print_rows([asdict(finding) for finding in findings], {}, as_json=True)
     else:
@@ -82,6 +89,8 @@ def tasks(
             f"checked in {time.monotonic() - began:.1f} s",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
+        for line in _playable(suites, unplayable) if play else ():
+            console().print(f"{robot} can play {line}", markup=False, highlight=False, soft_wrap=True)
     if findings:
         raise typer.Exit(Exit.USAGE)
 
@@ -154,6 +163,15 @@ def policy(  # noqa: PLR0913, PLR0917 - the options of a command
         raise typer.Exit(Exit.USAGE)
 
 
+def _playable(suites: Sequence[Suite], unplayable: Sequence[Finding]) -> Iterator[str]:
+    """How many of a suite's tasks were played without a finding, one line a suite."""
+    out = {finding.what for finding in unplayable}
+    for suite in suites:
+        tasks = suite.tasks()
+        able = sum(task.id not in out for task in tasks)
+        yield f"{able} of {len(tasks)} tasks of {suite.name}, {100 * able / len(tasks):.1f} %"
+
+
 def _played(
     library: Library, suites: Sequence[Suite], origins: Mapping[str, str], count: int | None
 ) -> list[Finding]:
@@ -162,7 +180,7 @@ def _played(
         return []
     from rtbench.task.library import BUNDLED
 
-    ours, default = BUNDLED.tasks(), library.suite(SEEN)
+    ours, default = BUNDLED.tasks(), replace(library.suite(SEEN), robot=suites[0].robot)
     chosen = {name: (task, default) for name, task in library.tasks().items() if name not in ours}
     for suite in reversed(suites):
         chosen |= {task.id: (task, suite) for task in suite.tasks() if count or task.id in chosen}

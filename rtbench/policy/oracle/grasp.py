@@ -42,6 +42,8 @@ SLACK = 0.006
 """Least air on each side of the object between open fingers [m]."""
 YAWS = 24
 """Headings tried in a full turn."""
+CLOSING = 0.012
+"""Slow fingers that are less than this narrower than the object still close around it [m]."""
 BLOCKED = 0.025
 """A hand that stands on a neighbour closes if it lacks no more height than this [m]."""
 LONG, ASIDE = 0.04, 0.45
@@ -74,11 +76,13 @@ def reach_for(view: View, name: str, grasp: Grasp | None = None) -> Array | None
     above = float(view.hand.position[2] - grasp.position[2])
     turned = abs(wrap(grasp.yaw - view.hand_yaw))
     wide = view.opening > grasp.width + 0.003
+    # Fingers that close within a step hold or have missed. Slow ones are opened again once they have missed.
+    ready = wide or (view.soft and view.opening > grasp.width - CLOSING)
     straight = view.leaning < STRAIGHT
     quaternion = view.turned_down(grasp.yaw) if straight else None
     quaternion = view.straightened(grasp.yaw) if quaternion is None else quaternion
     deep = abs(above) < ALIGNED[1] or (0 < above < BLOCKED and view.pressing)
-    if across < ALIGNED[0] and deep and turned < ALIGNED[2] and wide and straight:
+    if across < ALIGNED[0] and deep and turned < ALIGNED[2] and ready and straight:
         return stay(view, 0.0)
     below_top = view.hand.position[2] - view.shape.tip < grasp.top
     landed = below_top and above > ALIGNED[1] and name in view.world.touched()

@@ -11,6 +11,7 @@ import pytest
 from rtbench.core.errors import PlacementError
 from rtbench.evaluation.solvability import play
 from rtbench.task.library import BUNDLED
+from tests.helpers import menagerie
 from tests.helpers.commands import rtbench
 from tests.helpers.paths import ROOT
 
@@ -91,6 +92,17 @@ class NoRoom:
 
     def begin(self, episode):
         raise PlacementError(f"no room for {episode.objects[0]!r}, 2 cm missing.")
+
+
+def test_what_a_robot_cannot_play_is_listed_with_the_reason(tmp_path, monkeypatch):
+    menagerie.root(monkeypatch)
+    root = content(tmp_path, REQUESTS.replace("get me the sponge", "get me the orange"))
+    said = rtbench("check", "tasks", "--content", root, "--suite", "mine", "--robot", "google_robot")
+    assert said.code == 2
+    (line,) = [line for line in said.out.splitlines() if "mine/stuck-v0" in line]
+    assert "the oracle did not reach the goal lifted(lemon) once (time ran out after 2 steps;" in line
+    assert "google_robot can play 2 of 3 tasks of mine, 66.7 %" in said.out
+    assert "Did you mean 'google_robot'" in rtbench("check", "tasks", "--robot", "gogle_robot").err
 
 
 def test_what_does_not_fit_on_the_counter():
