@@ -20,17 +20,18 @@ from rtbench.data.vision_language import VisionLanguage
 from rtbench.policy.rt1.image import resize
 from rtbench.policy.rt1.loss import token_loss
 from rtbench.policy.rt2.checkpoint import Model
+from rtbench.policy.rt2.naming_head import Named
 from rtbench.policy.rt2.network import Network, Segments
 from rtbench.train.augment import augment
 from rtbench.train.dataset import Dataset
-from rtbench.train.frame_labels import FrameLabels
+from rtbench.train.frame_labels import FrameLabels, LabelStore
 from rtbench.train.hyperparameters import Hyperparameters
 from rtbench.train.lr_schedule import make_optimizer
 from rtbench.train.metrics import Score, constant_score, majority
 from rtbench.train.metrics_log import ANSWERS, NAMING, Measurement, MetricsLog
-from rtbench.train.mixture import Mixer, Mixture, Samples, States, names_of, stream
+from rtbench.train.mixture import Mixer, Mixture, Samples, States, stream
 from rtbench.train.moving_average import moving_average
-from rtbench.train.naming_loss import Found, NamingHead, naming_loss
+from rtbench.train.naming_loss import Found, naming_loss
 from rtbench.train.next_token_loss import next_token_loss
 from rtbench.train.token_sequences import IGNORED, PLACE, Batch, Speaker, batch
 from rtbench.train.training_loop import Trained, TrainingLoop, accelerator
@@ -55,10 +56,16 @@ class CoTraining:
     """One of `STAGES`."""
     mixture: Mixture = field(default_factory=Mixture)
     """Shares of a batch."""
+    freeze_eyes: bool = False
+    """Whether backbone and naming head stay as they are."""
 
     def settings(self) -> dict[str, Any]:
         """The same as plain values by name."""
-        return {"stage": self.stage, **{f"mixture {name}": v for name, v in asdict(self.mixture).items()}}
+        return {
+            "stage": self.stage,
+            "freeze eyes": self.freeze_eyes,
+            **{f"mixture {name}": v for name, v in asdict(self.mixture).items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -71,9 +78,9 @@ class CoData:
     """Vision-language data, with pictures of the same size."""
     states: States
     """Encodes texts as token states."""
-    names: NDArray[np.float32] | None = None
-    """float32[V, D]: the vector of each name of what is seen, in the order of `names_of`; None where nothing
-    is named, or the naming loss is off."""
+    names: LabelStore | None = None
+    """Names and places of what is seen, as of `names_of`; None where nothing is named. Their numbers are those
+    of the network's names."""
 
 
 class Outputs(NamedTuple):
@@ -81,28 +88,49 @@ class Outputs(NamedTuple):
 
     logits: Tensor | None
     """float[B, S, V]; None in the stage `EYES`."""
-    names: Tensor | None
-    """Scores of names at places, as of `NamingHead`."""
+    names: Named | None
+    """Names at places; None where none are asked for."""
 
 
 class CoModule(nn.Module):
-    """A network with a head for names, which is for training alone."""
+    """A network, with what its training asks of it."""
 
-    def __init__(self, network: Network, naming: NamingHead | None) -> None:
+    def __init__(self, network: Network, *, names: bool = False, frozen: bool = False) -> None:
+        """The network itself, not a copy.
+
+        Args:
+            network: The network.
+            names: Whether names at places are wanted too.
+            frozen: Whether backbone and naming head stay as they are, their batch norms included.
+        """
         super().__init__()
-        self.network, self.naming = network, naming
+        self.network, self._names, self._frozen = network, names, frozen
+        if frozen:
+            for part in (network.eyes.backbone, network.eyes.naming):
+                part.requires_grad_(requires_grad=False)
+
+    def train(self, mode: bool = True) -> CoModule:  # noqa: FBT001, FBT002 - as of torch
+        """Set the mode of all that is trained."""
+        super().train(mode)
+        if self._frozen:
+            self.network.eyes.backbone.eval()
+        return self
 
     def forward(self, images: Tensor, samples: Samples | None, ids: Tensor | None) -> Outputs:
         """Looks once at each of the images float32[I, 3, H, W]; without ids int64[B, S] only that."""
         network = self.network
         if not len(images):
-            features, tokens = None, self.network.image_position.weight[None] * 0
+            features, names = None, None
         else:
-            features = network.eyes.feature_map(images)
-            tokens = network.eyes.tokens(features)
-        names = None if self.naming is None or features is None else self.naming(features)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
+                features = network.eyes.feature_map(images)
+            names = network.eyes.naming(features) if self._names else None
         if samples is None or ids is None:
             return Outputs(None, names)
+        if features is None:
+            tokens = network.head.weight.new_zeros(1, network.size.image_tokens, network.size.width)
+        else:
+            tokens = network.image_tokens(features)
         pictures = samples.pictures.to(ids.device)
         segments = Segments(
             samples.states.to(ids.device),
@@ -145,7 +173,8 @@ class CoTrainer(TrainingLoop):
         self._folder, self._hp, self._training, self._data = folder, hp, training, data
         self._described = model
         self._speaker = Speaker(model.vocabulary, model.layout, model.network.size.words)
-        self._names = names_of(data.robot, data.other) if data.names is not None else None
+        named = bool(hp.naming_loss_weight) or training.stage == EYES
+        self._names = data.names if named else None
         self._mixer = Mixer(
             data.robot, data.other, speaker=self._speaker, states=data.states, names=self._names
         )
@@ -154,11 +183,7 @@ class CoTrainer(TrainingLoop):
         self._others = 0 if data.other is None else hp.batch - self._robot_samples
         network = model.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         ema = AveragedModel(network, multi_avg_fn=moving_average(hp.ema_decay), use_buffers=True)
-        head = None
-        if data.names is not None and (hp.naming_loss_weight or training.stage == EYES):
-            features = network.size.eyes.top + 2
-            head = NamingHead(features, torch.from_numpy(data.names), hp.seed)
-        module = CoModule(network, head).to(device)
+        module = CoModule(network, names=self._names is not None, frozen=training.freeze_eyes)
         module, optimizer = self.accelerator.prepare(module, make_optimizer(hp.schedule, module))
         self._schedule, self._convention = hp.schedule, model.layout.convention
         self._images_a_step = hp.batch
@@ -288,9 +313,9 @@ class CoTrainer(TrainingLoop):
         return told
 
     def where_is(self) -> Found | None:
-        """Answers to "where is NAME" on what is held back, by the last weights; None without a head."""
+        """Answers to "where is NAME" on what is held back, by the last weights; None without names."""
         module = self.accelerator.unwrap_model(self._model)
-        if module.naming is None or self._names is None:
+        if self._names is None:
             return None
         found = Found(self._names.vocabulary)
         module.eval()
@@ -299,7 +324,7 @@ class CoTrainer(TrainingLoop):
             for samples in self._in_parts(self._validation_windows(), self._validation_pairs(), mixture):
                 names = module(self._pixels(samples), None, None).names
                 if names is not None and samples.seen is not None:
-                    found.add(names, samples.seen.to(names.device))
+                    found.add(names.scores, samples.seen.to(names.scores.device))
         return found if found.asked else None
 
     def answers(self) -> dict[str, tuple[int, int]]:
@@ -323,7 +348,7 @@ class CoTrainer(TrainingLoop):
         images = self._pixels(samples)
         said = batch(samples.said).to(images.device)
         with torch.no_grad():
-            output = CoModule(network, None)(images, samples, said.ids)
+            output = CoModule(network)(images, samples, said.ids)
         if output.logits is None:
             raise ValueError("a batch without anything to say")
         return output.logits, said

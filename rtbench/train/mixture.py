@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtbench.core.seeding import generator
+from rtbench.data.naming import Name, Naming
 from rtbench.data.plan_text import plan_places, plan_text
 from rtbench.data.vision_language import VisionLanguage
 from rtbench.train.augment import Augmentation, Draw, draw
@@ -21,8 +22,8 @@ from rtbench.train.token_sequences import Said, Speaker
 COMMAND = "command"
 """Kind of the pairs whose answer is a plan, as robot samples have it."""
 _UNCHANGED = Augmentation((0, 0), 0, 0, 0)
-States = Callable[[str], NDArray[np.float32]]
-"""Token states float32[n, D] of a text, n at least 1."""
+States = Callable[[Sequence[str]], list[NDArray[np.float32]]]
+"""Token states float32[n, D] of each of some texts, n at least 1."""
 
 
 @dataclass(frozen=True)
@@ -243,11 +244,14 @@ class Mixer:
         return pair.question, self._speaker.answer(pair.answer, places), pair.kind
 
 
-def names_of(robot: Dataset | None, other: VisionLanguage | None) -> LabelStore | None:
-    """Labels of what is seen in all frames and pictures, in this order; None where nothing is named."""
-    from rtbench.data.naming import Naming
+def names_of(
+    robot: Dataset | None, other: VisionLanguage | None, known: Sequence[Name] = ()
+) -> LabelStore | None:
+    """Labels of what is seen in all frames and pictures, in this order; None where nothing is named.
 
-    parts = []
+    Names that are known already have the first numbers.
+    """
+    parts = [replace(Naming.none(0), vocabulary=tuple(known))]
     if robot is not None:
         parts.append(Naming.none(len(robot.frames)) if robot.seen is None else robot.seen.naming())
     if other is not None:
@@ -276,15 +280,14 @@ def _shifted(places: NDArray[np.float32], drawn: Draw, number: int, images: Tens
 
 def _padded(texts: Sequence[str | None], states: States) -> tuple[Tensor, Tensor]:
     """Token states float32[B, T, D] of texts, and which of them are there, bool[B, T]; None for no text."""
-    found = [None if text is None else states(text) for text in texts]
-    width = next((one.shape[1] for one in found if one is not None), states("").shape[1])
-    length = max(1, *(0 if one is None else len(one) for one in found)) if found else 1
-    filled = torch.zeros(len(found), length, width)
-    there = torch.zeros(len(found), length, dtype=torch.bool)
-    for row, one in enumerate(found):
-        if one is not None:
-            filled[row, : len(one)] = torch.from_numpy(np.ascontiguousarray(one))
-            there[row, : len(one)] = True
+    rows = [row for row, text in enumerate(texts) if text is not None]
+    empty, *found = states(["", *(texts[row] or "" for row in rows)])
+    length = max([1, *(len(one) for one in found)])
+    filled = torch.zeros(len(texts), length, empty.shape[1])
+    there = torch.zeros(len(texts), length, dtype=torch.bool)
+    for row, one in zip(rows, found, strict=True):
+        filled[row, : len(one)] = torch.from_numpy(np.ascontiguousarray(one))
+        there[row, : len(one)] = True
     return filled, there
 
 

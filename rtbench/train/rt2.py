@@ -11,11 +11,10 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from rtbench.core.hashing import content_hash
+from rtbench.data.naming import Name
 from rtbench.data.plan_text import plan_text
 from rtbench.data.vision_language import VisionLanguage, read_all
 from rtbench.policy.card import FOLDER
@@ -24,18 +23,19 @@ from rtbench.policy.rt1.weights import Origin
 from rtbench.policy.rt2.action_layout import FULL, layout
 from rtbench.policy.rt2.checkpoint import Model, load, save
 from rtbench.policy.rt2.config import size
-from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256, TokenStates
+from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256
 from rtbench.policy.rt2.network import Network
 from rtbench.policy.rt2.vocabulary import Vocabulary
 from rtbench.policy.text_encoder.encoder import DEFAULT, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import dataset, learning_curves, metrics_log
-from rtbench.train.co_trainer import EYES, CoData, CoTrainer, CoTraining
+from rtbench.train.co_trainer import CoData, CoTrainer, CoTraining
 from rtbench.train.dataset import Dataset
 from rtbench.train.hyperparameters import OWN, Hyperparameters
 from rtbench.train.mixture import names_of
 from rtbench.train.publish import CardText, merge_trained_on, publish_file, trained_on
 from rtbench.train.rt1 import CURVES, EVALUATIONS, Result, SessionError, flush_denormals, policy_name
+from rtbench.train.token_states import TorchTokenStates
 from rtbench.train.training_loop import Monitoring
 from rtbench.train.tunable import last_layers, merged, with_lora
 
@@ -113,7 +113,10 @@ def _train(
     robot, other = _read(files, others, folder, plan)
     hp = plan.hyperparameters
     model = _model(plan, robot, other)
-    data = CoData(robot, other, TokenStates(model.network.size.instruction), _names(plan, robot, other))
+    names = names_of(robot, other, [Name(*name) for name in model.names])
+    texts = [] if robot is None else list(robot.instructions)
+    texts += [] if other is None else [pair.question for pair in other.pairs]
+    data = CoData(robot, other, TorchTokenStates(model.network.size.instruction, texts), names)
     plain = copy.deepcopy(model.network)
     if plan.lora:
         with_lora(model.network, plan.lora)
@@ -196,15 +199,35 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
                 f"{plan.init}: weights of size {found.network.size.name!r}, not {plan.size!r}."
             )
         found.network.train()
-        return found
+        return _with_more_names(found, robot, other)
     texts = [] if robot is None else [plan_text(episode) for episode in robot.episodes]
     texts += [] if other is None else [pair.answer for pair in other.pairs]
     vocabulary = Vocabulary.of_texts(texts)
-    network = Network(named, len(vocabulary), seed=plan.hyperparameters.seed)
+    labels = names_of(robot, other)
+    if labels is None:
+        raise SessionError(
+            "no data names what is seen, which RT-2 reads; give files of `rtbench vqa` or `rtbench looks`, or "
+            "--init weights that were trained on some."
+        )
+    network = Network(named, len(vocabulary), _vectors(labels.vocabulary), seed=plan.hyperparameters.seed)
     if plan.eyes is not None:
         _borrow_eyes(network, plan.eyes)
     order = layout(FULL, "rtbench" if robot is None else robot.convention)
-    return Model(network, vocabulary, order, Origin(ENCODER, ENCODER_SHA256))
+    return Model(network, vocabulary, order, Origin(ENCODER, ENCODER_SHA256), labels.vocabulary)
+
+
+def _vectors(names: Sequence[tuple[str, str]]) -> torch.Tensor:
+    """float32[V, D]: vectors of names."""
+    return torch.from_numpy(SentenceEncoder(DEFAULT)([text for text, _ in names]))
+
+
+def _with_more_names(model: Model, robot: Dataset | None, other: VisionLanguage | None) -> Model:
+    """The model with the data's names beside its own; those are vectors of a frozen encoder, not learnt."""
+    labels = names_of(robot, other, [Name(*name) for name in model.names])
+    if labels is None or labels.vocabulary == model.names:
+        return model
+    model.network.eyes.naming.vectors = _vectors(labels.vocabulary)
+    return replace(model, names=labels.vocabulary)
 
 
 def _borrow_eyes(network: Network, path: Path) -> None:
@@ -218,21 +241,6 @@ def _borrow_eyes(network: Network, path: Path) -> None:
                 f"{path}: its backbone is another than that of size {network.size.name!r}: {name}."
             )
     network.eyes.backbone.load_state_dict({**wanted, **taken})
-
-
-def _names(
-    plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | None
-) -> NDArray[np.float32] | None:
-    """Vectors of the names of what is seen; None without a naming loss."""
-    if not plan.hyperparameters.naming_loss_weight and plan.training.stage != EYES:
-        return None
-    labels = names_of(robot, other)
-    if labels is None:
-        raise SessionError(
-            "--naming-loss-weight and --stage eyes need names of what is seen; `rtbench vqa` and "
-            "`rtbench looks` write them."
-        )
-    return SentenceEncoder(DEFAULT)([name.text for name in labels.vocabulary])
 
 
 def _origin(

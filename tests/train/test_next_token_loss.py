@@ -10,11 +10,12 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from rtbench.core.action import BINS
 from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.config import TINY
-from rtbench.policy.rt2.network import Network, Segments
+from rtbench.policy.rt2.network import Segments
 from rtbench.policy.rt2.vocabulary import ACTION, END_OF_WORDS, PLAN, Vocabulary
 from rtbench.train.distillation_loss import distillation_loss
 from rtbench.train.next_token_loss import next_token_loss
 from rtbench.train.token_sequences import BIN, IGNORED, MODE, PLACE, WORD, Speaker, batch
+from tests.helpers.rt2_models import make_network
 
 TOKENS = np.array([3, 250, 128, 0, 255, 128, 255, 128, 128, 128, 2])
 PLACES = np.array([[0.5, 0.25], [np.nan, np.nan]], np.float32)
@@ -83,7 +84,7 @@ def segments(suffix, text=3, seen=True):
     return Segments(
         torch.randn(1, text, TINY.state, generator=numbers),
         torch.ones(1, text, dtype=torch.bool),
-        torch.randn(1, TINY.cells, TINY.width, generator=numbers),
+        torch.randn(1, TINY.image_tokens, TINY.width, generator=numbers),
         torch.tensor([seen]),
         suffix,
     )
@@ -91,7 +92,7 @@ def segments(suffix, text=3, seen=True):
 
 def test_no_target_reaches_the_logits_before_it_and_the_prompt_reaches_all():
     """A model that sees its targets learns nothing: the last one is changed, earlier logits must not move."""
-    network = Network(TINY, 300, seed=1).eval()
+    network = make_network(1).eval()
     suffix = torch.tensor([[PLAN, 270, 271, END_OF_WORDS, 4, 5]])
     with torch.no_grad():
         first = network(segments(suffix))
@@ -110,7 +111,7 @@ def test_no_target_reaches_the_logits_before_it_and_the_prompt_reaches_all():
 
 
 def test_padding_and_batches_change_no_logit():
-    network = Network(TINY, 300, seed=2).eval()
+    network = make_network(2).eval()
     suffix = torch.tensor([[PLAN, 270, 271]])
     one = segments(suffix)
     padded = Segments(

@@ -102,7 +102,7 @@ def _rt2_plan(options: RT2TrainOptions) -> rt2_training.TrainingPlan:
     return TrainingPlan(
         size=options.size.value,
         hyperparameters=hyperparameters,
-        training=CoTraining(options.stage.value, mixture),
+        training=CoTraining(options.stage.value, mixture, options.freeze_eyes),
         init=options.init,
         eyes=options.eyes,
         last_layers=options.last_layers,

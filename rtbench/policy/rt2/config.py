@@ -24,6 +24,8 @@ class Size:
     several questions."""
     merge: int
     """Side of the square of cells of the feature map that become one image token: 1 for a token a cell."""
+    things: int
+    """Things that are named in the image, a token each: see `rtbench.policy.rt2.naming_head`."""
     state: int
     """Length of a token state of the instruction."""
     width: int
@@ -43,9 +45,14 @@ class Size:
 
     @property
     def cells(self) -> int:
-        """Image tokens."""
+        """Image tokens that are squares of cells."""
         height, width = self.eyes.map
         return (height // self.merge) * (width // self.merge)
+
+    @property
+    def image_tokens(self) -> int:
+        """All image tokens: of cells, and of things."""
+        return self.cells + self.things
 
     @property
     def suffix(self) -> int:
@@ -57,10 +64,11 @@ _EYES = replace(rt1.SMALL, name="eyes", text=1, film=1)
 SMALL = Size(
     name="small",
     eyes=_EYES,
-    merge=1,
+    merge=2,
+    things=20,
     state=STATE_WIDTH,
     width=256,
-    layers=6,
+    layers=4,
     heads=8,
     inner=1024,
     dropout=0.1,
@@ -78,6 +86,8 @@ TINY = replace(
         stem=8,
         top=16,
     ),
+    merge=1,
+    things=6,
     width=32,
     layers=2,
     heads=2,
@@ -114,7 +124,7 @@ def from_json(values: Mapping[str, Any], where: str) -> Size:
         found = Size(**{**values, "eyes": rt1.from_json(values["eyes"], where)})
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError(f"{where}: its size card cannot be read: {error}.") from None
-    numbers = (found.merge, found.state, found.width, found.layers, found.heads, found.inner)
+    numbers = (found.merge, found.things, found.state, found.width, found.layers, found.heads, found.inner)
     whole = all(type(n) is int and 0 < n <= 65536 for n in (*numbers, found.instruction, found.words))
     if not whole or type(found.dropout) not in {int, float} or not 0 <= found.dropout <= 1:
         raise PolicyError(f"{where}: its size card has numbers that no network has.")

@@ -1,5 +1,10 @@
 """Our own small RT-2: eyes, the token states of an instruction, and a decoder of words, places and actions.
 
+The eyes give two kinds of image tokens: squares of cells of their map, and the things that are named in it,
+each with its name and place. Names and instructions are of one sentence encoder, and enter by one matrix, so
+that a word finds the thing that it means. With squares of cells alone, 1,300 steps taught the decoder to
+point at the right things in 47 % of seen episodes, though 92 % of the things were named rightly.
+
 A sequence is an instruction, an image and a suffix, each with positions of its own. The instruction attends
 itself alone, so that its keys and values last an episode. The image attends the instruction and itself. The
 suffix, which is what the model says, attends both and is causal.
@@ -8,6 +13,7 @@ suffix, which is what the model says, attends both and is causal.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,21 +27,27 @@ from rtbench.policy.rt1.efficientnet import ConvNorm, EfficientNet
 from rtbench.policy.rt1.film import FiLM
 from rtbench.policy.rt1.initialization import initialize
 from rtbench.policy.rt2.config import Size
+from rtbench.policy.rt2.naming_head import NamingHead
 
 STD = 0.02
 """Standard deviation of first embeddings."""
+OCTAVES = 8
+"""Wavelengths of the sines that tell a place, from twice the picture's side down to a 64th of it."""
 
 
 class Eyes(nn.Module):
-    """RT-1's backbone without an instruction, and its map as tokens for the decoder."""
+    """RT-1's backbone without an instruction, its map as tokens for the decoder, and the things in it."""
 
     position: Tensor
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, names: Tensor) -> None:
         super().__init__()
-        self.merge = size.merge
+        self.merge, self.count = size.merge, size.things
+        features = size.eyes.top + 2
         self.backbone = EfficientNet(size.eyes)
-        self.project = nn.Linear((size.eyes.top + 2) * size.merge**2, size.width)
+        self.project = nn.Linear(features * size.merge**2, size.width)
+        self.naming = NamingHead(features, names)
+        self.thing = nn.Linear(features + 4 * OCTAVES + 1, size.width)
         height, width = size.eyes.map
         y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
         self.register_buffer("position", torch.stack([x, y]), persistent=False)
@@ -49,17 +61,32 @@ class Eyes(nn.Module):
         position = self.position.to(features.dtype).expand(len(features), -1, -1, -1)
         return torch.cat([features, position], dim=1)
 
-    def tokens(self, features: Tensor) -> Tensor:
-        """Image tokens float32[N, cells, width] of a map as of `feature_map`."""
+    def squares(self, features: Tensor) -> Tensor:
+        """Squares of cells float32[N, cells, width] of maps as of `feature_map`."""
         if self.merge > 1:
             height, width = (side // self.merge * self.merge for side in features.shape[-2:])
             features = F.pixel_unshuffle(features[..., :height, :width], self.merge)
         projected: Tensor = self.project(features.flatten(2).transpose(1, 2))
         return projected
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Image tokens float32[N, cells, width] of images float32[N, 3, H, W], RGB from 0 to 1."""
-        return self.tokens(self.feature_map(images))
+    def things(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The things in maps as of `feature_map`.
+
+        Returns:
+            The vectors of their names, float32[N, things, state]; and what else is known of them, float32[N,
+            things, width]: the features of their cell, their place, and how surely they are there.
+        """
+        found = self.naming.things(features, self.count)
+        cells = features.flatten(2).gather(2, found.cells[:, None].expand(-1, features.shape[1], -1))
+        about = [cells.transpose(1, 2), waves(found.places), found.presence[..., None]]
+        more: Tensor = self.thing(torch.cat([part.to(features.dtype) for part in about], -1))
+        return found.vectors.to(features.dtype), more
+
+
+def waves(places: Tensor) -> Tensor:
+    """Sines and cosines float32[..., 4 * OCTAVES] of places float32[..., 2] (Vaswani et al. 2017)."""
+    angles = places[..., None] * math.pi * 2.0 ** torch.arange(OCTAVES, device=places.device)
+    return torch.cat([angles.sin(), angles.cos()], -1).flatten(-2)
 
 
 class Layer(nn.Module):
@@ -119,7 +146,7 @@ class Segments:
     stated: Tensor
     """bool[B, T]: False where an instruction is shorter, or hidden."""
     images: Tensor
-    """float32[B, cells, width]: image tokens."""
+    """float32[B, image tokens, width]: as of `Network.look`."""
     seen: Tensor
     """bool[B]: False for text alone, which has no image."""
     suffix: Tensor
@@ -129,20 +156,21 @@ class Segments:
 class Network(nn.Module):
     """The whole network."""
 
-    def __init__(self, size: Size, vocabulary: int, *, seed: int = 0) -> None:
+    def __init__(self, size: Size, vocabulary: int, names: Tensor, *, seed: int = 0) -> None:
         """A network with fresh weights.
 
         Args:
             size: Its dimensions.
             vocabulary: Number of ids that it can say.
+            names: float32[V, state]: vectors of the names of what it may see.
             seed: Of the weights.
         """
         super().__init__()
         self.size = size
-        self.eyes = Eyes(size)
+        self.eyes = Eyes(size, names)
         self.state = nn.Linear(size.state, size.width)
         self.embed = nn.Embedding(vocabulary, size.width)
-        self.kind = nn.Embedding(3, size.width)
+        self.kind = nn.Embedding(4, size.width)
         self.state_position = nn.Embedding(size.instruction, size.width)
         self.image_position = nn.Embedding(size.cells, size.width)
         self.suffix_position = nn.Embedding(size.suffix, size.width)
@@ -150,13 +178,24 @@ class Network(nn.Module):
         self.norm = nn.LayerNorm(size.width)
         self.head = nn.Linear(size.width, vocabulary)
         self._initialise(torch.Generator().manual_seed(entropy("rt2 weights", seed) >> 65))
+        self.eyes.naming.initialise(seed)
+
+    def look(self, images: Tensor) -> Tensor:
+        """Image tokens float32[N, image tokens, width] of images float32[N, 3, H, W], RGB from 0 to 1."""
+        return self.image_tokens(self.eyes.feature_map(images))
+
+    def image_tokens(self, features: Tensor) -> Tensor:
+        """Image tokens, likewise, of maps as of `Eyes.feature_map`."""
+        squares = self.eyes.squares(features) + self.image_position.weight + self.kind.weight[1]
+        vectors, more = self.eyes.things(features)
+        return torch.cat([squares, self.state(alike(vectors)) + more + self.kind.weight[3]], dim=1)
 
     def forward(self, segments: Segments) -> Tensor:
         """Logits float32[B, S, vocabulary] of what follows each position of the suffixes."""
         x = torch.cat(
             [
                 self.place_states(segments.states),
-                self.place_images(segments.images),
+                segments.images,
                 self.place_suffix(segments.suffix),
             ],
             dim=1,
@@ -169,12 +208,8 @@ class Network(nn.Module):
 
     def place_states(self, states: Tensor) -> Tensor:
         """Token states float32[B, T, state] as positions float32[B, T, width]."""
-        placed: Tensor = self.state(states) + self.state_position.weight[: states.shape[1]]
+        placed: Tensor = self.state(alike(states)) + self.state_position.weight[: states.shape[1]]
         return placed + self.kind.weight[0]
-
-    def place_images(self, images: Tensor) -> Tensor:
-        """Image tokens float32[B, cells, width] as positions."""
-        return images + self.image_position.weight + self.kind.weight[1]
 
     def place_suffix(self, suffix: Tensor, start: int = 0) -> Tensor:
         """Ids int64[B, S] as positions float32[B, S, width]; the first has number `start`."""
@@ -197,8 +232,13 @@ class Network(nn.Module):
         self.head.weight.normal_(0, STD, generator=generator)
 
 
+def alike(vectors: Tensor) -> Tensor:
+    """Vectors of the sentence encoder, of tokens and of whole names, with one mean and one length."""
+    return F.layer_norm(vectors, vectors.shape[-1:])
+
+
 def attention_mask(segments: Segments) -> Tensor:
-    """Which position (row) may attend which (column), bool[B, 1, L, L], L = T + cells + S."""
+    """Which position (row) may attend which (column), bool[B, 1, L, L], L = T + image tokens + S."""
     batch, states = segments.stated.shape
     cells, suffix = segments.images.shape[1], segments.suffix.shape[1]
     length = states + cells + suffix
@@ -239,7 +279,7 @@ class Prompt:
         """Read token states float32[T, state] of an instruction, T at least 1."""
         size = network.size
         self.network, self.states = network, states
-        most = len(states) + size.cells + size.suffix
+        most = len(states) + size.image_tokens + size.suffix
         room = states.new_zeros(size.layers, 2, 1, size.heads, most, size.width // size.heads)
         self.caches = [LayerCache(part) for part in room]
         x = network.place_states(states[None])
@@ -251,11 +291,11 @@ class CachedReader:
     """Reads on from a prompt with an image; what has been read is not computed again."""
 
     def __init__(self, prompt: Prompt, images: Tensor) -> None:
-        """Begin with image tokens float32[1, cells, width]; what an earlier reader has added is dropped."""
+        """Begin with image tokens float32[1, image tokens, width]; what earlier readers added is dropped."""
         self._network, self._caches = prompt.network, prompt.caches
         for cache in self._caches:
             cache.length = len(prompt.states)
-        self._pending: Tensor | None = self._network.place_images(images)
+        self._pending: Tensor | None = images
         self._count = 0
         self._last = images[0, 0]
 
@@ -282,7 +322,7 @@ class PlainReader:
     """The same without a cache: all is computed again for each token."""
 
     def __init__(self, prompt: Prompt, images: Tensor) -> None:
-        """Begin with image tokens float32[1, cells, width]."""
+        """Begin with image tokens float32[1, image tokens, width]."""
         self._prompt, self._images = prompt, images
         self._ids: list[int] = []
         self._last = images[0, 0]
@@ -297,7 +337,7 @@ class PlainReader:
         segments = Segments(states, there, self._images, there[:, 0], suffix)
         network = self._prompt.network
         x = torch.cat(
-            [network.place_states(states), network.place_images(self._images), network.place_suffix(suffix)],
+            [network.place_states(states), self._images, network.place_suffix(suffix)],
             dim=1,
         )
         mask = attention_mask(segments)

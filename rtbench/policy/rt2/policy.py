@@ -199,7 +199,7 @@ class SmallBody:
     def look(self, prompt: Prompt, image: NDArray[np.uint8]) -> Reader:
         """Read an image uint8[H, W, 3]."""
         pixels = torch.from_numpy(prepare([image], self._network.size.eyes.image)).to(self.device)
-        return self._reader(prompt, self._network.eyes(pixels))
+        return self._reader(prompt, self._network.look(pixels))
 
     def words(self, ids: Sequence[int]) -> str:
         """The text of ids."""
