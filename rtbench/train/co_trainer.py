@@ -79,8 +79,8 @@ class CoData:
     states: States
     """Encodes texts as token states."""
     names: LabelStore | None = None
-    """Names and places of what is seen, as of `names_of`; None where nothing is named. Their numbers are those
-    of the network's names."""
+    """Names and places of what is seen, as of `names_of`; None where nothing is named. The numbers of names
+    are those of the network's."""
 
 
 class Outputs(NamedTuple):
@@ -109,7 +109,7 @@ class CoModule(nn.Module):
             for part in (network.eyes.backbone, network.eyes.naming):
                 part.requires_grad_(requires_grad=False)
 
-    def train(self, mode: bool = True) -> CoModule:  # noqa: FBT001, FBT002 - as of torch
+    def train(self, mode: bool = True) -> CoModule:
         """Set the mode of all that is trained."""
         super().train(mode)
         if self._frozen:

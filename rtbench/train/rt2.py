@@ -206,8 +206,8 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
     labels = names_of(robot, other)
     if labels is None:
         raise SessionError(
-            "no data names what is seen, which RT-2 reads; give files of `rtbench vqa` or `rtbench looks`, or "
-            "--init weights that were trained on some."
+            "no data names what is seen, which RT-2 reads; give files of `rtbench vqa` or `rtbench looks`, "
+            "or --init weights that were trained on some."
         )
     network = Network(named, len(vocabulary), _vectors(labels.vocabulary), seed=plan.hyperparameters.seed)
     if plan.eyes is not None:

@@ -1,8 +1,8 @@
 """Token states by PyTorch, in single precision: what a training reads in place of the policy's `TokenStates`.
 
 The policy's encoder computes one text at a time in double precision, and takes six times as long. The states
-differ by rounding only. Texts are encoded in groups that are fixed from the start, so that the states of a text
-do not depend on when it was met first.
+differ by rounding only. Texts are encoded in groups that are fixed from the start, so that the states of a
+text do not depend on when it was met first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class TorchTokenStates:
         config = BertConfig(
             hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS, intermediate_size=INNER
         )
-        self._model = BertModel(config, add_pooling_layer=False).eval()
+        self._model = BertModel(config, add_pooling_layer=False)
+        self._model.train(mode=False)
         self._model.load_state_dict(load_file(folder / WEIGHTS), strict=False)
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.enable_truncation(LENGTH)

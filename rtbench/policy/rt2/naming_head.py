@@ -83,9 +83,10 @@ class NamingHead(nn.Module):
         # PyTorch draws first weights from its global generator, whose state is the caller's.
         with torch.random.fork_rng(devices=()), torch.no_grad():
             torch.manual_seed(entropy("naming head", seed) >> 65)
-            for module in (self.embed[0], self.embed[2], self.names):
-                module.reset_parameters()
-            self.embed[2].bias[-(PARTS**2) :] = FIRST_PRESENCE
+            for module in (*self.embed, self.names):
+                if isinstance(module, nn.Conv2d | nn.Linear):
+                    module.reset_parameters()
+            self.get_parameter("embed.2.bias")[-(PARTS**2) :] = FIRST_PRESENCE
 
     def forward(self, features: Tensor) -> Named:
         """Scores and presence for maps float[N, features, H', W']."""
