@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from rtbench.core.action import BINS, SIZE, Mode
@@ -20,9 +20,9 @@ from rtbench.data.vision_language import VisionLanguage
 from rtbench.policy.rt1.image import resize
 from rtbench.policy.rt1.loss import token_loss
 from rtbench.policy.rt2.checkpoint import Model
-from rtbench.policy.rt2.naming_head import Named
-from rtbench.policy.rt2.network import Network, Segments
+from rtbench.policy.rt2.network import Network
 from rtbench.train.augment import augment
+from rtbench.train.co_module import CoModule, Outputs
 from rtbench.train.dataset import Dataset
 from rtbench.train.frame_labels import FrameLabels, LabelStore
 from rtbench.train.hyperparameters import Hyperparameters
@@ -81,65 +81,6 @@ class CoData:
     names: LabelStore | None = None
     """Names and places of what is seen, as of `names_of`; None where nothing is named. The numbers of names
     are those of the network's."""
-
-
-class Outputs(NamedTuple):
-    """What `CoModule` gives."""
-
-    logits: Tensor | None
-    """float[B, S, V]; None in the stage `EYES`."""
-    names: Named | None
-    """Names at places; None where none are asked for."""
-
-
-class CoModule(nn.Module):
-    """A network, with what its training asks of it."""
-
-    def __init__(self, network: Network, *, names: bool = False, frozen: bool = False) -> None:
-        """The network itself, not a copy.
-
-        Args:
-            network: The network.
-            names: Whether names at places are wanted too.
-            frozen: Whether backbone and naming head stay as they are, their batch norms included.
-        """
-        super().__init__()
-        self.network, self._names, self._frozen = network, names, frozen
-        if frozen:
-            for part in (network.eyes.backbone, network.eyes.naming):
-                part.requires_grad_(requires_grad=False)
-
-    def train(self, mode: bool = True) -> CoModule:
-        """Set the mode of all that is trained."""
-        super().train(mode)
-        if self._frozen:
-            self.network.eyes.backbone.eval()
-        return self
-
-    def forward(self, images: Tensor, samples: Samples | None, ids: Tensor | None) -> Outputs:
-        """Looks once at each of the images float32[I, 3, H, W]; without ids int64[B, S] only that."""
-        network = self.network
-        if not len(images):
-            features, names = None, None
-        else:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
-                features = network.eyes.feature_map(images)
-            names = network.eyes.naming(features) if self._names else None
-        if samples is None or ids is None:
-            return Outputs(None, names)
-        if features is None:
-            tokens = network.head.weight.new_zeros(1, network.size.image_tokens, network.size.width)
-        else:
-            tokens = network.image_tokens(features)
-        pictures = samples.pictures.to(ids.device)
-        segments = Segments(
-            samples.states.to(ids.device),
-            samples.stated.to(ids.device),
-            tokens[pictures.clamp(min=0)],
-            pictures >= 0,
-            ids,
-        )
-        return Outputs(network(segments), names)
 
 
 class CoTrainer(TrainingLoop):

@@ -29,7 +29,7 @@ from rtbench.policy.rt2.vocabulary import Vocabulary
 from rtbench.policy.text_encoder.encoder import DEFAULT, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import dataset, learning_curves, metrics_log
-from rtbench.train.co_trainer import CoData, CoTrainer, CoTraining
+from rtbench.train.co_trainer import EYES, CoData, CoTrainer, CoTraining
 from rtbench.train.dataset import Dataset
 from rtbench.train.hyperparameters import OWN, Hyperparameters
 from rtbench.train.mixture import names_of
@@ -110,6 +110,8 @@ def _train(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SessionError(f"{folder}: cannot be made: {error.strerror}; choose another --output.") from None
+    if plan.training.freeze_eyes and plan.training.stage == EYES:
+        raise SessionError("--freeze-eyes leaves nothing to train in the stage eyes; leave it out.")
     robot, other = _read(files, others, folder, plan)
     hp = plan.hyperparameters
     model = _model(plan, robot, other)

@@ -1,0 +1,73 @@
+"""The module that a co-fine-tuning of RT-2 trains: a network that looks once at each picture of a batch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rtbench.policy.rt2.naming_head import Named
+from rtbench.policy.rt2.network import Network, Segments
+from rtbench.train.mixture import Samples
+
+
+class Outputs(NamedTuple):
+    """What `CoModule` gives."""
+
+    logits: Tensor | None
+    """float[B, S, V]; None in the stage `EYES`."""
+    names: Named | None
+    """Names at places; None where none are asked for."""
+
+
+class CoModule(nn.Module):
+    """A network, with what its training asks of it."""
+
+    def __init__(self, network: Network, *, names: bool = False, frozen: bool = False) -> None:
+        """The network itself, not a copy.
+
+        Args:
+            network: The network.
+            names: Whether names at places are wanted too.
+            frozen: Whether backbone and naming head stay as they are, their batch norms included.
+        """
+        super().__init__()
+        self.network, self._names, self._frozen = network, names, frozen
+        if frozen:
+            for part in (network.eyes.backbone, network.eyes.naming):
+                part.requires_grad_(requires_grad=False)
+
+    def train(self, mode: bool = True) -> CoModule:
+        """Set the mode of all that is trained."""
+        super().train(mode)
+        if self._frozen:
+            self.network.eyes.backbone.eval()
+        return self
+
+    def forward(self, images: Tensor, samples: Samples | None, ids: Tensor | None) -> Outputs:
+        """Looks once at each of the images float32[I, 3, H, W]; without ids int64[B, S] only that."""
+        network = self.network
+        if not len(images):
+            features, names = None, None
+        else:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
+                features = network.eyes.feature_map(images)
+            # What is frozen is only measured.
+            wanted = self._names and not (self._frozen and self.training)
+            names = network.eyes.naming(features) if wanted else None
+        if samples is None or ids is None:
+            return Outputs(None, names)
+        if features is None:
+            tokens = network.head.weight.new_zeros(1, network.size.image_tokens, network.size.width)
+        else:
+            tokens = network.image_tokens(features)
+        pictures = samples.pictures.to(ids.device)
+        segments = Segments(
+            samples.states.to(ids.device),
+            samples.stated.to(ids.device),
+            tokens[pictures.clamp(min=0)],
+            pictures >= 0,
+            ids,
+        )
+        return Outputs(network(segments), names)
