@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from rtbench.policy.rt2.naming_head import Named
 from rtbench.policy.rt2.network import Network, Segments
 from rtbench.train.mixture import Samples
+from rtbench.train.token_sequences import Batch
 
 
 class Outputs(NamedTuple):
@@ -30,12 +31,12 @@ class CoModule(nn.Module):
         Args:
             network: The network.
             names: Whether names at places are wanted too.
-            frozen: Whether backbone and naming head stay as they are, their batch norms included.
+            frozen: Whether both backbones and the naming head stay as they are, batch norms included.
         """
         super().__init__()
         self.network, self._names, self._frozen = network, names, frozen
         if frozen:
-            for part in (network.eyes.backbone, network.eyes.naming):
+            for part in (network.eyes.backbone, network.eyes.naming, network.motor):
                 part.requires_grad_(requires_grad=False)
 
     def train(self, mode: bool = True) -> CoModule:
@@ -43,10 +44,11 @@ class CoModule(nn.Module):
         super().train(mode)
         if self._frozen:
             self.network.eyes.backbone.eval()
+            self.network.motor.eval()
         return self
 
-    def forward(self, images: Tensor, samples: Samples | None, ids: Tensor | None) -> Outputs:
-        """Looks once at each of the images float32[I, 3, H, W]; without ids int64[B, S] only that."""
+    def forward(self, images: Tensor, samples: Samples | None, said: Batch | None) -> Outputs:
+        """Looks once at each of the images float32[I, 3, H, W]; without anything to say only that."""
         network = self.network
         if not len(images):
             features, names = None, None
@@ -56,18 +58,33 @@ class CoModule(nn.Module):
             # What is frozen is only measured.
             wanted = self._names and not (self._frozen and self.training)
             names = network.eyes.naming(features) if wanted else None
-        if samples is None or ids is None:
+        if samples is None or said is None:
             return Outputs(None, names)
         if features is None:
             tokens = network.head.weight.new_zeros(1, network.size.image_tokens, network.size.width)
         else:
             tokens = network.image_tokens(features)
-        pictures = samples.pictures.to(ids.device)
+        device = said.ids.device
+        pictures = samples.pictures.to(device)
         segments = Segments(
-            samples.states.to(ids.device),
-            samples.stated.to(ids.device),
+            samples.states.to(device),
+            samples.stated.to(device),
             tokens[pictures.clamp(min=0)],
             pictures >= 0,
-            ids,
+            said.ids,
+            self._again(images, samples, len(pictures)),
+            said.actions,
         )
         return Outputs(network(segments), names)
+
+    def _again(self, images: Tensor, samples: Samples, batch: int) -> Tensor | None:
+        """Second looks float32[B, tokens, width]: at the first pictures, which are the robot samples'."""
+        network, count = self.network, len(samples.plans)
+        if not count:
+            return None
+        plans = torch.from_numpy(samples.plans).to(images.device)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
+            tokens = network.motor_tokens(images[:count], plans)
+        found = network.place_again(tokens)
+        none = found.new_zeros(batch - count, *found.shape[1:])
+        return torch.cat([found, none])

@@ -29,7 +29,7 @@ from rtbench.train.hyperparameters import Hyperparameters
 from rtbench.train.lr_schedule import make_optimizer
 from rtbench.train.metrics import Score, constant_score, majority
 from rtbench.train.metrics_log import ANSWERS, NAMING, Measurement, MetricsLog
-from rtbench.train.mixture import Mixer, Mixture, Samples, States, stream
+from rtbench.train.mixture import Mixer, Mixture, Samples, States, Vectors, stream
 from rtbench.train.moving_average import moving_average
 from rtbench.train.naming_loss import Found, naming_loss
 from rtbench.train.next_token_loss import next_token_loss
@@ -78,6 +78,8 @@ class CoData:
     """Vision-language data, with pictures of the same size."""
     states: States
     """Encodes texts as token states."""
+    vectors: Vectors
+    """Encodes plans in words for RT-1."""
     names: LabelStore | None = None
     """Names and places of what is seen, as of `names_of`; None where nothing is named. The numbers of names
     are those of the network's."""
@@ -117,7 +119,12 @@ class CoTrainer(TrainingLoop):
         named = bool(hp.naming_loss_weight) or training.stage == EYES
         self._names = data.names if named else None
         self._mixer = Mixer(
-            data.robot, data.other, speaker=self._speaker, states=data.states, names=self._names
+            data.robot,
+            data.other,
+            speaker=self._speaker,
+            states=data.states,
+            vectors=data.vectors,
+            names=self._names,
         )
         self._held_back()
         self._robot_samples = 0 if data.robot is None else round(training.mixture.robot_share * hp.batch)
@@ -152,11 +159,11 @@ class CoTrainer(TrainingLoop):
         return constant_score(majority(trained), robot.labels[held].numpy() if held.any() else trained)
 
     def validate(self) -> Score | None:
-        """Score of the averaged weights on frames that are held back, without a plan; None without any."""
+        """Score of the averaged weights on frames held back, given the right plan; None without any."""
         windows = self._validation_windows()
         if not len(windows) or self._training.stage != ACTIONS:
             return None
-        mixture = replace(self._training.mixture, without_plan=1.0)
+        mixture = replace(self._training.mixture, without_plan=0.0, hidden=0.0)
         network = self.ema_model.network.eval()
         before = self._meter.sums.clone()
         self._meter.sums.zero_()
@@ -196,7 +203,7 @@ class CoTrainer(TrainingLoop):
         self._model.train()
         images = self._pixels(samples)
         said = None if eyes_only else batch(samples.said).to(images.device)
-        output: Outputs = self._model(images, None if said is None else samples, said and said.ids)
+        output: Outputs = self._model(images, None if said is None else samples, said)
         loss = images.new_zeros(())
         if output.logits is not None and said is not None:
             loss = next_token_loss(
@@ -289,7 +296,7 @@ class CoTrainer(TrainingLoop):
         images = self._pixels(samples)
         said = batch(samples.said).to(images.device)
         with torch.no_grad():
-            output = CoModule(network)(images, samples, said.ids)
+            output = CoModule(network)(images, samples, said)
         if output.logits is None:
             raise ValueError("a batch without anything to say")
         return output.logits, said

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from rtbench.core.hashing import content_hash
 from rtbench.data.naming import Name
@@ -26,7 +27,7 @@ from rtbench.policy.rt2.config import size
 from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256
 from rtbench.policy.rt2.network import Network
 from rtbench.policy.rt2.vocabulary import Vocabulary
-from rtbench.policy.text_encoder.encoder import DEFAULT, SentenceEncoder
+from rtbench.policy.text_encoder.encoder import DEFAULT, ORDERED, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import dataset, learning_curves, metrics_log
 from rtbench.train.co_trainer import EYES, CoData, CoTrainer, CoTraining
@@ -118,7 +119,8 @@ def _train(
     names = names_of(robot, other, [Name(*name) for name in model.names])
     texts = [] if robot is None else list(robot.instructions)
     texts += [] if other is None else [pair.question for pair in other.pairs]
-    data = CoData(robot, other, TorchTokenStates(model.network.size.instruction, texts), names)
+    states = TorchTokenStates(model.network.size.instruction, texts)
+    data = CoData(robot, other, states, SentenceEncoder(ORDERED), names)
     plain = copy.deepcopy(model.network)
     if plan.lora:
         with_lora(model.network, plan.lora)
@@ -233,8 +235,9 @@ def _with_more_names(model: Model, robot: Dataset | None, other: VisionLanguage 
 
 
 def _borrow_eyes(network: Network, path: Path) -> None:
-    """Begin the eyes with an RT-1's backbone; its FiLM layers, which speak of instructions, are left out."""
-    found = rt1_checkpoint.load(path).network.backbone.state_dict()
+    """Begin both looks with an RT-1's weights; the first has no FiLM layers, which speak of instructions."""
+    rt1 = rt1_checkpoint.load(path).network
+    found = rt1.backbone.state_dict()
     wanted = network.eyes.backbone.state_dict()
     taken = {name: value for name, value in found.items() if ".film." not in name}
     for name, value in taken.items():
@@ -243,6 +246,8 @@ def _borrow_eyes(network: Network, path: Path) -> None:
                 f"{path}: its backbone is another than that of size {network.size.name!r}: {name}."
             )
     network.eyes.backbone.load_state_dict({**wanted, **taken})
+    rt1.transformer = nn.Identity()  # type: ignore[assignment]
+    network.motor.load_state_dict(rt1.state_dict())
 
 
 def _origin(

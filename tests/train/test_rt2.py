@@ -15,6 +15,7 @@ from rtbench.policy.rt2.checkpoint import load
 from rtbench.policy.rt2.config import TINY
 from rtbench.policy.rt2.instruction import TokenStates
 from rtbench.policy.rt2.vocabulary import ACTION, ANSWER, PLAN, Vocabulary
+from rtbench.policy.text_encoder.encoder import ORDERED, SentenceEncoder
 from rtbench.task.library import Library
 from rtbench.train import dataset, metrics_log
 from rtbench.train.augment import Augmentation
@@ -61,7 +62,14 @@ def mixer(files, tmp_path):
     speaker = Speaker(Vocabulary.of_texts(TEXTS * 2), layout("full"), 24)
     texts = [*robot.instructions, *(pair.question for pair in other.pairs)]
     states = TorchTokenStates(8, texts)
-    return Mixer(robot, other, speaker=speaker, states=states, names=names_of(robot, other))
+    return Mixer(
+        robot,
+        other,
+        speaker=speaker,
+        states=states,
+        vectors=SentenceEncoder(ORDERED),
+        names=names_of(robot, other),
+    )
 
 
 def test_a_batch_has_both_kinds_and_places_follow_the_shift(mixer):

@@ -22,6 +22,8 @@ class Size:
     eyes: rt1.Size
     """Backbone of RT-1 that looks at the image; its FiLM layers are given nothing, so that one look serves
     several questions."""
+    motor: rt1.Size
+    """RT-1 whose image tokens, given a plan in words, are read before an action."""
     merge: int
     """Side of the square of cells of the feature map that become one image token: 1 for a token a cell."""
     things: int
@@ -64,6 +66,7 @@ _EYES = replace(rt1.SMALL, name="eyes", text=1, film=1)
 SMALL = Size(
     name="small",
     eyes=_EYES,
+    motor=replace(rt1.SMALL, name="motor"),
     merge=2,
     things=20,
     state=STATE_WIDTH,
@@ -85,6 +88,19 @@ TINY = replace(
         stages=(rt1.Stage(3, 2, 1, 8, 1), rt1.Stage(3, 2, 2, 16, 2)),
         stem=8,
         top=16,
+    ),
+    motor=replace(
+        rt1.SMALL,
+        name="motor",
+        image=(32, 40),
+        film=8,
+        stages=(rt1.Stage(3, 2, 1, 8, 1), rt1.Stage(3, 2, 2, 16, 2)),
+        stem=8,
+        top=16,
+        features=16,
+        tokens=4,
+        mixers=1,
+        mixed=16,
     ),
     merge=1,
     things=6,
@@ -121,11 +137,14 @@ def from_json(values: Mapping[str, Any], where: str) -> Size:
         PolicyError: values that make no size; names `where`.
     """
     try:
-        found = Size(**{**values, "eyes": rt1.from_json(values["eyes"], where)})
+        parts = {name: rt1.from_json(values[name], where) for name in ("eyes", "motor")}
+        found = Size(**{**values, **parts})
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError(f"{where}: its size card cannot be read: {error}.") from None
     numbers = (found.merge, found.things, found.state, found.width, found.layers, found.heads, found.inner)
     whole = all(type(n) is int and 0 < n <= 65536 for n in (*numbers, found.instruction, found.words))
     if not whole or type(found.dropout) not in {int, float} or not 0 <= found.dropout <= 1:
         raise PolicyError(f"{where}: its size card has numbers that no network has.")
+    if found.eyes.image != found.motor.image:
+        raise PolicyError(f"{where}: its two backbones see images of different sizes.")
     return found

@@ -7,14 +7,14 @@ point at the right things in 47 % of seen episodes, though 92 % of the things we
 
 A sequence is an instruction, an image and a suffix, each with positions of its own. The instruction attends
 itself alone, so that its keys and values last an episode. The image attends the instruction and itself. The
-suffix, which is what the model says, attends both and is causal.
+suffix, which is what the model says, attends both and is causal. Before it says an action, the model looks a
+second time, now by the words of its plan: it reads the tokens that RT-1 makes of the image and those words.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +26,7 @@ from rtbench.core.seeding import entropy
 from rtbench.policy.rt1.efficientnet import ConvNorm, EfficientNet
 from rtbench.policy.rt1.film import FiLM
 from rtbench.policy.rt1.initialization import initialize
+from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt2.config import Size
 from rtbench.policy.rt2.naming_head import NamingHead
 
@@ -151,6 +152,11 @@ class Segments:
     """bool[B]: False for text alone, which has no image."""
     suffix: Tensor
     """int64[B, S]: ids of what is said; what follows an end is without effect on what is before it."""
+    again: Tensor | None = None
+    """float32[B, tokens, width]: as of `Network.look_again`; None where nothing acts."""
+    acts: Tensor | None = None
+    """int64[B]: position in the suffix at which an action begins, before which `again` is not there; negative
+    where there is no action."""
 
 
 class Network(nn.Module):
@@ -168,9 +174,13 @@ class Network(nn.Module):
         super().__init__()
         self.size = size
         self.eyes = Eyes(size, names)
+        self.motor = RT1(size.motor)
+        self.motor.transformer = nn.Identity()  # type: ignore[assignment] # its place is the decoder's
+        self.acting = nn.Linear(size.motor.features, size.width)
+        self.acting_position = nn.Embedding(size.motor.tokens, size.width)
         self.state = nn.Linear(size.state, size.width)
         self.embed = nn.Embedding(vocabulary, size.width)
-        self.kind = nn.Embedding(4, size.width)
+        self.kind = nn.Embedding(5, size.width)
         self.state_position = nn.Embedding(size.instruction, size.width)
         self.image_position = nn.Embedding(size.cells, size.width)
         self.suffix_position = nn.Embedding(size.suffix, size.width)
@@ -190,12 +200,39 @@ class Network(nn.Module):
         vectors, more = self.eyes.things(features)
         return torch.cat([squares, self.state(alike(vectors)) + more + self.kind.weight[3]], dim=1)
 
+    def look_again(self, images: Tensor, plans: Tensor) -> Tensor:
+        """What is read before an action, float32[N, tokens, width].
+
+        Args:
+            images: float32[N, 3, H, W], RGB from 0 to 1.
+            plans: float32[N, text]: vectors of plans in words, as RT-1 takes those of instructions.
+        """
+        return self.place_again(self.motor_tokens(images, plans))
+
+    def motor_tokens(self, images: Tensor, plans: Tensor) -> Tensor:
+        """RT-1's image tokens float32[N, tokens, features], mixed; arguments as of `look_again`."""
+        mixed: Tensor = self.motor.mixers(self.motor.image_tokens(images, plans))
+        return mixed
+
+    def place_again(self, tokens: Tensor) -> Tensor:
+        """Tokens as of `motor_tokens` as positions float32[N, tokens, width]."""
+        placed: Tensor = self.acting(tokens) + self.acting_position.weight
+        return placed + self.kind.weight[4]
+
     def forward(self, segments: Segments) -> Tensor:
         """Logits float32[B, S, vocabulary] of what follows each position of the suffixes."""
+        x = self.positions(segments)[:, -segments.suffix.shape[1] :]
+        logits: Tensor = self.head(self.norm(x))
+        return logits
+
+    def positions(self, segments: Segments) -> Tensor:
+        """Outputs of the last layer, float32[B, L, width]: instruction, images, second look and suffix."""
+        again = [] if segments.again is None else [segments.again]
         x = torch.cat(
             [
                 self.place_states(segments.states),
                 segments.images,
+                *again,
                 self.place_suffix(segments.suffix),
             ],
             dim=1,
@@ -203,8 +240,7 @@ class Network(nn.Module):
         mask = attention_mask(segments)
         for layer in self.layers:
             x = layer(x, mask)
-        logits: Tensor = self.head(self.norm(x[:, -segments.suffix.shape[1] :]))
-        return logits
+        return x
 
     def place_states(self, states: Tensor) -> Tensor:
         """Token states float32[B, T, state] as positions float32[B, T, width]."""
@@ -238,26 +274,34 @@ def alike(vectors: Tensor) -> Tensor:
 
 
 def attention_mask(segments: Segments) -> Tensor:
-    """Which position (row) may attend which (column), bool[B, 1, L, L], L = T + image tokens + S."""
+    """Which position (row) may attend which (column), bool[B, 1, L, L].
+
+    L counts the instruction, the image tokens, those of the second look and the suffix, in this order.
+    """
     batch, states = segments.stated.shape
+    again = 0 if segments.again is None else segments.again.shape[1]
     cells, suffix = segments.images.shape[1], segments.suffix.shape[1]
-    length = states + cells + suffix
+    counts = [states, cells, again, suffix]
+    length = sum(counts)
     device = segments.suffix.device
     there = torch.cat(
         [
             segments.stated,
             segments.seen[:, None].expand(-1, cells),
-            torch.ones(batch, suffix, dtype=torch.bool, device=device),
+            torch.ones(batch, again + suffix, dtype=torch.bool, device=device),
         ],
         dim=1,
     )
-    part = torch.repeat_interleave(
-        torch.arange(3, device=device), torch.tensor([states, cells, suffix], device=device)
-    )
+    part = torch.repeat_interleave(torch.arange(4, device=device), torch.tensor(counts, device=device))
     position = torch.arange(length, device=device)
     earlier = part[:, None] > part
-    same = (part[:, None] == part) & ((part < 2) | (position[:, None] >= position))
+    same = (part[:, None] == part) & ((part < 3) | (position[:, None] >= position))
     mask = (earlier | same) & there[:, None]
+    if segments.acts is not None and again:
+        # What is said before the action does not know what is seen by it.
+        acts = torch.where(segments.acts < 0, suffix, segments.acts)
+        before = position - (length - suffix) < acts[:, None]
+        mask &= ~((part == 3)[None, :, None] & before[:, :, None] & (part == 2))
     # A position that is not there attends itself: with nothing at all, attention is not a number.
     return (mask | torch.eye(length, dtype=torch.bool, device=device))[:, None]
 
@@ -270,103 +314,3 @@ def folded(network: Network, device: torch.device | str = "cpu") -> Network:
             module.conv = fuse_conv_bn_eval(module.conv, module.norm)
             module.norm = nn.Identity()  # type: ignore[assignment]
     return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-class Prompt:
-    """An instruction that has been read, with room for what follows; it lasts an episode."""
-
-    def __init__(self, network: Network, states: Tensor) -> None:
-        """Read token states float32[T, state] of an instruction, T at least 1."""
-        size = network.size
-        self.network, self.states = network, states
-        most = len(states) + size.image_tokens + size.suffix
-        room = states.new_zeros(size.layers, 2, 1, size.heads, most, size.width // size.heads)
-        self.caches = [LayerCache(part) for part in room]
-        x = network.place_states(states[None])
-        for layer, cache in zip(network.layers, self.caches, strict=True):
-            x = layer(x, None, cache)
-
-
-class CachedReader:
-    """Reads on from a prompt with an image; what has been read is not computed again."""
-
-    def __init__(self, prompt: Prompt, images: Tensor) -> None:
-        """Begin with image tokens float32[1, image tokens, width]; what earlier readers added is dropped."""
-        self._network, self._caches = prompt.network, prompt.caches
-        for cache in self._caches:
-            cache.length = len(prompt.states)
-        self._pending: Tensor | None = images
-        self._count = 0
-        self._last = images[0, 0]
-
-    def read(self, ids: Sequence[int]) -> None:
-        """Read tokens, at least one; the image is read together with the first ones."""
-        network = self._network
-        x = network.place_suffix(torch.tensor([list(ids)], device=self._last.device), self._count)
-        before = self._caches[0].length + (0 if self._pending is None else self._pending.shape[1])
-        if self._pending is not None:
-            x = torch.cat([self._pending, x], dim=1)
-        mask = _continued(x.shape[1], len(ids), before, x.device)
-        for layer, cache in zip(network.layers, self._caches, strict=True):
-            x = layer(x, mask, cache)
-        self._pending = None
-        self._count += len(ids)
-        self._last = network.norm(x[0, -1])
-
-    def logits(self, ids: Tensor) -> Tensor:
-        """Logits float32[n] of ids as the next token."""
-        return _rows(self._network.head, ids, self._last)
-
-
-class PlainReader:
-    """The same without a cache: all is computed again for each token."""
-
-    def __init__(self, prompt: Prompt, images: Tensor) -> None:
-        """Begin with image tokens float32[1, image tokens, width]."""
-        self._prompt, self._images = prompt, images
-        self._ids: list[int] = []
-        self._last = images[0, 0]
-
-    def read(self, ids: Sequence[int]) -> None:
-        """Read tokens, at least one."""
-        self._ids += ids
-        states = self._prompt.states[None]
-        device = states.device
-        there = torch.ones(states.shape[:2], dtype=torch.bool, device=device)
-        suffix = torch.tensor([self._ids], device=device)
-        segments = Segments(states, there, self._images, there[:, 0], suffix)
-        network = self._prompt.network
-        x = torch.cat(
-            [network.place_states(states), self._images, network.place_suffix(suffix)],
-            dim=1,
-        )
-        mask = attention_mask(segments)
-        for layer in network.layers:
-            x = layer(x, mask)
-        self._last = network.norm(x[0, -1])
-
-    def logits(self, ids: Tensor) -> Tensor:
-        """Logits float32[n] of ids as the next token."""
-        return _rows(self._prompt.network.head, ids, self._last)
-
-
-def _continued(length: int, suffix: int, before: int, device: torch.device) -> Tensor | None:
-    """The mask of `length` new positions, of which the last `suffix` are causal, after others.
-
-    Args:
-        length: New positions, the image's first where there are any.
-        suffix: Those of the suffix.
-        before: All positions before the suffix's new ones.
-        device: Where it is wanted.
-    """
-    if suffix == 1 and length == 1:
-        return None
-    total = before + suffix
-    row = torch.arange(total - length, total, device=device)[:, None]
-    column = torch.arange(total, device=device)
-    return ((column < before) | ((column <= row) & (row >= before)))[None, None]
-
-
-def _rows(head: nn.Linear, ids: Tensor, x: Tensor) -> Tensor:
-    """Outputs float32[n] of these rows of a linear layer, for a vector float32[width]."""
-    return torch.mv(head.weight[ids], x) + head.bias[ids]

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rtbench.core.action import BINS, GRIPPER, MODE, Mode, idle
 from rtbench.core.action import convention as action_convention
@@ -26,8 +27,10 @@ from rtbench.policy.rt2.action_layout import ActionLayout
 from rtbench.policy.rt2.checkpoint import Model, load
 from rtbench.policy.rt2.decoding import Choice, Decoder, Plan, Reader
 from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256, TokenStates
-from rtbench.policy.rt2.network import CachedReader, PlainReader, Prompt, folded
+from rtbench.policy.rt2.network import folded
+from rtbench.policy.rt2.readers import CachedReader, PlainReader, Prompt
 from rtbench.policy.rt2.token_table import TokenTable
+from rtbench.policy.text_encoder.encoder import ORDERED, SentenceEncoder
 
 CAMERA = "head"
 PLAN_STEPS = 8
@@ -134,16 +137,14 @@ class RT2Policy:
 
     def _decide(self, slot: _Slot, image: NDArray[np.uint8]) -> NDArray[np.int64]:
         reader = self._body.look(slot.prompt, image)
-        kept: list[int] = []
-        if self._planning.wanted and slot.left == 0:
+        kept = slot.left > 0
+        if self._planning.wanted and not kept:
             slot.plan = self._decoder.plan(reader, slot.choice)
             slot.left = self._planning.steps
             slot.stated = self._told(slot.plan, slot.step)
-        elif slot.plan is not None:
-            kept = slot.plan.ids(self._body.table)
         if self._planning.alone:
             return self._end()
-        bins = self._decoder.action(reader, slot.choice, kept)
+        bins = self._decoder.action(reader, slot.choice, slot.plan, kept=kept)
         tokens = self._body.layout.to_tokens(bins)
         self._follow(slot, tokens)
         return tokens
@@ -188,18 +189,25 @@ class SmallBody:
         self._vocabulary = model.vocabulary
         self._reader = CachedReader if cache else PlainReader
         self._states = TokenStates(self._network.size.instruction)
+        self._vectors = SentenceEncoder(ORDERED)
         self.table, self.layout = model.vocabulary.table(), model.layout
         self.most_words = self._network.size.words
 
     def begin(self, instruction: str) -> Prompt:
         """The instruction's keys and values."""
         states = self._states(instruction)
-        return Prompt(self._network, torch.from_numpy(states).to(self.device))
+        return Prompt(self._network, torch.from_numpy(states).to(self.device), instruction)
 
     def look(self, prompt: Prompt, image: NDArray[np.uint8]) -> Reader:
         """Read an image uint8[H, W, 3]."""
         pixels = torch.from_numpy(prepare([image], self._network.size.eyes.image)).to(self.device)
-        return self._reader(prompt, self._network.look(pixels))
+
+        def again(words: Sequence[int] | None) -> Tensor:
+            text = prompt.instruction if words is None else self.words(words)
+            plan = torch.from_numpy(self._vectors([text])).to(self.device)
+            return self._network.look_again(pixels, plan)
+
+        return self._reader(prompt, self._network.look(pixels), again)
 
     def words(self, ids: Sequence[int]) -> str:
         """The text of ids."""
