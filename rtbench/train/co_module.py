@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rtbench.core.action import BINS
+from rtbench.policy.rt2.action_layout import ActionLayout
 from rtbench.policy.rt2.naming_head import Named
 from rtbench.policy.rt2.network import Network, Segments
 from rtbench.train.mixture import Samples
@@ -88,3 +90,21 @@ class CoModule(nn.Module):
         found = network.place_again(tokens)
         none = found.new_zeros(batch - count, *found.shape[1:])
         return torch.cat([found, none])
+
+
+def action_logits(logits: Tensor, said: Batch, layout: ActionLayout) -> tuple[Tensor, Tensor]:
+    """What a model says of the actions in a batch, and which of its samples act.
+
+    Args:
+        logits: float[B, S, V], whose first 256 ids are the bins.
+        said: What is to be said.
+        layout: Order of an action's tokens.
+
+    Returns:
+        float32[N, length, 256], minus infinity for modes that do not exist; and bool[B], N of them True.
+    """
+    acting = said.actions >= 0
+    rows = said.actions[acting][:, None] + torch.arange(layout.length, device=logits.device)
+    found = logits[acting].gather(1, rows[..., None].expand(-1, -1, BINS)).float()
+    found[:, layout.mode, layout.counts[layout.mode] :] = -torch.inf
+    return found, acting

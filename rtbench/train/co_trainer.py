@@ -22,7 +22,7 @@ from rtbench.policy.rt1.loss import token_loss
 from rtbench.policy.rt2.checkpoint import Model
 from rtbench.policy.rt2.network import Network
 from rtbench.train.augment import augment
-from rtbench.train.co_module import CoModule, Outputs
+from rtbench.train.co_module import CoModule, Outputs, action_logits
 from rtbench.train.dataset import Dataset
 from rtbench.train.frame_labels import FrameLabels, LabelStore
 from rtbench.train.hyperparameters import Hyperparameters
@@ -223,14 +223,10 @@ class CoTrainer(TrainingLoop):
         """Add the actions of a batch to the meter; False where there is none."""
         if logits is None or said is None:
             return False
-        logits = logits.detach()
-        acting = said.actions >= 0
-        if not bool(acting.any()):
-            return False
         layout = self._described.layout
-        rows = said.actions[acting][:, None] + torch.arange(layout.length, device=logits.device)
-        found = logits[acting].gather(1, rows[..., None].expand(-1, -1, BINS)).float()
-        found[:, layout.mode, layout.counts[layout.mode] :] = -torch.inf
+        found, acting = action_logits(logits.detach(), said, layout)
+        if not len(found):
+            return False
         every = found.new_zeros(len(found), 1, SIZE, BINS)
         mode = list(layout.slots)[layout.mode]
         every[:, :, list(layout.slots)] = found[:, None]
