@@ -1,4 +1,4 @@
-"""Distillation of RT-2 into a network of RT-1's size: the student learns whole distributions of the teacher."""
+"""Distillation of RT-2 into a network of RT-1's size, which learns the teacher's whole distributions."""
 
 from __future__ import annotations
 

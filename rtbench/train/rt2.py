@@ -198,7 +198,8 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
         if plan.eyes is not None:
             raise SessionError(f"{plan.init} has eyes already; give --init or --eyes, not both.")
         found = load(plan.init)
-        if found.network.size != named:
+        # A pruned network is of the size that it was made of, and has that name at the beginning of its own.
+        if found.network.size.name.partition("-")[0] != named.name:
             raise SessionError(
                 f"{plan.init}: weights of size {found.network.size.name!r}, not {plan.size!r}."
             )

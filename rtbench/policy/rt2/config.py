@@ -9,6 +9,8 @@ from typing import Any
 from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.policy.rt1 import config as rt1
 
+LARGEST = 65_536
+"""Bound of a size's numbers."""
 STATE_WIDTH = 384
 """Length of a token state of MiniLM."""
 
@@ -36,6 +38,8 @@ class Size:
     """Decoder: layers."""
     heads: int
     """Decoder: attention heads."""
+    head: int
+    """Decoder: length of one head's queries, keys and values."""
     inner: int
     """Decoder: hidden width of a layer's dense part."""
     dropout: float
@@ -73,6 +77,7 @@ SMALL = Size(
     width=256,
     layers=4,
     heads=8,
+    head=32,
     inner=1024,
     dropout=0.1,
     instruction=64,
@@ -107,6 +112,7 @@ TINY = replace(
     width=32,
     layers=2,
     heads=2,
+    head=16,
     inner=64,
 )
 """For tests: the same structure, in seconds."""
@@ -141,8 +147,9 @@ def from_json(values: Mapping[str, Any], where: str) -> Size:
         found = Size(**{**values, **parts})
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError(f"{where}: its size card cannot be read: {error}.") from None
-    numbers = (found.merge, found.things, found.state, found.width, found.layers, found.heads, found.inner)
-    whole = all(type(n) is int and 0 < n <= 65536 for n in (*numbers, found.instruction, found.words))
+    numbers = [found.merge, found.things, found.state, found.width, found.layers, found.heads, found.head]
+    numbers += [found.inner, found.instruction, found.words]
+    whole = all(type(n) is int and 0 < n <= LARGEST for n in numbers)
     if not whole or type(found.dropout) not in {int, float} or not 0 <= found.dropout <= 1:
         raise PolicyError(f"{where}: its size card has numbers that no network has.")
     if found.eyes.image != found.motor.image:

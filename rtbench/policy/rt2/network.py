@@ -97,8 +97,8 @@ class Layer(nn.Module):
         super().__init__()
         self.heads, self.dropout = size.heads, size.dropout
         self.norm1 = nn.LayerNorm(size.width)
-        self.attend = nn.Linear(size.width, 3 * size.width)
-        self.output = nn.Linear(size.width, size.width)
+        self.attend = nn.Linear(size.width, 3 * size.heads * size.head)
+        self.output = nn.Linear(size.heads * size.head, size.width)
         self.norm2 = nn.LayerNorm(size.width)
         self.expand = nn.Linear(size.width, size.inner)
         self.contract = nn.Linear(size.inner, size.width)
@@ -123,10 +123,10 @@ class Layer(nn.Module):
 
 
 class LayerCache:
-    """Keys and values of a layer, float32[1, heads, n, width / heads], in room that is taken once."""
+    """Keys and values of a layer, float32[1, heads, n, head], in room that is taken once."""
 
     def __init__(self, room: Tensor) -> None:
-        """Room for keys and values, float32[2, 1, heads, most, width / heads]."""
+        """Room for keys and values, float32[2, 1, heads, most, head]."""
         self._room, self.length = room, 0
 
     def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from rtbench.core.action import BINS, GRIPPER, MODE, Mode, idle
 from rtbench.core.action import convention as action_convention
 from rtbench.core.episode import Observation
-from rtbench.core.errors import PolicyError
+from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.core.seeding import generator
 from rtbench.core.stated_plan import Place, StatedPlan
 from rtbench.policy.base import Needs
@@ -27,6 +27,7 @@ from rtbench.policy.rt2.action_layout import ActionLayout
 from rtbench.policy.rt2.checkpoint import Model, load
 from rtbench.policy.rt2.decoding import Choice, Decoder, Plan, Reader
 from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256, TokenStates
+from rtbench.policy.rt2.int8 import FLOAT32, INT8, PRECISIONS, in_int8
 from rtbench.policy.rt2.network import folded
 from rtbench.policy.rt2.readers import CachedReader, PlainReader, Prompt
 from rtbench.policy.rt2.token_table import TokenTable
@@ -176,16 +177,26 @@ class RT2Policy:
 class SmallBody:
     """Our own network as a body."""
 
-    def __init__(self, model: Model, *, cache: bool = True, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        cache: bool = True,
+        device: torch.device | str = "cpu",
+        precision: str = FLOAT32,
+    ) -> None:
         """A body.
 
         Args:
             model: Its weights; a copy is used.
+            precision: One of `PRECISIONS`: what the decoder's matrices are.
             cache: Whether keys and values are kept, which is faster and gives the same tokens.
             device: Where to compute.
         """
         self.device = torch.device(device)
         self._network = folded(model.network, self.device)
+        if precision == INT8:
+            self._network.layers = in_int8(self._network.layers)
         self._vocabulary = model.vocabulary
         self._reader = CachedReader if cache else PlainReader
         self._states = TokenStates(self._network.size.instruction)
@@ -222,6 +233,7 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     plan_only: bool = False,
     temperature: float = 0.0,
     cache: bool = True,
+    precision: str = FLOAT32,
     threads: int = THREADS,
     device: str = "cpu",
 ) -> RT2Policy:
@@ -237,6 +249,7 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
             seed; the mode never is. 0: the likeliest.
         cache: Whether keys and values are kept while tokens are decided; without, all is computed again for
             each token, for comparison.
+        precision: 'float32'; or 'int8' for matrices of the decoder in eight bits, on a CPU.
         threads: CPU threads, for the whole process.
         device: Where to compute: 'cpu' or 'cuda'.
 
@@ -254,8 +267,12 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
             f"{weights}: trained with language encoder {model.origin.encoder} "
             f"(SHA-256 {model.origin.encoder_sha256}); this rtbench has {ENCODER}, {ENCODER_SHA256}."
         )
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    if precision == INT8 and torch.device(device).type != "cpu":
+        raise PolicyError("precision 'int8' is for device 'cpu'; leave one of the two out.")
     torch.set_num_threads(threads)
-    body = SmallBody(model, cache=cache, device=usable_device(device))
+    body = SmallBody(model, cache=cache, device=usable_device(device), precision=precision)
     return RT2Policy(body, Planning(plan, plan_steps, plan_only), temperature=temperature)
 
 

@@ -18,7 +18,7 @@ class Prompt:
         size = network.size
         self.network, self.states, self.instruction = network, states, instruction
         most = len(states) + size.image_tokens + size.motor.tokens + size.suffix
-        room = states.new_zeros(size.layers, 2, 1, size.heads, most, size.width // size.heads)
+        room = states.new_zeros(size.layers, 2, 1, size.heads, most, size.head)
         self.caches = [LayerCache(part) for part in room]
         x = network.place_states(states[None])
         for layer, cache in zip(network.layers, self.caches, strict=True):
