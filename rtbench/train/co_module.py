@@ -62,16 +62,18 @@ class CoModule(nn.Module):
             names = network.eyes.naming(features) if wanted else None
         if samples is None or said is None:
             return Outputs(None, names)
-        if features is None:
-            tokens = network.head.weight.new_zeros(1, network.size.image_tokens, network.size.width)
-        else:
-            tokens = network.image_tokens(features)
         device = said.ids.device
         pictures = samples.pictures.to(device)
+        states, stated = samples.states.to(device), samples.stated.to(device)
+        if features is None:
+            tokens = states.new_zeros(len(states), network.size.image_tokens, network.size.width)
+        else:
+            picture = network.picture(features).of(pictures.clamp(min=0))
+            tokens = network.image_tokens(picture, states, stated)
         segments = Segments(
-            samples.states.to(device),
-            samples.stated.to(device),
-            tokens[pictures.clamp(min=0)],
+            states,
+            stated,
+            tokens,
             pictures >= 0,
             said.ids,
             self._again(images, samples, len(pictures)),

@@ -57,11 +57,13 @@ def _prune(before: Layer, after: Layer, head: int) -> None:
     """Fill a smaller layer with what matters most of a larger one."""
     for name in ("norm1", "norm2"):
         getattr(after, name).load_state_dict(getattr(before, name).state_dict())
-    weight = before.attend.weight.view(3, before.heads, head, -1)
+    weight = before.key_value.weight.view(2, before.heads, head, -1)
     outputs = before.output.weight.view(-1, before.heads, head)
-    kept = _largest(weight[2].flatten(1).norm(dim=1) * outputs.norm(dim=(0, 2)), after.heads)
-    after.attend.weight.copy_(weight[:, kept].flatten(0, 2))
-    after.attend.bias.copy_(before.attend.bias.view(3, before.heads, head)[:, kept].flatten())
+    kept = _largest(weight[1].flatten(1).norm(dim=1) * outputs.norm(dim=(0, 2)), after.heads)
+    after.key_value.weight.copy_(weight[:, kept].flatten(0, 2))
+    after.key_value.bias.copy_(before.key_value.bias.view(2, before.heads, head)[:, kept].flatten())
+    after.query.weight.copy_(before.query.weight.view(before.heads, head, -1)[kept].flatten(0, 1))
+    after.query.bias.copy_(before.query.bias.view(before.heads, head)[kept].flatten())
     after.output.weight.copy_(outputs[:, kept].flatten(1))
     after.output.bias.copy_(before.output.bias)
     kept = _largest(

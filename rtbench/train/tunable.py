@@ -9,7 +9,7 @@ from torch import nn
 from rtbench.core.errors import MissingExtraError, RtbenchError
 from rtbench.policy.rt2.network import Network
 
-LORA_LAYERS = ("attend", "output", "expand", "contract")
+LORA_LAYERS = ("query", "key_value", "output", "expand", "contract")
 """Linear layers of the decoder that get matrices of low rank."""
 
 

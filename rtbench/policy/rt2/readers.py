@@ -20,9 +20,13 @@ class Prompt:
         most = len(states) + size.image_tokens + size.motor.tokens + size.suffix
         room = states.new_zeros(size.layers, 2, 1, size.heads, most, size.head)
         self.caches = [LayerCache(part) for part in room]
-        x = network.place_states(states[None])
-        for layer, cache in zip(network.layers, self.caches, strict=True):
-            x = layer(x, None, cache)
+        remember(network, self.caches, network.place_states(states[None]))
+
+
+def remember(network: Network, caches: Sequence[LayerCache], memory: Tensor) -> None:
+    """Add keys and values of positions float32[1, M, width] that are read only."""
+    for layer, cache in zip(network.layers, caches, strict=True):
+        cache.add(*layer.known(memory))
 
 
 Again = Callable[[Sequence[int] | None], Tensor]
@@ -38,46 +42,28 @@ class CachedReader:
         self._network, self._caches = prompt.network, prompt.caches
         for cache in self._caches:
             cache.length = len(prompt.states)
-        self._images, self._look = images, again
-        self._image_is_read = False
-        self._again: Tensor | None = None
+        remember(self._network, self._caches, images)
+        self._look = again
         self._count = 0
         self._last = images[0, 0]
 
     def look_again(self, words: Sequence[int] | None) -> None:
-        """Look a second time; it is read together with the next tokens."""
-        if not self._image_is_read:
-            self._layers(self._images, None)
-            self._image_is_read = True
-        self._again = self._look(words)
+        """Look a second time, for what is read from here on."""
+        remember(self._network, self._caches, self._look(words))
 
     def read(self, ids: Sequence[int]) -> None:
-        """Read tokens, at least one; the image is read together with the first ones."""
-        network, before = self._network, self._caches[0].length
+        """Read tokens, at least one."""
+        network, new = self._network, len(ids)
         x = network.place_suffix(torch.tensor([list(ids)], device=self._last.device), self._count)
-        parts = [x]
-        if not self._image_is_read:
-            parts = [self._images, x]
-            self._image_is_read = True
-        elif self._again is not None:
-            parts = [self._again, x]
-        new = sum(part.shape[1] for part in parts)
-        mask = _continued(new, len(ids), before + new - len(ids), x.device)
-        if mask is not None and self._again is not None:
-            # The second look does not depend on what has been said.
-            mask[..., : new - len(ids), before - self._count : before] = False
-        self._last = network.norm(self._layers(torch.cat(parts, dim=1), mask)[0, -1])
-        self._again = None
-        self._count += len(ids)
+        mask = _causal(new, self._caches[0].length, x.device) if new > 1 else None
+        for layer, cache in zip(network.layers, self._caches, strict=True):
+            x = layer(x, mask, cache)
+        self._last = network.norm(x[0, -1])
+        self._count += new
 
     def logits(self, ids: Tensor) -> Tensor:
         """Logits float32[n] of ids as the next token."""
         return _rows(self._network.head, ids, self._last)
-
-    def _layers(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        for layer, cache in zip(self._network.layers, self._caches, strict=True):
-            x = layer(x, mask, cache)
-        return x
 
 
 class PlainReader:
@@ -112,21 +98,10 @@ class PlainReader:
         return _rows(self._prompt.network.head, ids, self._last)
 
 
-def _continued(length: int, suffix: int, before: int, device: torch.device) -> Tensor | None:
-    """The mask of `length` new positions, of which the last `suffix` are causal, after others.
-
-    Args:
-        length: New positions, the image's first where there are any.
-        suffix: Those of the suffix.
-        before: All positions before the suffix's new ones.
-        device: Where it is wanted.
-    """
-    if suffix == 1 and length == 1:
-        return None
-    total = before + suffix
-    row = torch.arange(total - length, total, device=device)[:, None]
-    column = torch.arange(total, device=device)
-    return ((column < before) | ((column <= row) & (row >= before)))[None, None]
+def _causal(new: int, before: int, device: torch.device) -> Tensor:
+    """bool[1, 1, new, before + new]: new positions attend all before them, and themselves."""
+    column = torch.arange(before + new, device=device)
+    return (column <= torch.arange(before, before + new, device=device)[:, None])[None, None]
 
 
 def _rows(head: nn.Linear, ids: Tensor, x: Tensor) -> Tensor:
