@@ -1,6 +1,7 @@
 """The loss of RT-2 and of distillation, and the errors that ports of RT-2 are known for."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from rtbench.core.action import BINS
 from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.config import TINY
-from rtbench.policy.rt2.network import Segments
+from rtbench.policy.rt2.network import Picture, Segments
 from rtbench.policy.rt2.vocabulary import ACTION, END_OF_WORDS, PLAN, Vocabulary
 from rtbench.train.distillation_loss import distillation_loss
 from rtbench.train.next_token_loss import next_token_loss
@@ -108,6 +109,37 @@ def test_no_target_reaches_the_logits_before_it_and_the_prompt_reaches_all():
         blind.images[:] += 5
         unseen = segments(suffix, seen=False)
         assert torch.equal(network(blind), network(unseen)), "text alone sees no image"
+
+
+def test_only_an_action_sees_the_second_look():
+    """The words of a plan decide where the second look is: what is said before must not see it."""
+    network = make_network(1).eval()
+    suffix = torch.tensor([[PLAN, 270, END_OF_WORDS, ACTION, 4, 5]])
+    again = torch.randn(1, TINY.motor.tokens, TINY.width, generator=torch.Generator().manual_seed(1))
+    seen = replace(segments(suffix), again=again, acts=torch.tensor([3]))
+    with torch.no_grad():
+        first, other = network(seen), network(replace(seen, again=again + 1))
+        assert torch.equal(first[:, :3], other[:, :3])
+        assert (first - other)[:, 3:].abs().amax(-1).min() > 0
+        bare = network(segments(suffix))
+        assert torch.allclose(network(replace(seen, acts=torch.tensor([-1]))), bare, atol=1e-6)
+
+
+def test_a_thing_is_told_which_word_means_it():
+    network = make_network(1).eval()
+    vectors = network.eyes.naming.vectors
+    picture = Picture(
+        torch.zeros(1, TINY.cells, TINY.width), torch.zeros(1, 3, TINY.width), vectors[None, :3]
+    )
+    states = torch.stack([torch.randn(TINY.state), vectors[2], vectors[0]])[None]
+    told = network.image_tokens(picture, states, torch.ones(1, 3, dtype=torch.bool))[0, TINY.cells :]
+    weight, bias = network.mention.weight, network.mention.bias
+    rest = told - bias - network.state_position.weight[[2, 0, 1]]
+    # Of the first and the third thing the word is there; of the second none is near.
+    assert torch.allclose(rest[0], weight[:, 0], atol=1e-4)
+    assert not torch.allclose(rest[1], weight[:, 0], atol=1e-2)
+    hidden = network.image_tokens(picture, states, torch.zeros(1, 3, dtype=torch.bool))[0, TINY.cells :]
+    assert torch.allclose(hidden, bias.expand(3, -1))
 
 
 def test_padding_and_batches_change_no_logit():

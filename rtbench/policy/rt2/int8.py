@@ -1,8 +1,8 @@
 """The decoder's matrices in eight bits: weights once, activations by what comes in.
 
-Beside the same network in float32, three rounds in turn, one thread: a decision took 1.0, 0.88 and 0.99 of the
-time. torchao's int8 took 1.1 times as long with weights alone and 5 times with activations too, without a
-compiler. A decoder this small is not limited by the size of its matrices; a student is faster.
+Beside the same network in float32, three rounds in turn, one thread: a decision took 1.0, 0.88 and 0.99 of
+the time. torchao's int8 took 1.1 times as long with weights alone and 5 times with activations too, without
+a compiler. A decoder this small is not limited by the size of its matrices; a student is faster.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ point at the right things in 47 % of seen episodes, though 92 % of the things we
 
 Instruction and image are a memory of the decoder: each layer makes keys and values of them, and nothing else.
 They are encoded already, by the sentence encoder and by the eyes. The suffix, which is what the model says,
-attends the memory and is causal. Of the time of training it takes two fifths of what it took with both in the
-decoder's own sequence. Before it says an action, the model looks a second time, now by the words of its plan: it
-reads the tokens that RT-1 makes of the image and those words.
+attends the memory and is causal. A step of training takes 0.38 of the time that it took with both in the
+decoder's own sequence. Before it says an action, the model looks a second time, now by the words of its plan:
+it reads the tokens that RT-1 makes of the image and those words.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -128,7 +128,8 @@ class Layer(nn.Module):
         return Known(*self._parts(self.key_value(self.norm1(memory))))
 
     def _parts(self, found: Tensor) -> tuple[Tensor, Tensor]:
-        key, value = found.unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        batch, length, _ = found.shape
+        key, value = found.view(batch, length, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
         return key, value
 
 
@@ -288,7 +289,7 @@ class Network(nn.Module):
         memory = torch.cat([self.place_states(segments.states), segments.images, *again], dim=1)
         x, mask = self.place_suffix(segments.suffix), attention_mask(segments)
         for layer in self.layers:
-            x = layer(x, mask, layer.known(memory))
+            x = layer(x, mask, cast("Layer", layer).known(memory))
         return x
 
     def place_states(self, states: Tensor) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from rtbench.policy.rt2.network import LayerCache, Network, Segments
+from rtbench.policy.rt2.network import Layer, LayerCache, Network, Segments
 
 
 class Prompt:
@@ -26,7 +27,7 @@ class Prompt:
 def remember(network: Network, caches: Sequence[LayerCache], memory: Tensor) -> None:
     """Add keys and values of positions float32[1, M, width] that are read only."""
     for layer, cache in zip(network.layers, caches, strict=True):
-        cache.add(*layer.known(memory))
+        cache.add(*cast("Layer", layer).known(memory))
 
 
 Again = Callable[[Sequence[int] | None], Tensor]
