@@ -67,13 +67,15 @@ class CoModule(nn.Module):
         states, stated = samples.states.to(device), samples.stated.to(device)
         if features is None:
             tokens = states.new_zeros(len(states), network.size.image_tokens, network.size.width)
+            places = states.new_zeros(len(states), network.size.things, 2)
         else:
             picture = network.picture(features).of(pictures.clamp(min=0))
-            tokens = network.image_tokens(picture, states, stated)
+            tokens, places = network.image_tokens(picture, states, stated), picture.places
         segments = Segments(
             states,
             stated,
             tokens,
+            places,
             pictures >= 0,
             said.ids,
             self._again(images, samples, len(pictures)),

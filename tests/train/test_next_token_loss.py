@@ -12,6 +12,7 @@ from rtbench.core.action import BINS
 from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.config import TINY
 from rtbench.policy.rt2.network import Picture, Segments
+from rtbench.policy.rt2.pointer import Pointer
 from rtbench.policy.rt2.vocabulary import ACTION, END_OF_WORDS, PLAN, Vocabulary
 from rtbench.train.distillation_loss import distillation_loss
 from rtbench.train.next_token_loss import next_token_loss
@@ -86,6 +87,7 @@ def segments(suffix, text=3, seen=True):
         torch.randn(1, text, TINY.state, generator=numbers),
         torch.ones(1, text, dtype=torch.bool),
         torch.randn(1, TINY.image_tokens, TINY.width, generator=numbers),
+        torch.rand(1, TINY.things, 2, generator=numbers),
         torch.tensor([seen]),
         suffix,
     )
@@ -128,9 +130,8 @@ def test_only_an_action_sees_the_second_look():
 def test_a_thing_is_told_which_word_means_it():
     network = make_network(1).eval()
     vectors = network.eyes.naming.vectors
-    picture = Picture(
-        torch.zeros(1, TINY.cells, TINY.width), torch.zeros(1, 3, TINY.width), vectors[None, :3]
-    )
+    nothing = torch.zeros(1, TINY.cells, TINY.width), torch.zeros(1, 3, TINY.width)
+    picture = Picture(*nothing, vectors[None, :3], torch.zeros(1, 3, 2))
     states = torch.stack([torch.randn(TINY.state), vectors[2], vectors[0]])[None]
     told = network.image_tokens(picture, states, torch.ones(1, 3, dtype=torch.bool))[0, TINY.cells :]
     weight, bias = network.mention.weight, network.mention.bias
@@ -142,6 +143,25 @@ def test_a_thing_is_told_which_word_means_it():
     assert torch.allclose(hidden, bias.expand(3, -1))
 
 
+def test_pointing_copies_the_place_of_the_thing_that_is_attended():
+    pointer = Pointer(8)
+    with torch.no_grad():
+        pointer.query.weight.zero_()
+        pointer.query.bias.fill_(1.0)
+        pointer.key.weight.zero_()
+        pointer.key.weight[:, 0] = 1.0  # a thing is attended by its first number
+        x, things = torch.zeros(1, 2, 8), torch.zeros(1, 3, 8)
+        things[0, 1, 0] = 9.0
+        places = torch.tensor([[[0.1, 0.9], [0.3, 0.7], [0.5, 0.5]]])
+        pointer.gate.weight.zero_()
+        pointer.gate.bias.zero_()
+        assert not pointer(x, things, places).any(), "words and actions are left alone"
+        pointer.gate.bias[0] = 1.0
+        assert pointer(x, things, places).argmax(-1).tolist() == [[179, 179]], "its row"
+        pointer.gate.bias[:] = torch.tensor([0.0, 1.0])
+        assert pointer(x, things, places).argmax(-1).tolist() == [[76, 76]], "its column"
+
+
 def test_padding_and_batches_change_no_logit():
     network = make_network(2).eval()
     suffix = torch.tensor([[PLAN, 270, 271]])
@@ -149,7 +169,7 @@ def test_padding_and_batches_change_no_logit():
     padded = Segments(
         torch.cat([one.states, torch.full((1, 4, TINY.state), 9.0)], 1),
         torch.cat([one.stated, torch.zeros(1, 4, dtype=torch.bool)], 1),
-        one.images, one.seen, torch.cat([suffix, torch.tensor([[256, 256]])], 1),
+        one.images, one.places, one.seen, torch.cat([suffix, torch.tensor([[256, 256]])], 1),
     )  # fmt: skip
     with torch.no_grad():
         assert torch.allclose(network(one), network(padded)[:, :3], atol=1e-5)

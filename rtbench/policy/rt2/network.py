@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rtbench.core.action import BINS
 from rtbench.core.seeding import entropy
 from rtbench.policy.rt1.efficientnet import ConvNorm, EfficientNet
 from rtbench.policy.rt1.film import FiLM
@@ -31,6 +32,7 @@ from rtbench.policy.rt1.initialization import initialize
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt2.config import Size
 from rtbench.policy.rt2.naming_head import NamingHead
+from rtbench.policy.rt2.pointer import Pointer
 
 STD = 0.02
 """Standard deviation of first embeddings."""
@@ -72,18 +74,19 @@ class Eyes(nn.Module):
         projected: Tensor = self.project(features.flatten(2).transpose(1, 2))
         return projected
 
-    def things(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def things(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The things in maps as of `feature_map`.
 
         Returns:
             The vectors of their names, float32[N, things, state]; and what else is known of them, float32[N,
-            things, width]: the features of their cell, their place, and how surely they are there.
+            things, width]: the features of their cell, their place, and how surely they are there; and their
+            places, float32[N, things, 2].
         """
         found = self.naming.things(features, self.count)
         cells = features.flatten(2).gather(2, found.cells[:, None].expand(-1, features.shape[1], -1))
         about = [cells.transpose(1, 2), waves(found.places), found.presence[..., None]]
         more: Tensor = self.thing(torch.cat([part.to(features.dtype) for part in about], -1))
-        return found.vectors.to(features.dtype), more
+        return found.vectors.to(features.dtype), more, found.places
 
 
 def waves(places: Tensor) -> Tensor:
@@ -169,6 +172,8 @@ class Picture(NamedTuple):
     """float32[N, things, width]: what is named in them."""
     vectors: Tensor
     """float32[N, things, state]: vectors of the things' names."""
+    places: Tensor
+    """float32[N, things, 2]: their places, x and y from 0 to 1."""
 
     def of(self, numbers: Tensor) -> Picture:
         """Pictures of these numbers int64[B]."""
@@ -184,7 +189,9 @@ class Segments:
     stated: Tensor
     """bool[B, T]: False where an instruction is shorter, or hidden."""
     images: Tensor
-    """float32[B, image tokens, width]: as of `Network.image_tokens`."""
+    """float32[B, image tokens, width]: as of `Network.image_tokens`; the things are last."""
+    places: Tensor
+    """float32[B, things, 2]: places of the things, as of `Picture`."""
     seen: Tensor
     """bool[B]: False for text alone, which has no image."""
     suffix: Tensor
@@ -225,6 +232,7 @@ class Network(nn.Module):
         self.layers = nn.ModuleList(Layer(size) for _ in range(size.layers))
         self.norm = nn.LayerNorm(size.width)
         self.head = nn.Linear(size.width, vocabulary)
+        self.pointer = Pointer(size.width)
         self._initialise(torch.Generator().manual_seed(entropy("rt2 weights", seed) >> 65))
         self.eyes.naming.initialise(seed)
 
@@ -235,8 +243,8 @@ class Network(nn.Module):
     def picture(self, features: Tensor) -> Picture:
         """The same of maps as of `Eyes.feature_map`."""
         squares = self.eyes.squares(features) + self.image_position.weight + self.kind.weight[1]
-        vectors, more = self.eyes.things(features)
-        return Picture(squares, self.state(alike(vectors)) + more + self.kind.weight[3], vectors)
+        vectors, more, places = self.eyes.things(features)
+        return Picture(squares, self.state(alike(vectors)) + more + self.kind.weight[3], vectors, places)
 
     def image_tokens(self, picture: Picture, states: Tensor, stated: Tensor) -> Tensor:
         """Image tokens float32[B, image tokens, width] for instructions.
@@ -280,8 +288,21 @@ class Network(nn.Module):
 
     def forward(self, segments: Segments) -> Tensor:
         """Logits float32[B, S, vocabulary] of what follows each position of the suffixes."""
-        logits: Tensor = self.head(self.norm(self.positions(segments)))
-        return logits
+        x = self.norm(self.positions(segments))
+        logits: Tensor = self.head(x)
+        pointed = self.pointed(x, segments.images, segments.places).to(logits.dtype)
+        return logits + F.pad(pointed, (0, logits.shape[-1] - BINS))
+
+    def pointed(self, x: Tensor, images: Tensor, places: Tensor) -> Tensor:
+        """What pointing adds to the logits of the bins, float32[B, S, 256], of a suffix float32[B, S, width].
+
+        Args:
+            x: Outputs of the last layer, normalised.
+            images: As of `Segments.images`.
+            places: As of `Segments.places`.
+        """
+        added: Tensor = self.pointer(x, images[:, -self.size.things :], places)
+        return added
 
     def positions(self, segments: Segments) -> Tensor:
         """Outputs of the last layer, float32[B, S, width], for the suffixes."""
@@ -316,6 +337,7 @@ class Network(nn.Module):
                 for dense in (module.output, module.contract):
                     dense.weight.mul_((2 * self.size.layers) ** -0.5)
         self.head.weight.normal_(0, STD, generator=generator)
+        self.pointer.gate.weight.zero_()
 
 
 def alike(vectors: Tensor) -> Tensor:

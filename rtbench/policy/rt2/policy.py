@@ -218,10 +218,7 @@ class SmallBody:
             plan = torch.from_numpy(self._vectors([text])).to(self.device)
             return self._network.look_again(pixels, plan)
 
-        stated = torch.ones(1, len(prompt.states), dtype=torch.bool, device=self.device)
-        picture = self._network.look(pixels)
-        images = self._network.image_tokens(picture, prompt.states[None], stated)
-        return self._reader(prompt, images, again)
+        return self._reader(prompt, self._network.look(pixels), again)
 
     def words(self, ids: Sequence[int]) -> str:
         """The text of ids."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from rtbench.policy.rt2.network import Layer, LayerCache, Network, Segments
+from rtbench.core.action import BINS
+from rtbench.policy.rt2.network import Layer, LayerCache, Network, Picture, Segments
 
 
 class Prompt:
@@ -22,6 +23,11 @@ class Prompt:
         room = states.new_zeros(size.layers, 2, 1, size.heads, most, size.head)
         self.caches = [LayerCache(part) for part in room]
         remember(network, self.caches, network.place_states(states[None]))
+
+    def image_tokens(self, picture: Picture) -> Tensor:
+        """Image tokens float32[1, image tokens, width] of a picture, for this instruction."""
+        stated = torch.ones(1, len(self.states), dtype=torch.bool, device=self.states.device)
+        return self.network.image_tokens(picture, self.states[None], stated)
 
 
 def remember(network: Network, caches: Sequence[LayerCache], memory: Tensor) -> None:
@@ -38,15 +44,16 @@ instruction."""
 class CachedReader:
     """Reads on from a prompt with an image; what has been read is not computed again."""
 
-    def __init__(self, prompt: Prompt, images: Tensor, again: Again) -> None:
-        """Begin with image tokens float32[1, image tokens, width]; what earlier readers added is dropped."""
+    def __init__(self, prompt: Prompt, picture: Picture, again: Again) -> None:
+        """Begin with a picture; what earlier readers added is dropped."""
         self._network, self._caches = prompt.network, prompt.caches
+        self._picture, self._images = picture, prompt.image_tokens(picture)
         for cache in self._caches:
             cache.length = len(prompt.states)
-        remember(self._network, self._caches, images)
+        remember(self._network, self._caches, self._images)
         self._look = again
         self._count = 0
-        self._last = images[0, 0]
+        self._last = self._images[0, 0]
 
     def look_again(self, words: Sequence[int] | None) -> None:
         """Look a second time, for what is read from here on."""
@@ -64,19 +71,20 @@ class CachedReader:
 
     def logits(self, ids: Tensor) -> Tensor:
         """Logits float32[n] of ids as the next token."""
-        return _rows(self._network.head, ids, self._last)
+        return _logits(self._network, ids, self._last, self._images, self._picture.places)
 
 
 class PlainReader:
     """The same without a cache: all is computed again for each token."""
 
-    def __init__(self, prompt: Prompt, images: Tensor, again: Again) -> None:
-        """Begin with image tokens float32[1, image tokens, width]."""
-        self._prompt, self._images, self._look = prompt, images, again
+    def __init__(self, prompt: Prompt, picture: Picture, again: Again) -> None:
+        """Begin with a picture."""
+        self._prompt, self._picture, self._look = prompt, picture, again
+        self._images = prompt.image_tokens(picture)
         self._again: Tensor | None = None
         self._acts = -1
         self._ids: list[int] = []
-        self._last = images[0, 0]
+        self._last = self._images[0, 0]
 
     def look_again(self, words: Sequence[int] | None) -> None:
         """Look a second time, for what is read from here on."""
@@ -90,13 +98,15 @@ class PlainReader:
         there = torch.ones(states.shape[:2], dtype=torch.bool, device=device)
         suffix = torch.tensor([self._ids], device=device)
         acts = torch.tensor([self._acts], device=device)
-        segments = Segments(states, there, self._images, there[:, 0], suffix, self._again, acts)
+        places = self._picture.places
+        segments = Segments(states, there, self._images, places, there[:, 0], suffix, self._again, acts)
         network = self._prompt.network
         self._last = network.norm(network.positions(segments)[0, -1])
 
     def logits(self, ids: Tensor) -> Tensor:
         """Logits float32[n] of ids as the next token."""
-        return _rows(self._prompt.network.head, ids, self._last)
+        network = self._prompt.network
+        return _logits(network, ids, self._last, self._images, self._picture.places)
 
 
 def _causal(new: int, before: int, device: torch.device) -> Tensor:
@@ -105,6 +115,10 @@ def _causal(new: int, before: int, device: torch.device) -> Tensor:
     return (column <= torch.arange(before, before + new, device=device)[:, None])[None, None]
 
 
-def _rows(head: nn.Linear, ids: Tensor, x: Tensor) -> Tensor:
-    """Outputs float32[n] of these rows of a linear layer, for a vector float32[width]."""
-    return torch.mv(head.weight[ids], x) + head.bias[ids]
+def _logits(network: Network, ids: Tensor, x: Tensor, images: Tensor, places: Tensor) -> Tensor:
+    """Logits float32[n] of these ids, for the newest position float32[width]."""
+    found = torch.mv(network.head.weight[ids], x) + network.head.bias[ids]
+    if int(ids[0]) >= BINS:  # words
+        return found
+    pointed = network.pointed(x[None, None], images, places)[0, 0]
+    return found + torch.where(ids < BINS, pointed[ids.clamp(max=BINS - 1)], 0.0)
