@@ -37,8 +37,8 @@ from rtbench.policy.rt2.pointer import Pointer
 STD = 0.02
 """Standard deviation of first embeddings of what is said."""
 PLACED = 0.5
-"""That of positions and kinds in the memory, whose contents are fifty times as large as embeddings: with 0.02 the
-order of words, and which word means a thing, were lost beside them, and were not learnt in 1,500 steps."""
+"""That of positions and kinds in the memory. Its contents are fifty times as large as embeddings are at first:
+with 0.02, the order of words was lost beside them, and was not learnt in 1,500 steps."""
 NEARNESS = 128
 """Length of the vectors by whose products words and names are near."""
 OCTAVES = 8
@@ -256,8 +256,8 @@ class Network(nn.Module):
     def image_tokens(self, picture: Picture, states: Tensor, stated: Tensor) -> Tensor:
         """Image tokens float32[B, image tokens, width] for instructions.
 
-        A thing is told how near its name is to the nearest word of the instruction, and which word that is. What is
-        near is learnt, and which words count; at first it is the cosine, and all do.
+        A thing is told how near its name is to the nearest word of the instruction, and which word that is.
+        What is near is learnt, and which words count; at first it is the cosine, and all do.
 
         Args:
             picture: Of B images.
