@@ -37,8 +37,8 @@ from rtbench.policy.rt2.pointer import Pointer
 STD = 0.02
 """Standard deviation of first embeddings of what is said."""
 PLACED = 0.5
-"""That of positions and kinds in the memory. Its contents are fifty times as large as embeddings are at first:
-with 0.02, the order of words was lost beside them, and was not learnt in 1,500 steps."""
+"""That of positions and kinds in the memory, whose contents are fifty times as large as embeddings at first.
+With 0.02, the order of words was lost beside them, and was not learnt in 1,500 steps."""
 NEARNESS = 128
 """Length of the vectors by whose products words and names are near."""
 OCTAVES = 8
