@@ -39,8 +39,6 @@ STD = 0.02
 PLACED = 0.5
 """That of positions and kinds in the memory, whose contents are fifty times as large as embeddings at first.
 With 0.02, the order of words was lost beside them, and was not learnt in 1,500 steps."""
-NEARNESS = 128
-"""Length of the vectors by whose products words and names are near."""
 OCTAVES = 8
 """Wavelengths of the sines that tell a place, from twice the picture's side down to a 64th of it."""
 
@@ -185,6 +183,17 @@ class Picture(NamedTuple):
         return Picture(*(part[numbers] for part in self))
 
 
+class Seen(NamedTuple):
+    """What is seen in B images by those who have read B instructions."""
+
+    tokens: Tensor
+    """float32[B, image tokens, width]; the things are last."""
+    places: Tensor
+    """float32[B, things, 2]: places of the things, as of `Picture`."""
+    behind: Tensor
+    """float32[B, things]: how much less near to a word than the nearest thing, 0 or less."""
+
+
 @dataclass(frozen=True)
 class Segments:
     """Sequences of a batch, each of an instruction, an image and a suffix."""
@@ -193,11 +202,9 @@ class Segments:
     """float32[B, T, state]: token states of the instructions."""
     stated: Tensor
     """bool[B, T]: False where an instruction is shorter, or hidden."""
-    images: Tensor
-    """float32[B, image tokens, width]: as of `Network.image_tokens`; the things are last."""
-    places: Tensor
-    """float32[B, things, 2]: places of the things, as of `Picture`."""
-    seen: Tensor
+    seen: Seen
+    """What is seen, as of `Network.image_tokens`."""
+    shown: Tensor
     """bool[B]: False for text alone, which has no image."""
     suffix: Tensor
     """int64[B, S]: ids of what is said; what follows an end is without effect on what is before it."""
@@ -228,7 +235,7 @@ class Network(nn.Module):
         self.acting = nn.Linear(size.motor.features, size.width)
         self.acting_position = nn.Embedding(size.motor.tokens, size.width)
         self.state = nn.Linear(size.state, size.width)
-        self.nearness = nn.Linear(size.state, NEARNESS, bias=False)
+        self.nearness = nn.Linear(size.state, size.state, bias=False)
         self.counts = nn.Linear(size.state, 1)
         self.mention = nn.Linear(2, size.width)
         self.embed = nn.Embedding(vocabulary, size.width)
@@ -253,8 +260,8 @@ class Network(nn.Module):
         vectors, more, places = self.eyes.things(features)
         return Picture(squares, self.state(alike(vectors)) + more + self.kind.weight[3], vectors, places)
 
-    def image_tokens(self, picture: Picture, states: Tensor, stated: Tensor) -> Tensor:
-        """Image tokens float32[B, image tokens, width] for instructions.
+    def image_tokens(self, picture: Picture, states: Tensor, stated: Tensor) -> Seen:
+        """What is seen, for instructions.
 
         A thing is told how near its name is to the nearest word of the instruction, and which word that is.
         What is near is learnt, and which words count; at first it is the cosine, and all do.
@@ -275,7 +282,7 @@ class Network(nn.Module):
         behind = nearest - nearest.amax(-1, keepdim=True)
         word = self.state_position.weight[where] * nearest[..., None]
         told = self.mention(torch.stack([nearest, behind], -1)) + word
-        return torch.cat([picture.squares, picture.things + told], dim=1)
+        return Seen(torch.cat([picture.squares, picture.things + told], dim=1), picture.places, behind)
 
     def look_again(self, images: Tensor, plans: Tensor) -> Tensor:
         """What is read before an action, float32[N, tokens, width].
@@ -300,24 +307,24 @@ class Network(nn.Module):
         """Logits float32[B, S, vocabulary] of what follows each position of the suffixes."""
         x = self.norm(self.positions(segments))
         logits: Tensor = self.head(x)
-        pointed = self.pointed(x, segments.images, segments.places).to(logits.dtype)
+        pointed = self.pointed(x, segments.seen).to(logits.dtype)
         return logits + F.pad(pointed, (0, logits.shape[-1] - BINS))
 
-    def pointed(self, x: Tensor, images: Tensor, places: Tensor) -> Tensor:
-        """What pointing adds to the logits of the bins, float32[B, S, 256], of a suffix float32[B, S, width].
+    def pointed(self, x: Tensor, seen: Seen) -> Tensor:
+        """What pointing adds to the logits of the bins, float32[B, S, 256].
 
         Args:
-            x: Outputs of the last layer, normalised.
-            images: As of `Segments.images`.
-            places: As of `Segments.places`.
+            x: float32[B, S, width]: outputs of the last layer for a suffix, normalised.
+            seen: As of `Segments.seen`.
         """
-        added: Tensor = self.pointer(x, images[:, -self.size.things :], places)
+        things = seen.tokens[:, -self.size.things :]
+        added: Tensor = self.pointer(x, things, seen.places, seen.behind)
         return added
 
     def positions(self, segments: Segments) -> Tensor:
         """Outputs of the last layer, float32[B, S, width], for the suffixes."""
         again = [] if segments.again is None else [segments.again]
-        memory = torch.cat([self.place_states(segments.states), segments.images, *again], dim=1)
+        memory = torch.cat([self.place_states(segments.states), segments.seen.tokens, *again], dim=1)
         x, mask = self.place_suffix(segments.suffix), attention_mask(segments)
         for layer in self.layers:
             x = layer(x, mask, cast("Layer", layer).known(memory))
@@ -338,7 +345,7 @@ class Network(nn.Module):
     def _initialise(self, generator: torch.Generator) -> None:
         """Draw all weights. FiLM is the identity, and residual branches begin small (Radford et al. 2019)."""
         initialize(self, generator)
-        nn.init.orthogonal_(self.nearness.weight, generator=generator)
+        nn.init.eye_(self.nearness.weight)
         self.counts.weight.zero_()
         self.counts.bias.fill_(3.0)
         self.mention.weight.normal_(0, 2 * PLACED, generator=generator)
@@ -354,7 +361,7 @@ class Network(nn.Module):
             placed.weight.normal_(0, PLACED, generator=generator)
         self.kind.weight[2] *= STD / PLACED
         self.head.weight.normal_(0, STD, generator=generator)
-        self.pointer.gate.weight.zero_()
+        self.pointer.initialise()
 
 
 def alike(vectors: Tensor) -> Tensor:
@@ -369,7 +376,7 @@ def attention_mask(segments: Segments) -> Tensor:
     """
     batch, suffix = segments.suffix.shape
     device = segments.suffix.device
-    cells = segments.seen[:, None].expand(-1, segments.images.shape[1])
+    cells = segments.shown[:, None].expand(-1, segments.seen.tokens.shape[1])
     memory = torch.cat([segments.stated, cells], dim=1)[:, None].expand(-1, suffix, -1)
     position = torch.arange(suffix, device=device)
     parts = [memory]
