@@ -23,9 +23,9 @@ FLOOR = 1e-3
 class Pointer(nn.Module):
     """Raises the logits of the bins at which the thing is that is pointed at.
 
-    Each position of the suffix attends the things, at first those that a word of the instruction means. A gate
-    for rows and one for columns say how much of their places counts: for words and actions it is to be nothing,
-    and at first it is nothing for all.
+    Each position of the suffix attends the things, at first those that a word of the instruction means. A
+    gate for rows and one for columns say how much of their places counts: for words and actions it is to be
+    nothing, and at first it is nothing for all.
     """
 
     def __init__(self, width: int) -> None:
