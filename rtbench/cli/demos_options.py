@@ -68,6 +68,14 @@ class DemosOptions:
             rich_help_panel=DATA,
         ),
     ] = "small"
+    cameras: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Cameras whose images are recorded: head, or head,wrist.",
+            rich_help_panel=DATA,
+        ),
+    ] = "head"
     noise: Annotated[
         float,
         typer.Option(

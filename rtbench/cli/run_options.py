@@ -45,6 +45,13 @@ class Profile(StrEnum):
     FULL = "full"
 
 
+class EngineName(StrEnum):
+    """Where episodes are played, as `rtbench.evaluation.engine.ENGINES`."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """What the command line says of a run; None for what was not given."""
@@ -306,6 +313,25 @@ class RunOptions:
         ),
     ] = 60.0
     jobs: Annotated[Jobs, Panel(LIMITS)] = None
+    engine: Annotated[
+        EngineName,
+        typer.Option(
+            help="Where episodes are played: by processes of this machine (local), or on the Ray cluster "
+            "that RAY_ADDRESS names, else on one of this machine (ray).",
+            rich_help_panel=LIMITS,
+        ),
+    ] = EngineName.LOCAL
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            metavar="N",
+            help="Number of copies of the policy on a Ray cluster. The workers are shared out among them.",
+            show_default="one for each GPU, or for at most 8 workers",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None
     max_errors: Annotated[MaxErrors, Panel(LIMITS)] = 0.1
 
     @property
@@ -336,5 +362,7 @@ class RunOptions:
                 raise OptionConflictError(
                     "--protocol is for a policy server: --policy remote:ws://HOST:PORT."
                 )
+        if self.replicas is not None and self.engine is EngineName.LOCAL:
+            raise OptionConflictError("--replicas is for a cluster: add --engine ray.")
         if self.repeat > 1 and self.language:
             raise OptionConflictError("--repeat does not go with --language: measure the noise by itself.")

@@ -9,6 +9,7 @@ from rtbench.core.errors import MissingExtraError
 EXTRAS = {
     "paligemma": ("torch", "transformers"),
     "parquet": ("imageio_ffmpeg", "pyarrow"),
+    "ray": ("ray",),
     "remote": ("msgpack", "websockets", "zmq"),
     "rt2": ("torch",),
     "train": ("accelerate", "tensorboard", "torch"),

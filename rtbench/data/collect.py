@@ -17,14 +17,14 @@ import rtbench.policy.card as policies
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import DEFAULT_ROBOT, Episode
 from rtbench.core.errors import PolicyError
-from rtbench.data.demonstration import STATES_ONLY, DemonstrationError, Header
+from rtbench.data.demonstration import HEAD_ONLY, STATES_ONLY, DemonstrationError, Header
 from rtbench.data.recorder import Acting, Recorder
 from rtbench.data.shards import Parts
+from rtbench.evaluation.ending import TooManyErrorsError
 from rtbench.evaluation.launch import Launch, play
 from rtbench.evaluation.plan import Limits
 from rtbench.evaluation.player import player_of
 from rtbench.evaluation.progress import Reporter, Silent
-from rtbench.evaluation.scheduler import TooManyErrorsError
 from rtbench.policy.card import Card
 from rtbench.result.provenance import code_hash
 from rtbench.result.record import Record
@@ -39,6 +39,8 @@ FACTORIES = {
     (True, True): "rtbench.data.segments:make_shifted_env",
 }
 """Factories of the environment by whether segments are short, and whether starts are shifted."""
+CAMERAS = (HEAD_ONLY, ("head", "wrist"))
+"""Cameras that can be recorded."""
 DRAWS = 10_000
 """Number of draws, each with its own seeds."""
 TRAINING = "seen"
@@ -57,6 +59,8 @@ class Recording:
     """Names of the skills to record; all if empty."""
     seed: int = 0
     """Number of the draw of episodes; no two draws share an episode's seed."""
+    cameras: tuple[str, ...] = HEAD_ONLY
+    """Cameras whose images are recorded: head, and perhaps wrist."""
     size: tuple[int, int] = (128, 160)
     """Height and width of the images [pixels]."""
     noise: float = 0.0
@@ -210,7 +214,7 @@ def _play(recording: Recording, chosen: Sequence[Episode], acting: Acting, job: 
     if not missing:
         return []
     factory = recording.factory or FACTORIES[recording.short_segments, recording.shift_start]
-    recorder = Recorder(acting, None if recording.states_only else recording.size)
+    recorder = Recorder(acting, None if recording.states_only else recording.size, recording.cameras)
     needs = recorder.needs
     settings = EnvSettings(
         cameras=needs.cameras,
@@ -254,6 +258,10 @@ def _acting(recording: Recording) -> Acting:
         DemonstrationError: a share out of range.
         PolicyError: a privileged policy other than the oracle.
     """
+    if recording.cameras not in CAMERAS:
+        raise DemonstrationError(f"cameras {','.join(recording.cameras)}: allowed are head, and head,wrist.")
+    if recording.states_only and recording.cameras != HEAD_ONLY:
+        raise DemonstrationError("--states-only draws no camera, so --cameras says nothing; leave one out.")
     for name, share in (("noise", recording.noise), ("beta", recording.beta)):
         if not 0 <= share <= 1:
             raise DemonstrationError(f"{name} is {share:g}; allowed 0 to 1.")
@@ -294,6 +302,7 @@ def _header(recording: Recording, acting: Acting) -> Header:
         "short_segments": recording.short_segments,
         **({"shift_start": True} if recording.shift_start else {}),
         **({STATES_ONLY: True} if recording.states_only else {}),
+        **({"cameras": list(recording.cameras)} if recording.cameras != HEAD_ONLY else {}),
         **({"robot": recording.robot} if recording.robot != DEFAULT_ROBOT else {}),
         "keep_failures": _keeps_failures(recording),
         "policy": {"name": acting.name, **identity},

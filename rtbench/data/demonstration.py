@@ -22,7 +22,8 @@ fields), and
 - ``rewards`` float32[T] and ``dones`` uint8[T]: 1 at the end of a success, and at the end;
 - ``states_hash`` S8[T]: hash of the state after each step, as in a run's records;
 - ``obs/head`` uint8[T, h, w, 3]: the head camera, made smaller by `shrink`; missing where the recording's
-  settings have ``states_only``; ``obs/proprio`` float32[T, 15].
+  settings have ``states_only``; ``obs/wrist`` is the wrist camera's, where the settings name it;
+- ``obs/proprio`` float32[T, 15].
 
 ``/failed`` S16[n] has the keys of episodes that were played and not kept. The names are those of robomimic
 0.5, "Dataset Structure" (robomimic.github.io/docs/datasets/overview.html).
@@ -56,6 +57,8 @@ HASH_TYPE, KEY_TYPE = "S8", "S16"
 OWN_LOOK = "own"
 """Name of the room's own look in a file that was drawn again."""
 PROPRIO = 15
+HEAD_ONLY = ("head",)
+"""Cameras of a file that does not say."""
 STATES_ONLY = "states_only"
 """Setting of a recording whose images are still to be drawn."""
 
@@ -99,6 +102,8 @@ class Demonstration:
     """float64[T, S]: the simulator's positions before each step; see `rtbench.data.state`."""
     naming: Naming | None = None
     """Names and places of all that is seen in each image."""
+    wrist: NDArray[np.uint8] | None = None
+    """uint8[T, h, w, 3], RGB: the wrist camera's image before each step, where it was recorded."""
     look: str = ""
     """The look under which the images were drawn; '': the scene's own."""
 
@@ -186,6 +191,8 @@ class Demonstrations:
         """Convention, image size and settings."""
         self.states_only = bool(self.header.settings.get(STATES_ONLY))
         """Whether there are states and no images yet; `rtbench looks` draws them."""
+        self.cameras: tuple[str, ...] = tuple(self.header.settings.get("cameras", HEAD_ONLY))
+        """Cameras whose images there are."""
         self.scattered = "frames" in self.header.settings.get("looks", {})
         """Whether demonstrations have single frames, with steps between them left out."""
         plain_links(self._file, ("data", "failed"))
@@ -257,6 +264,7 @@ class Demonstrations:
                 grips=group["grips"][:] if "grips" in group else None,
                 states=group["states"][:] if "states" in group else None,
                 naming=_naming(group["naming"]) if "naming" in group else None,
+                wrist=group["obs/wrist"][:] if "wrist" in self.cameras else None,
                 look=str(group.attrs.get("look", "")),
             )
         except (KeyError, OSError, RuntimeError, ValueError, TypeError, AttributeError) as error:
@@ -317,6 +325,15 @@ def check_alike(path: Path, found: Header, wanted: Header) -> None:
             )
 
 
+def check_cameras(file: Demonstrations, wanted: Demonstrations) -> None:
+    """Raise a DemonstrationError unless two files have images of the same cameras."""
+    if file.cameras != wanted.cameras:
+        theirs, ours = (" and ".join(found.cameras) for found in (file, wanted))
+        raise DemonstrationError(
+            f"{file.path}: has images of {theirs}, {wanted.path} of {ours}; export them apart."
+        )
+
+
 def _times(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
@@ -329,6 +346,7 @@ def check(demo: Demonstration, header: Header, steps: int) -> None:
         ("tokens", (steps, SIZE), np.uint8),
         ("labels", (steps, SIZE), np.uint8),
         ("images", (steps, *header.size, 3), np.uint8),
+        ("wrist", (steps, *header.size, 3), np.uint8),
         ("proprio", (steps, PROPRIO), np.float32),
         ("hashes", (steps,), HASH_TYPE),
         ("points", (steps, POINTS, 2), np.float32),

@@ -166,16 +166,17 @@ def _write(group: Any, demo: Demonstration, spec: Convention) -> None:
         group.create_dataset("states", data=demo.states, **_PACKED)
     if demo.naming is not None:
         _write_naming(group.create_group("naming"), demo.naming)
-    if demo.images is None:
-        return
-    steps, height, width, channels = demo.images.shape
-    group.create_dataset(
-        "obs/head",
-        data=demo.images,
-        chunks=(steps, min(_STRIP, height), width, channels),
-        compression="gzip",
-        compression_opts=_GZIP,
-    )
+    for name, images in (("obs/head", demo.images), ("obs/wrist", demo.wrist)):
+        if images is None:
+            continue
+        steps, height, width, channels = images.shape
+        group.create_dataset(
+            name,
+            data=images,
+            chunks=(steps, min(_STRIP, height), width, channels),
+            compression="gzip",
+            compression_opts=_GZIP,
+        )
 
 
 def _write_naming(group: Any, naming: Naming) -> None:

@@ -26,18 +26,25 @@ from numpy.typing import NDArray
 
 from rtbench.core.atomic_write import write_text
 from rtbench.core.errors import UnknownNameError
-from rtbench.data.demonstration import Demonstration, DemonstrationError, Demonstrations, check_alike
+from rtbench.data.demonstration import (
+    Demonstration,
+    DemonstrationError,
+    Demonstrations,
+    check_alike,
+    check_cameras,
+)
 from rtbench.data.lerobot_card import ActionColumns, action_columns, card, modality
 from rtbench.data.lerobot_stats import Collected, plain
 from rtbench.data.lerobot_stats import columns as stats_columns
 
 VERSION = "v3.0"
 FPS = 3
-CAMERA = "observation.images.head"
+FEATURE = "observation.images."
+CAMERA = f"{FEATURE}head"
 FRAMES = 20_000
 """Frames of a file, so that video files stay below their 200 MB."""
 _PLACE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
-_DATA, _VIDEO = f"data/{_PLACE}.parquet", f"videos/{CAMERA}/{_PLACE}.mp4"
+_DATA, _VIDEO = f"data/{_PLACE}.parquet", f"videos/{{video_key}}/{_PLACE}.mp4"
 _EPISODES, _TASKS = f"meta/episodes/{_PLACE}.parquet", "meta/tasks.parquet"
 _CHUNK = 1000
 """Files of a folder."""
@@ -80,6 +87,7 @@ def export_lerobot(
         for file in files:
             check_alike(file.path, file.header, files[0].header)
             file.check_images(consecutive=True)
+            check_cameras(file, files[0])
         height, width = files[0].header.size
         if height % 2 or width % 2:
             raise DemonstrationError(
@@ -112,22 +120,24 @@ class Dataset:
         self._root, self._size, self._convention = root, alike.header.size, alike.convention
         self._action = action
         self._features = _features(action.names)
+        self._cameras = tuple(f"{FEATURE}{camera}" for camera in alike.cameras)
         self._tasks: dict[str, int] = {}
         self._robots: set[str] = set()
         self._collected = Collected()
         self._frames = self._begin = 0
         self._files = -1
-        self._film: Any = None
+        self._films: list[Any] = []
         self._table: Any = None
 
     def add(self, demo: Demonstration) -> None:
         """Append an episode."""
-        if self._film is None or self._is_full(len(demo)):
+        if not self._films or self._is_full(len(demo)):
             self._next_file()
         columns = self._columns(demo)
         self._table.write_table(pa.table(columns, schema=_schema(self._features)))
-        for image in demo.pixels:
-            self._film.append_data(image)
+        for film, camera in zip(self._films, self._cameras, strict=True):
+            for image in _pixels(demo, camera):
+                film.append_data(image)
         self._add_metadata(demo, columns)
         self._frames += len(demo)
 
@@ -136,8 +146,8 @@ class Dataset:
         self.close()
         self._write_episodes()
         self._json("info", self._info())
-        self._json("modality", modality(self._action))
-        write_text(self._root / "README.md", card(self._info(), self._action))
+        self._json("modality", modality(self._action, self._cameras))
+        write_text(self._root / "README.md", card(self._info(), self._action, self._cameras))
 
     def _is_full(self, more: int) -> bool:
         """Whether an episode of so many frames begins a file."""
@@ -159,10 +169,10 @@ class Dataset:
 
     def close(self) -> None:
         """Close the files of the last episodes."""
-        for file in (self._table, self._film):
+        for file in (self._table, *self._films):
             if file is not None:
                 file.close()
-        self._table = self._film = None
+        self._table, self._films = None, []
 
     def _next_file(self) -> None:
         import imageio.v2 as imageio
@@ -170,17 +180,21 @@ class Dataset:
         self.close()
         self._files += 1
         self._begin = self._frames
-        data, video = self._paths()
-        for path in (data, video):
+        data, videos = self._paths()
+        for path in (data, *videos):
             path.parent.mkdir(parents=True, exist_ok=True)
         self._table = pq.ParquetWriter(data, _schema(self._features), compression="snappy")
-        self._film = imageio.get_writer(
-            video, fps=FPS, codec="libx264", macro_block_size=2, quality=None, output_params=list(_H264)
-        )
+        self._films = [
+            imageio.get_writer(
+                video, fps=FPS, codec="libx264", macro_block_size=2, quality=None, output_params=list(_H264)
+            )
+            for video in videos
+        ]
 
-    def _paths(self) -> tuple[Path, Path]:
-        """Data and video of the next file."""
-        return self._root / _DATA.format(**self._place), self._root / _VIDEO.format(**self._place)
+    def _paths(self) -> tuple[Path, list[Path]]:
+        """Data of the next file, and its videos, one a camera."""
+        videos = [_VIDEO.format(video_key=camera, **self._place) for camera in self._cameras]
+        return self._root / _DATA.format(**self._place), [self._root / video for video in videos]
 
     @property
     def _place(self) -> dict[str, int]:
@@ -212,7 +226,12 @@ class Dataset:
         """Append an episode's place and its statistics."""
         episode, begin = demo.episode, (self._frames - self._begin) / FPS
         stats = {name: self._collected.add_rows(name, _matrix(column)) for name, column in columns.items()}
-        stats[CAMERA] = self._collected.add_images(CAMERA, demo.pixels)
+        films: dict[str, Any] = {}
+        for camera in self._cameras:
+            stats[camera] = self._collected.add_images(camera, _pixels(demo, camera))
+            films |= {f"videos/{camera}/{name}": value for name, value in self._place.items()}
+            films[f"videos/{camera}/from_timestamp"] = begin
+            films[f"videos/{camera}/to_timestamp"] = begin + len(demo) / FPS
         self.episodes.append(
             {
                 "episode_index": len(self.episodes),
@@ -226,9 +245,7 @@ class Dataset:
                 **{f"data/{name}": value for name, value in self._place.items()},
                 "dataset_from_index": self._frames,
                 "dataset_to_index": self._frames + len(demo),
-                **{f"videos/{CAMERA}/{name}": value for name, value in self._place.items()},
-                f"videos/{CAMERA}/from_timestamp": begin,
-                f"videos/{CAMERA}/to_timestamp": begin + len(demo) / FPS,
+                **films,
                 "meta/episodes/chunk_index": 0,
                 "meta/episodes/file_index": 0,
                 **stats_columns(list(stats.items())),
@@ -264,13 +281,23 @@ class Dataset:
             "fps": FPS,
             "splits": {"train": f"0:{len(self.episodes)}"},
             "data_path": _DATA,
-            "video_path": _VIDEO.replace(CAMERA, "{video_key}"),
-            "features": {CAMERA: image} | {name: _feature(*what) for name, what in self._features.items()},
+            "video_path": _VIDEO,
+            "features": dict.fromkeys(self._cameras, image)
+            | {name: _feature(*what) for name, what in self._features.items()},
         }
 
     def _json(self, name: str, data: Any) -> None:
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, indent=4)
         write_text(self._root / "meta" / f"{name}.json", text + "\n")
+
+
+def _pixels(demo: Demonstration, camera: str) -> NDArray[np.uint8]:
+    """The images of a camera, which is called by its feature."""
+    if camera == CAMERA:
+        return demo.pixels
+    if demo.wrist is None:
+        raise ValueError(f"demonstration of episode {demo.episode.key} has no images of {camera}")
+    return demo.wrist
 
 
 def _feature(kind: str, names: list[str] | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,21 +62,24 @@ def action_columns(name: str) -> ActionColumns:
     return ActionColumns(name, mapping)
 
 
-def modality(action: ActionColumns) -> dict[str, Any]:
+def modality(action: ActionColumns, cameras: Sequence[str]) -> dict[str, Any]:
     """GR00T's meta/modality.json, with the keys by which `rtbench run` asks its server."""
     return {
         "state": {name: {"start": part.start, "end": part.stop} for name, part in STATE.items()},
         "action": {
             name: {"start": part.start, "end": part.stop} for name, part in action.mapping.slices.items()
         },
-        "video": {"head": {"original_key": "observation.images.head"}},
+        "video": {camera.rpartition(".")[2]: {"original_key": camera} for camera in cameras},
         "annotation": {"human.task_description": {"original_key": "task_index"}},
     }
 
 
-def card(info: dict[str, Any], action: ActionColumns) -> str:
+def card(info: dict[str, Any], action: ActionColumns, cameras: Sequence[str]) -> str:
     """The dataset's README.md."""
     names = ", ".join(action.names)
+    pictures = "\n".join(
+        f"| `{camera}` | {camera.rpartition('.')[2]} camera, RGB, row 0 at the top |" for camera in cameras
+    )
     frames = f"{info['total_episodes']} episodes and {info['total_frames']} frames"
     return f"""---
 license: apache-2.0
@@ -94,7 +98,7 @@ simulator.
 | `action` | what a policy should do, mapping {action.name}: {names} |
 | `acted` | what was done, with the noise that was added |
 | `observation.state` | seven joints [rad], the hand's position [m] and quaternion (wxyz), opening [m] |
-| `observation.images.head` | head camera, RGB, row 0 at the top |
+{pictures}
 
 The hand's numbers are in the frame of the robot's base. A policy that was trained on this is evaluated by
 `rtbench run --policy remote:ws://HOST:PORT --action {action.name}`.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rtbench.core.atomic_write import write_text
-from rtbench.data.lerobot import CAMERA, Dataset
+from rtbench.data.lerobot import Dataset
 
 _EPISODES_OF_A_FOLDER = 1000
 _DATA = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
@@ -25,14 +25,11 @@ class DatasetV21(Dataset):
     def _is_full(self, more: int) -> bool:  # noqa: ARG002 - an episode is a file
         return True
 
-    def _paths(self) -> tuple[Path, Path]:
+    def _paths(self) -> tuple[Path, list[Path]]:
         number = self._files
-        place = {
-            "episode_chunk": number // _EPISODES_OF_A_FOLDER,
-            "episode_index": number,
-            "video_key": CAMERA,
-        }
-        return self._root / _DATA.format(**place), self._root / _VIDEO.format(**place)
+        place = {"episode_chunk": number // _EPISODES_OF_A_FOLDER, "episode_index": number}
+        videos = [self._root / _VIDEO.format(video_key=camera, **place) for camera in self._cameras]
+        return self._root / _DATA.format(**place), videos
 
     def _write_episodes(self) -> None:
         rows, stats = [], []
@@ -58,7 +55,8 @@ class DatasetV21(Dataset):
     def _info(self) -> dict[str, Any]:
         chunks = -(-len(self.episodes) // _EPISODES_OF_A_FOLDER)
         found = super()._info() | {
-            "total_videos": len(self.episodes), "total_chunks": chunks, "chunks_size": _EPISODES_OF_A_FOLDER,
+            "total_videos": len(self.episodes) * len(self._cameras), "total_chunks": chunks,
+            "chunks_size": _EPISODES_OF_A_FOLDER,
             "data_path": _DATA, "video_path": _VIDEO,
         }  # fmt: skip
         return {name: value for name, value in found.items() if not name.endswith("_size_in_mb")}

@@ -26,7 +26,7 @@ from rtbench.policy.check import check_tokens
 from rtbench.policy.seed import policy_seed
 from rtbench.result.record import Record
 
-CAMERA = "head"
+CAMERA, WRIST = "head", "wrist"
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class _Trajectory:
 
     random: np.random.Generator
     images: list[NDArray[np.uint8]] = field(default_factory=list)
+    wrist: list[NDArray[np.uint8]] = field(default_factory=list)
     proprio: list[NDArray[np.float32]] = field(default_factory=list)
     tokens: list[NDArray[np.int64]] = field(default_factory=list)
     labels: list[NDArray[np.int64]] = field(default_factory=list)
@@ -79,12 +80,14 @@ class _Trajectory:
 class Recorder:
     """A policy that lets another one or the oracle act, adds noise to its actions, and records all steps."""
 
-    def __init__(self, acting: Acting, size: tuple[int, int] | None) -> None:
-        """Record images of that height and width; None: record none, and draw what `acting` needs."""
-        recorded = () if size is None else (CAMERA,)
+    def __init__(
+        self, acting: Acting, size: tuple[int, int] | None, recorded: tuple[str, ...] = (CAMERA,)
+    ) -> None:
+        """Record images of that height and width of cameras; None: none, and draw what `acting` needs."""
+        recorded = () if size is None else recorded
         cameras = tuple(dict.fromkeys((*recorded, *acting.needs.cameras)))
         self.needs = replace(acting.needs, cameras=cameras)
-        self._acting, self._size = acting, size
+        self._acting, self._size, self._recorded = acting, size, recorded
         self._spec: Convention = convention(self.needs.convention)
         self._terminate = self._spec.modes.index(Mode.TERMINATE)
         # By the policy's seed, which is the episode's own: an episode that is played again is recorded anew.
@@ -126,6 +129,7 @@ class Recorder:
             tokens=np.array(steps.tokens, dtype=np.uint8),
             labels=np.array(steps.labels, dtype=np.uint8),
             images=np.stack(steps.images) if steps.images else None,
+            wrist=np.stack(steps.wrist) if steps.wrist else None,
             proprio=np.array(steps.proprio, dtype=np.float32),
             hashes=np.array(record.step_hashes, dtype=HASH_TYPE),
             points=np.array(steps.points, dtype=np.float32),
@@ -142,6 +146,8 @@ class Recorder:
         row = perturb(row, self._spec, self._acting.noise, steps.random)
         if self._size is not None:
             steps.images.append(shrink(seen.images[CAMERA], self._size))
+            if WRIST in self._recorded:
+                steps.wrist.append(shrink(seen.images[WRIST], self._size))
         steps.proprio.append(seen.proprio)
         steps.tokens.append(row)
         steps.labels.append(seen.label)

@@ -133,6 +133,7 @@ def draw_again(
         images=np.stack([shrink(frame.image, header.size) for frame in drawn]),
         points=np.stack([frame.points for frame in drawn]),
         naming=join([frame.naming for frame in drawn]),
+        wrist=None,  # of another look
         look=name,
     )
 
@@ -150,7 +151,8 @@ def _header(file: Demonstrations, how: Redrawing) -> Header:
     if how.frames is not None:
         looks["frames"] = how.frames
     looks["source"] = hashlib.sha256(" ".join(file.keys).encode()).hexdigest()[:16]
-    settings = {name: value for name, value in file.header.settings.items() if name != STATES_ONLY}
+    dropped = (STATES_ONLY, "cameras")  # the head's frames are drawn, and no others
+    settings = {name: value for name, value in file.header.settings.items() if name not in dropped}
     return replace(file.header, settings={**settings, "looks": looks})
 
 

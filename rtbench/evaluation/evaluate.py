@@ -14,8 +14,9 @@ from rtbench.core.episode import DEFAULT_ROBOT, Episode
 from rtbench.core.errors import PolicyError, RunError, UnknownNameError
 from rtbench.core.extras import require
 from rtbench.core.interruption import FirstSignal
+from rtbench.evaluation.engine import Engine, LocalEngine
 from rtbench.evaluation.latency import HORIZON_HZ, NO_LATENCY, Latency
-from rtbench.evaluation.launch import Launch, play
+from rtbench.evaluation.launch import Launch
 from rtbench.evaluation.plan import Limits
 from rtbench.evaluation.player import Player, player_of
 from rtbench.evaluation.progress import Reporter, Silent, shown
@@ -92,6 +93,8 @@ class Options:
     """none, fail, all, or the number of episodes at the head of the list that get one."""
     limits: Limits = field(default_factory=Limits)
     """When to give up."""
+    engine: Engine = field(default_factory=LocalEngine)
+    """Where episodes are played; see `rtbench.evaluation.engine.engine`."""
     reporter: Reporter | None = None
     """Told of the course. None: progress is shown where stderr is a terminal or a notebook's; `Silent()` of
     `rtbench.evaluation.progress` keeps quiet."""
@@ -237,7 +240,7 @@ def _play(
         return stopping_rule is not None and stopping_rule.add(record)
 
     try:
-        play(launch, missing, sink=keep, on_ready=note_environment)
+        options.engine.play(launch, missing, sink=keep, on_ready=note_environment)
         if stopping_rule and (decision := stopping_rule.decision()):
             write_metadata(folder.path, meta.replace(decision=decision))
     finally:

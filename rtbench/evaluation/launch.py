@@ -12,11 +12,12 @@ from rtbench.core.action import convention
 from rtbench.core.environment import EnvSettings
 from rtbench.core.episode import Episode
 from rtbench.env import gl
+from rtbench.env.gpus import drawing_devices
 from rtbench.env.robot_cache import robot_path
 from rtbench.evaluation.batched_policy import BatchedPolicy
 from rtbench.evaluation.latency import NO_LATENCY, Latency, Pace
 from rtbench.evaluation.messages import Hello
-from rtbench.evaluation.plan import Limits, Plan
+from rtbench.evaluation.plan import Feed, Limits, Plan
 from rtbench.evaluation.progress import Reporter
 from rtbench.evaluation.scheduler import Scheduler
 from rtbench.evaluation.worker_pool import workers_possible
@@ -66,6 +67,10 @@ class Launch:
     """See `Plan`."""
     repeat: int = 0
     """See `Plan`."""
+    feed: Feed | None = None
+    """See `Plan`."""
+    robots: tuple[str, ...] = ()
+    """Robots of the episodes that the feed will give."""
 
 
 def play(
@@ -79,7 +84,8 @@ def play(
 
     Args:
         launch: Who plays, and how.
-        episodes: In order, each with its number in the whole list; nothing happens where there are none.
+        episodes: In order, each with its number in the whole list; nothing happens where there are none, and
+            no feed.
         sink: See `Scheduler`.
         on_ready: See `Scheduler`.
 
@@ -88,14 +94,13 @@ def play(
         CacheError, RobotError, WheelError: the robot is not baked yet, and cannot be.
         RtbenchError: workers that cannot start, too many errors, an interruption.
     """
-    if not episodes:
+    if not episodes and launch.feed is None:
         return
     if launch.factory.startswith("rtbench."):  # our own kitchen: fetch and bake once, before workers start
         library = Library(launch.env.content)
-        for robot in {episode.robot for _, episode in episodes}:
+        for robot in {*launch.robots, *(episode.robot for _, episode in episodes)}:
             robot_path(library.robot(robot))
-    if launch.draws:
-        gl.prepare()
+    devices = drawing_devices(gl.prepare()) if launch.draws else ()
     policy, env = launch.policy, launch.env
     privileged = policy.needs.privileged
     hello = Hello(
@@ -107,11 +112,14 @@ def play(
         identity=dict(launch.identity) if privileged and launch.identity else None,
     )
     workers = launch.workers or min(os.cpu_count() or 1, MOST_WORKERS)
-    wanted = max(1, min(workers, len(episodes)))
+    wanted = workers if launch.feed else max(1, min(workers, len(episodes)))
     workers = workers_possible(wanted)
     if workers < wanted:
         launch.reporter.say(f"{workers} of {wanted} workers: too few file descriptors (ulimit -n) for more.")
-    plan = Plan(episodes, hello, workers, launch.video, launch.limits, launch.in_order, launch.repeat)
+    plan = Plan(
+        episodes, hello, workers, launch.video, launch.limits, launch.in_order, launch.repeat, devices,
+        launch.feed,
+    )  # fmt: skip
     batched = None
     if not privileged:
         batched = BatchedPolicy(

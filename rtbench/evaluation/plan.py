@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from rtbench.core.episode import Episode
 from rtbench.evaluation.batched_policy import FIRST_CALL_S
@@ -34,6 +35,19 @@ class Limits:
     would be to drop the long ones."""
 
 
+class Feed(Protocol):
+    """Gives more episodes while a plan is played."""
+
+    @property
+    def open(self) -> bool:
+        """Whether more may come."""
+        ...
+
+    def take(self) -> list[tuple[int, Episode]]:
+        """What has come, each episode with its number in the whole list; does not wait."""
+        ...
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be played."""
@@ -53,3 +67,7 @@ class Plan:
     stopping rule; see `rtbench.evaluation.reorder_buffer`."""
     repeat: int = 0
     """Which of several runs of the same episodes this is; see `rtbench.policy.seed`."""
+    devices: tuple[str, ...] = ()
+    """Values of MUJOCO_EGL_DEVICE_ID that workers get in turn; see `rtbench.env.gpus`."""
+    feed: Feed | None = None
+    """Gives episodes beside `episodes`; the plan is played when it has closed, too."""

@@ -6,17 +6,15 @@ in which episodes end, or on errors in others.
 
 from __future__ import annotations
 
-import signal
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from types import FrameType
 
-from rtbench.core.errors import Exit, RunError
+from rtbench.core.errors import RunError
 from rtbench.core.fault import Fault
-from rtbench.core.interruption import FirstSignal
 from rtbench.evaluation.batched_policy import BatchedPolicy
+from rtbench.evaluation.ending import CONTINUES, LostPolicyError, NoWorkersError, stoppable
 from rtbench.evaluation.messages import (
     Alive,
     Ask,
@@ -31,8 +29,8 @@ from rtbench.evaluation.messages import (
 )
 from rtbench.evaluation.plan import Plan
 from rtbench.evaluation.progress import Reporter
-from rtbench.evaluation.reorder_buffer import ReorderBuffer
 from rtbench.evaluation.rollout import Decision
+from rtbench.evaluation.tally import Tally
 from rtbench.evaluation.worker_pool import Job, Worker, WorkerPool
 from rtbench.policy.seed import policy_seed
 from rtbench.result.record import Record, of_fault, of_result
@@ -43,41 +41,6 @@ MAX_DEATHS = 2
 """Workers an episode may cost: it is run again once, for the first may have died of something else."""
 MAX_LOSSES = 3
 """Times that the policy's server may be lost in one episode, or in a row, without a decision between."""
-CONTINUES = "the same command continues the run."
-
-
-class InterruptedRunError(RunError):
-    """The user stopped the run with Ctrl-C."""
-
-    exit_code = Exit.INTERRUPTED
-
-
-class TerminatedRunError(InterruptedRunError):
-    """SIGTERM stopped the run: the scheduler of a cluster sends it when the time is up."""
-
-    exit_code = Exit.TERMINATED
-
-
-class _Terminated(KeyboardInterrupt):
-    """What SIGTERM raises."""
-
-
-class NoWorkersError(RunError):
-    """Workers die, or hang, before they can play."""
-
-    exit_code = Exit.NO_WORKERS
-
-
-class LostPolicyError(RunError):
-    """The policy's server is gone, and does not come back."""
-
-    exit_code = Exit.TOO_MANY_ERRORS
-
-
-class TooManyErrorsError(RunError):
-    """So many episodes were errors that the rest would tell nothing."""
-
-    exit_code = Exit.TOO_MANY_ERRORS
 
 
 class Scheduler:
@@ -99,16 +62,13 @@ class Scheduler:
         """
         self._plan = plan
         self._policy = policy
-        self._sink = sink
         self._reporter = reporter
         self._on_ready = on_ready
-        self._pool = WorkerPool(plan.hello)
+        self._pool = WorkerPool(plan.hello, plan.devices)
         self._fresh = deque(Job(episode, number) for number, episode in plan.episodes)
         self._again = deque[Job]()
-        self._buffer = ReorderBuffer(episode.key for _, episode in plan.episodes) if plan.in_order else None
-        self._enough = False
-        self._ended = 0
-        self._faults: Counter[str] = Counter()
+        order = [episode.key for _, episode in plan.episodes] if plan.in_order else None
+        self._tally = Tally(sink, reporter, plan.limits, order)
         self._any_ready = False
         self._losses = 0
         """Times in a row that the policy's server was lost."""
@@ -124,14 +84,13 @@ class Scheduler:
             LostPolicyError: the policy's server does not come back.
             RunError: the environment or the policy cannot be made, or the record cannot be written.
         """
-        # Ctrl-C goes on to the handler before, which raises.
-        with FirstSignal({signal.SIGINT: None, signal.SIGTERM: _raise_terminated}):
+        with stoppable(lambda: f"{self._tally.ended} of {len(self._plan.episodes)} episodes"):
             self._run()
 
     def _run(self) -> None:
         began = time.monotonic()
         try:
-            while not self._enough and (self._waiting() or self._playing()):
+            while self._goes_on():
                 if time.monotonic() - began >= self._plan.limits.run_s:
                     self._fresh.clear()
                 self._staff()
@@ -139,15 +98,18 @@ class Scheduler:
                     self._listen(worker)
                 self._decide()
                 self._discard_silent()
-        except KeyboardInterrupt as error:
-            done = f"{self._ended} of {len(self._plan.episodes)} episodes"
-            if isinstance(error, _Terminated):
-                raise TerminatedRunError(f"stopped by SIGTERM after {done}; {CONTINUES}") from None
-            raise InterruptedRunError(f"interrupted after {done}; {CONTINUES}") from None
         finally:
             self._pool.close()
             if self._policy:
                 self._policy.close()
+
+    def _goes_on(self) -> bool:
+        """Whether there is anything left to do; what the feed has, where there is one, is taken."""
+        feed, coming = self._plan.feed, False
+        if feed is not None:
+            coming = feed.open  # asked first: what comes between the two is taken
+            self._fresh.extend(Job(episode, number) for number, episode in feed.take())
+        return not self._tally.enough and bool(self._waiting() or self._playing() or coming)
 
     def _playing(self) -> list[Worker]:
         return [worker for worker in self._pool.workers.values() if worker.job]
@@ -159,7 +121,7 @@ class Scheduler:
     def _staff(self) -> None:
         """Give every idle worker an episode, and have as many workers as there is work for."""
         for worker in list(self._pool.workers.values()):
-            while worker.state == "idle" and self._waiting() and not self._enough:
+            while worker.state == "idle" and self._waiting() and not self._tally.enough:
                 self._assign(worker, (self._again or self._fresh).popleft())
         idle = sum(worker.job is None for worker in self._pool.workers.values())
         for slot in range(self._plan.workers):
@@ -196,7 +158,7 @@ class Scheduler:
                 self._note_loss(answer.lost)
                 return
             if answer.fault:
-                self._record(of_fault(job.episode, self._convention, answer.fault, []))
+                self._tally.add(of_fault(job.episode, self._convention, answer.fault, []))
                 return
         worker.job, worker.state = job, "playing"
         worker.touch()
@@ -257,7 +219,7 @@ class Scheduler:
             record = of_fault(job.episode, self._convention, done.fault, done.tokens)
         else:
             return
-        self._record(replace(record, report=report) if report else record)
+        self._tally.add(replace(record, report=report) if report else record)
 
     def _decide(self) -> None:
         """Let the policy answer all that ask, together but for those that must be alone."""
@@ -347,7 +309,7 @@ class Scheduler:
             self._again.appendleft(job)
         else:
             fault = Fault("worker_died", f"{exit_reason}, {job.deaths} times.", words)
-            self._record(of_fault(job.episode, self._convention, fault, []))
+            self._tally.add(of_fault(job.episode, self._convention, fault, []))
 
     def _discard_silent(self) -> None:
         limits = self._plan.limits
@@ -362,29 +324,4 @@ class Scheduler:
                 raise NoWorkersError(f"the environment was not ready within {limit:g} s.\n{words}".rstrip())
             if job and not job.withdrawn:
                 fault = Fault("worker_timeout", f"no sign of life for {limit:g} s.", words)
-                self._record(of_fault(job.episode, self._convention, fault, []))
-
-    def _record(self, record: Record) -> None:
-        for due in self._buffer.take(record) if self._buffer else [record]:
-            if self._enough:
-                return
-            self._count(due)
-
-    def _count(self, record: Record) -> None:
-        self._enough = self._sink(record)
-        self._ended += 1
-        self._reporter.episode(record.outcome.end if record.outcome else None)
-        if record.error is None or self._enough:
-            return
-        self._faults[f"{record.error.kind}: {record.error.message}"] += 1
-        errors, limits = self._faults.total(), self._plan.limits
-        if self._ended >= limits.error_least and errors > limits.error_share * self._ended:
-            cause, times = self._faults.most_common(1)[0]
-            raise TooManyErrorsError(
-                f"{errors} of {self._ended} episodes were errors; most often ({times}): {cause} "
-                "The tracebacks are in episodes.jsonl."
-            )
-
-
-def _raise_terminated(_number: int, _frame: FrameType | None) -> None:
-    raise _Terminated
+                self._tally.add(of_fault(job.episode, self._convention, fault, []))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from rtbench.core.episode import Episode, Observation
+from rtbench.env.gl import DEVICE
 from rtbench.evaluation.messages import FromWorker, Hello, ToWorker, Wire
 
 # First of all, to die with the parent: a worker that was stopped cannot look whether it still lives. Linux
@@ -67,8 +69,8 @@ class Job:
 class Worker:
     """A worker process as the main process sees it."""
 
-    def __init__(self, slot: int, hello: Hello) -> None:
-        """Start it; it answers `Ready` or `Broken` when its environment stands."""
+    def __init__(self, slot: int, hello: Hello, environ: Mapping[str, str] | None = None) -> None:
+        """Start it, with other environment variables if given; it answers `Ready` or `Broken`."""
         self.slot = slot
         self.state: Literal["starting", "idle", "playing", "asking"] = "starting"
         self.job: Job | None = None
@@ -86,6 +88,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,
+                env=environ,
             )
             undo.pop_all()
         theirs.close()
@@ -159,6 +162,12 @@ class Worker:
             self.kill()
 
 
+def surroundings(slot: int, devices: Sequence[str]) -> dict[str, str]:
+    """Environment variables of the worker in a slot, which draws on one of these devices."""
+    chosen = {DEVICE: devices[slot % len(devices)]} if devices else {}
+    return {**os.environ, **chosen}
+
+
 def workers_possible(wanted: int) -> int:
     """As many workers as are wanted, or fewer, at least one, where file descriptors are scarce.
 
@@ -180,9 +189,10 @@ def workers_possible(wanted: int) -> int:
 class WorkerPool:
     """All workers of a run, by slot."""
 
-    def __init__(self, hello: Hello) -> None:
-        """Note what workers are told; none is started yet."""
+    def __init__(self, hello: Hello, devices: Sequence[str] = ()) -> None:
+        """Note what workers are told, and the cards that they draw on in turn; none is started yet."""
         self._hello = hello
+        self._devices = devices
         self.workers: dict[int, Worker] = {}
         self.failed_starts = 0
         """Workers in a row that did not come so far as to play."""
@@ -199,7 +209,7 @@ class WorkerPool:
         Raises:
             OSError: it cannot be started: no memory, too many processes, no file descriptor.
         """
-        self.workers[slot] = Worker(slot, self._hello)
+        self.workers[slot] = Worker(slot, self._hello, surroundings(slot, self._devices))
         return self.workers[slot]
 
     def note_start(self, *, good: bool) -> None:

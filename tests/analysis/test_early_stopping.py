@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from rtbench.analysis.early_stopping import StoppingRule, Target
 from rtbench.core.errors import NotComparableError, RunError
+from rtbench.evaluation.ending import TooManyErrorsError
 from rtbench.evaluation.plan import Limits
-from rtbench.evaluation.scheduler import TooManyErrorsError
 from rtbench.result.run import Run, load_run
 from rtbench.stats import Sequential
 from rtbench.task.ordering import balanced

@@ -19,7 +19,7 @@ from rtbench.cli import console
 from rtbench.cli.policy_arg import ArgumentError, parse
 from rtbench.core.errors import Exit
 from rtbench.env import diagnostics
-from rtbench.evaluation.scheduler import InterruptedRunError
+from rtbench.evaluation.ending import InterruptedRunError
 from rtbench.task.library import BUNDLED
 from tests.helpers.commands import rtbench, width
 from tests.helpers.paths import ROOT

@@ -57,7 +57,9 @@ def test_run_groups_its_options():
         "--alpha",
         "--allow-partial",
     }
-    assert found["Limits"] == {"--budget", "--policy-timeout", "--jobs", "--workers", "--max-errors"}
+    assert found["Limits"] == {
+        "--budget", "--policy-timeout", "--jobs", "--workers", "--engine", "--replicas", "--max-errors"
+    }  # fmt: skip
     assert found["Options"] == {"--help"}
 
 

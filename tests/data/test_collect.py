@@ -24,8 +24,8 @@ from rtbench.core.seeding import generator
 from rtbench.data.action_noise import perturb
 from rtbench.data.collect import Recording, check_seen, collect, draw
 from rtbench.data.demonstration import DemonstrationError, Demonstrations
+from rtbench.evaluation.ending import TooManyErrorsError
 from rtbench.evaluation.plan import Limits
-from rtbench.evaluation.scheduler import TooManyErrorsError
 from rtbench.policy.card import Card
 from rtbench.task import suite
 from rtbench.task.expand import HELD_OUT

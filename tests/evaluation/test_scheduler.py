@@ -6,9 +6,9 @@ import pytest
 
 from rtbench.core.errors import Exit, PolicyError, RunError
 from rtbench.core.importing import load_object
+from rtbench.evaluation.ending import TooManyErrorsError
 from rtbench.evaluation.plan import Limits
 from rtbench.evaluation.replay import verify
-from rtbench.evaluation.scheduler import TooManyErrorsError
 from rtbench.result.run import load_run
 from rtbench.result.summary import read_summary
 from tests.helpers.runs import FAKE, POLICIES, FakeEnv, Listener, by_seed, episode, episodes, essence, play

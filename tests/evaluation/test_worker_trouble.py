@@ -14,8 +14,8 @@ from rtbench.core.action import RTBENCH
 from rtbench.core.errors import Exit, RunError
 from rtbench.core.fault import MOST_MESSAGE, Fault
 from rtbench.evaluation import worker_pool
+from rtbench.evaluation.ending import NoWorkersError
 from rtbench.evaluation.plan import Limits
-from rtbench.evaluation.scheduler import NoWorkersError
 from rtbench.policy.check import check_tokens
 from rtbench.result.run import load_run
 from tests.helpers.runs import FAKE, Listener, by_seed, episode, episodes, essence, play

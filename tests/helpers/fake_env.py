@@ -124,6 +124,9 @@ class FakeEnv:
             Path(f"hung-{os.getpid()}").touch()
         if kind.startswith("hang"):
             time.sleep(1000)
+        if kind == "kill_replica" and not Path(detail).exists():
+            Path(detail).touch()
+            os.kill(os.getppid(), signal.SIGKILL)
         once, again = kind == "die_once", kind == "die_while"
         if kind == "die" or (once and not Path(detail).exists()) or (again and Path(detail).exists()):
             if once:

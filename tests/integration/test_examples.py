@@ -116,3 +116,21 @@ def test_every_example_is_listed_short_and_says_what_it_is():
     for path in EXAMPLES.glob("*.py"):
         assert ast.get_docstring(ast.parse(path.read_text())), path.name
         assert len(path.read_text().splitlines()) <= 60, path.name
+
+
+def test_the_slurm_recipe_starts_ray_on_each_machine_and_one_run(tmp_path):
+    """What it would start, on three machines that SLURM's command is made to name."""
+    names = tmp_path / "bin" / "scontrol"
+    names.parent.mkdir()
+    names.write_text("#!/bin/sh\nprintf 'n1\\nn2\\nn3\\n'\n")
+    names.chmod(0o755)
+    job = {"PRETEND": "1", "SLURM_JOB_NODELIST": "n[1-3]", "SLURM_CPUS_PER_TASK": "16"}
+    path = os.pathsep.join([str(names.parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", EXAMPLES / "slurm_ray.sh", "--policy", "rt1"], env={**os.environ, **job, "PATH": path},
+        timeout=60, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "-w n1 ray start --head --port 6379 --num-cpus 16" in done.stdout
+    assert "--ntasks=2 -w n2,n3 ray start --address n1:6379" in done.stdout
+    assert "rtbench run --engine ray --policy rt1" in done.stdout

@@ -179,3 +179,25 @@ def test_it_needs_only_what_it_names_and_old_python():
                 imported.add(node.module.split(".")[0])
     others = imported - set(sys.stdlib_module_names) - {"rtbench_client", *MODELS}
     assert others == names
+
+
+def test_cameras_and_states_of_lerobots_policies():
+    from types import SimpleNamespace
+
+    from rtbench_client.lerobot import _cameras, _check_state
+
+    base = {f"observation.images.camera{k}": SimpleNamespace(shape=(3, 256, 256)) for k in (1, 2, 3)}
+    ours = {"observation.images.head": SimpleNamespace(shape=(3, 64, 64)), "observation.state": None}
+    assert _cameras(ours, {}) == (["head"], {"observation.images.head": ("head", (3, 64, 64))})
+    names = {"head": "camera1", "wrist": "camera2"}
+    needed, images = _cameras(base, names, pads=True)
+    assert needed == ["head", "wrist"]
+    assert [camera for camera, _ in images.values()] == ["head", "wrist"]
+    for rename, pads in ((names, False), ({}, True)):
+        with pytest.raises(ValueError, match="--rename head=camera"):
+            _cameras(base, rename, pads=pads)
+    _check_state((15,), None, "trained")
+    _check_state((6,), 32, "smolvla")
+    for shape, most in (((6,), None), ((6,), 12)):
+        with pytest.raises(ValueError, match=r"rtbench has \(15,\)"):
+            _check_state(shape, most, "trained")

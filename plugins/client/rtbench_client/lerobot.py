@@ -49,10 +49,11 @@ class LeRobotPolicy:
         self._before, self._after = make_pre_post_processors(
             config, pretrained_path=path, preprocessor_overrides={"device_processor": {"device": device}}
         )
-        self.cameras, self._images = _cameras(config.input_features, rename or {})
+        pads = hasattr(config, "empty_cameras")
+        self.cameras, self._images = _cameras(config.input_features, rename or {}, pads=pads)
         state = config.input_features.get(STATE)
-        if state is not None and tuple(state.shape) != (15,):
-            raise ValueError(f"{path}: its state has shape {tuple(state.shape)}; rtbench has (15,).")
+        if state is not None:
+            _check_state(tuple(state.shape), getattr(config, "max_state_dim", None), path)
         self._has_state = state is not None
         self.history = max(1, int(getattr(config, "n_obs_steps", 1) or 1))
         """Observations that it remembers."""
@@ -95,19 +96,35 @@ class LeRobotPolicy:
         return torch.nn.functional.interpolate(image, size=size, mode="bilinear", antialias=True)
 
 
-def _cameras(features: dict[str, Any], rename: dict[str, str]) -> tuple[list[str], dict[str, Any]]:
-    """Cameras that are needed; and key of an image -> its camera, and shape [3, H, W]."""
+def _check_state(shape: tuple[int, ...], most: Optional[int], path: str) -> None:
+    """Refuse a state of another size; policies with a `most`, such as SmolVLA, pad what they get up to it."""
+    if (most < 15) if most else shape != (15,):
+        takes = f"takes at most {most} numbers" if most else f"has shape {shape}"
+        raise ValueError(f"{path}: its state {takes}; rtbench has (15,).")
+
+
+def _cameras(
+    features: dict[str, Any], rename: dict[str, str], *, pads: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """Cameras that are needed; and key of an image -> its camera, and shape [3, H, W].
+
+    A policy that pads, such as SmolVLA, does without those that rtbench does not have, but for one.
+    """
     back = {theirs: ours for ours, theirs in rename.items()}
-    found = {}
+    found, unknown = {}, []
     for key, feature in features.items():
         if key.startswith(IMAGES):
             name = key[len(IMAGES) :]
             camera = back.get(name, name)
-            if camera not in ("head", "wrist"):
-                raise ValueError(
-                    f"the policy looks at {name!r}; say which camera that is: --rename head={name}."
-                )
-            found[key] = camera, tuple(feature.shape)
+            if camera in ("head", "wrist"):
+                found[key] = camera, tuple(feature.shape)
+            else:
+                unknown.append(name)
+    if unknown and not (pads and found):
+        name = unknown[0]
+        raise ValueError(f"the policy looks at {name!r}; say which camera that is: --rename head={name}.")
+    if unknown:
+        print(f"the policy does without its cameras {', '.join(unknown)}.")
     return sorted({camera for camera, _ in found.values()}), found
 
 

@@ -14,12 +14,19 @@ import typer
 from rtbench.cli.options import DEFAULT_ROBOT, Json, Robot
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from rtbench.core.episode import Episode
     from rtbench.env.kitchen import Kitchen
+    from rtbench.evaluation.scaling import Point
 
 EXAMPLE = "Example:  rtbench bench --steps 50"
 T = TypeVar("T")
 PROFILES = ("lean", "full")
+MOST_WORKERS = 256
+"""Workers that `--workers` takes."""
+BAR = 20
+"""Characters of the longest bar."""
 RESETS = 8
 """Episodes that are reset to, of as many tasks."""
 
@@ -62,6 +69,19 @@ def bench(
         int, typer.Option(min=5, max=10_000, metavar="N", help="Number of control steps that are timed.")
     ] = 40,
     *,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="Numbers of workers, such as 1,2,4: whole runs are played with each, and a number is "
+            "recommended.",
+            show_default="none",
+        ),
+    ] = None,
+    policy: Annotated[str, typer.Option(metavar="NAME", help="Policy that plays, for --workers.")] = "oracle",
+    episodes: Annotated[
+        int, typer.Option(min=2, max=1000, metavar="N", help="Episodes for each worker, for --workers.")
+    ] = 12,
     robot: Robot = DEFAULT_ROBOT,
     as_json: Json = False,
 ) -> None:
@@ -69,9 +89,15 @@ def bench(
 
     The oracle plays. Its decisions, the parts of a step, and a reset are timed too. The folder benchmarks/
     of the repository compares the step with bare MuJoCo and with other simulators.
+
+    With --workers, whole runs are played instead, with as many workers as named.
     """
     from rtbench.cli.console import console, print_json
     from rtbench.env import gl
+
+    if workers is not None:
+        _scale(policy, _numbers(workers), episodes, robot, as_json=as_json)
+        return
 
     backend = gl.prepare()
     found = {profile: measure(profile, steps, robot) for profile in PROFILES}
@@ -151,3 +177,53 @@ def _show(found: dict[str, StepTimes]) -> None:
     table.add_row("control steps a second", *(f"{rate:.0f}" for rate in rates))
     table.add_row("times real time (3 Hz)", *(f"{rate / 3:.0f}" for rate in rates))
     console().print(table)
+
+
+def _numbers(text: str) -> list[int]:
+    from rtbench.cli.against_baseline import OptionConflictError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= MOST_WORKERS for part in parts):
+        raise OptionConflictError(
+            f"--workers {text}: give numbers from 1 to {MOST_WORKERS} with commas between, such as 1,2,4."
+        )
+    return sorted({int(part) for part in parts})
+
+
+def _scale(policy: str, numbers: list[int], episodes: int, robot: str, *, as_json: bool) -> None:
+    from rtbench.cli.console import console, note, print_json
+    from rtbench.evaluation.scaling import measure, recommended
+    from rtbench.policy.card import resolve
+
+    card, points = resolve(policy), []
+    for number in numbers:
+        if not as_json:
+            note(f"{number} workers, {number * episodes} episodes ...")
+        points.append(measure(card, number, episodes, robot))
+    best = recommended(points)
+    if as_json:
+        told = [{"workers": p.workers, "steps_s": p.steps_s, "policy_share": p.policy_share} for p in points]
+        print_json({"policy": policy, "robot": robot, "points": told, "recommended": best})
+        return
+    console().print(_curve(points))
+    console().print(f"recommended: --workers {best}")
+
+
+def _curve(points: list[Point]) -> Table:
+    """The curve as a table with bars."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("workers", "steps/s", "times", "of each", "policy busy"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    first, most = points[0], max(point.steps_s for point in points)
+    for point in points:
+        times = point.steps_s / first.steps_s
+        each = times * first.workers / point.workers
+        table.add_row(
+            str(point.workers), f"{point.steps_s:.1f}", f"{times:.2f}", f"{100 * each:.0f} %",
+            f"{100 * point.policy_share:.0f} %", "#" * max(1, round(BAR * point.steps_s / most)),
+        )  # fmt: skip
+    return table

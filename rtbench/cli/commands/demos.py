@@ -53,6 +53,7 @@ def _recording(options: DemosOptions) -> Recording:
         skills=tuple(options.skill or ()),
         seed=options.seed,
         size=image_size(options.size),
+        cameras=tuple(name.strip() for name in options.cameras.split(",")),
         noise=options.noise,
         short_segments=options.short_segments,
         shift_start=options.shift_start,

@@ -22,6 +22,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
     LEROBOT = "lerobot"
     LEROBOT_21 = "lerobot-v2.1"
+    RLDS = "rlds"
 
 
 def export(
@@ -29,7 +30,8 @@ def export(
         list[str],
         typer.Argument(
             metavar="RUN",
-            help="Runs: folders, or beginnings of ids. With --format lerobot: files of demonstrations.",
+            help="Runs: folders, or beginnings of ids. With --format lerobot or rlds: files of "
+            "demonstrations.",
         ),
     ],
     *,
@@ -39,7 +41,7 @@ def export(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write (with --format lerobot, a folder). - is standard output, as CSV.",
+            help="File to write (with --format lerobot or rlds, a folder). - is standard output, as CSV.",
         ),
     ],
     to: Annotated[
@@ -47,18 +49,20 @@ def export(
         typer.Option(
             "--format",
             help="Format of the output. parquet also has tokens, subgoals and times; lerobot is a data "
-            "set of demonstrations for LeRobot 0.4 and later, lerobot-v2.1 for openpi and GR00T.",
+            "set of demonstrations for LeRobot 0.4 and later, lerobot-v2.1 for openpi and GR00T, rlds for "
+            "OpenVLA and Octo.",
             show_default="by the ending of --output",
         ),
     ] = None,
     action: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="MAPPING",
-            help="With --format lerobot: what the numbers of the actions mean: rt1-11d, or rtbench-7d, "
-            "bridge-7d, ... for policies of seven.",
+            help="With --format lerobot or rlds: what the numbers of the actions mean: rt1-11d, or "
+            "rtbench-7d, bridge-7d, ... for policies of seven.",
+            show_default="rt1-11d; rtbench-7d with --format rlds",
         ),
-    ] = "rt1-11d",
+    ] = None,
     out: Out = Path("runs"),
 ) -> None:
     """Write runs as one table with a row for each episode.
@@ -76,7 +80,14 @@ def export(
         from rtbench.data.lerobot import export_lerobot
 
         version = "v2.1" if to is Format.LEROBOT_21 else "v3.0"
-        count = export_lerobot([Path(text) for text in runs], output, version=version, action=action)
+        sources = [Path(text) for text in runs]
+        count = export_lerobot(sources, output, version=version, action=action or "rt1-11d")
+        console().print(f"{count} demonstrations: {output}", markup=False, soft_wrap=True)
+        return
+    if to is Format.RLDS:
+        from rtbench.data.rlds import export_rlds
+
+        count = export_rlds([Path(text) for text in runs], output, action=action or "rtbench-7d")
         console().print(f"{count} demonstrations: {output}", markup=False, soft_wrap=True)
         return
     chosen = _format(output, to)

@@ -74,6 +74,7 @@ def _resolved(file: str) -> str:
 
 
 def _settings(options: RunOptions) -> _Settings:
+    from rtbench.evaluation.engine import engine
     from rtbench.evaluation.evaluate import Options
     from rtbench.evaluation.latency import Latency
     from rtbench.evaluation.plan import Limits
@@ -95,6 +96,7 @@ def _settings(options: RunOptions) -> _Settings:
             limits=Limits(policy_s=options.policy_timeout, error_share=options.max_errors),
             fresh=options.fresh,
             keep_errors=options.keep_errors,
+            engine=engine(options.engine.value, options.replicas),
         ),
         options.out,
         options.jobs,
@@ -110,9 +112,9 @@ def _play_and_check(settings: _Settings, episodes: Sequence[Episode]) -> Run:
 def _play(settings: _Settings, episodes: Sequence[Episode]) -> Run:
     """Play, and print the table; of a run that breaks off, what there is."""
     from rtbench.cli.console import console
+    from rtbench.evaluation.ending import InterruptedRunError, LostPolicyError, TooManyErrorsError
     from rtbench.evaluation.evaluate import evaluate
     from rtbench.evaluation.progress import Display
-    from rtbench.evaluation.scheduler import InterruptedRunError, LostPolicyError, TooManyErrorsError
 
     before = _summaries(settings.out)
     display = Display(console())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from rtbench.policy.remote.connection import (
 from rtbench.policy.remote.observation_keys import ObservationKeys
 
 MODALITIES = ("video", "state", "action", "language")
+Request = dict[str, dict[str, Any]]
+"""Modality -> key -> an array [1, T, ...], or a list of one list of texts."""
 MOST_HISTORY = 64
 """Observations that a server may look back."""
 
@@ -75,8 +78,17 @@ class Gr00t:
         self._send("reset", {"options": options})
         self._receive()
 
+    @property
+    def batches(self) -> bool:
+        """Whether several episodes may be rows of one request; a server of ours tells connections apart."""
+        return self.resets == "global"
+
     def ask(self, seen: Observation) -> None:
         """Send an observation, and those before it that the server wants."""
+        self.ask_together([self.note(seen)])
+
+    def note(self, seen: Observation) -> Request:
+        """A row of a request: an observation, and those before it that the server wants."""
         self._seen.append(self._keys.message(seen))
         last = len(self._seen) - 1
         asked = [self._seen[max(0, last + offset)] for offset in self._offsets]
@@ -86,20 +98,33 @@ class Gr00t:
         }
         state = {key: np.stack([now[f"state.{key}"]])[None] for key in self._modalities["state"]}
         language = {key: [[seen.instruction]] for key in self._modalities["language"]}
-        observation = {"video": video, "state": state, "language": language}
+        return {"video": video, "state": state, "language": language}
+
+    def ask_together(self, rows: Sequence[Request]) -> None:
+        """Send rows, which may be those of other connections to the same server, in one request."""
+        observation = {
+            name: {key: _joined([row[name][key] for row in rows]) for key in part}
+            for name, part in rows[0].items()
+        }
         self._send("get_action", {"observation": observation, "options": None})
 
     def answer(self) -> tuple[NDArray[Any], float | None]:
         """The chunk [H, D], its keys in the configuration's order, and the policy's own time [ms]."""
+        (chunk,), spent = self.answer_together(1)
+        return chunk, spent
+
+    def answer_together(self, rows: int) -> tuple[list[NDArray[Any]], float | None]:
+        """A chunk for each row of the request, and the policy's own time [ms]."""
         reply = self._receive()
         if not isinstance(reply, list) or not reply or not isinstance(reply[0], dict):
             raise WireError(f"{self._url} sent {type(reply).__name__}; expected a list of action and info.")
         action = {key.removeprefix("action."): value for key, value in reply[0].items()}
-        parts = [_part(action, key) for key in self._modalities["action"]]
-        if len({len(part) for part in parts}) > 1:
+        parts = [_part(action, key, rows) for key in self._modalities["action"]]
+        if len({part.shape[1] for part in parts}) > 1:
             raise WireError(f"{self._url} sent parts of several lengths: {[part.shape for part in parts]}.")
         info = reply[1] if len(reply) > 1 and isinstance(reply[1], dict) else {}
-        return chunk_of({"actions": np.concatenate(parts, axis=1)}), milliseconds(info)
+        whole = np.concatenate(parts, axis=2)
+        return [chunk_of({"actions": chunk}) for chunk in whole], milliseconds(info)
 
     def close(self) -> None:
         """End the connection."""
@@ -185,17 +210,24 @@ def _offsets(said: dict[str, Any], url: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _part(action: dict[str, Any], key: str) -> NDArray[Any]:
-    """A part [H, D] of an action."""
+def _joined(parts: Sequence[Any]) -> Any:
+    """Arrays [1, ...] or lists of one, as the rows of one."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return [row for part in parts for row in part]
+
+
+def _part(action: dict[str, Any], key: str, rows: int) -> NDArray[Any]:
+    """A part [rows, H, D] of an action."""
     value = action.get(key)
     if (
         not isinstance(value, np.ndarray)
         or value.ndim != 3
-        or len(value) != 1
+        or len(value) != rows
         or value.dtype.kind not in "iuf"
     ):
         came = f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
-        raise WireError(f"part {key!r} of the action is {came}; expected numbers [1, H, D].")
+        raise WireError(f"part {key!r} of the action is {came}; expected numbers [{rows}, H, D].")
     check_finite(value, f"part {key!r}")
-    part: NDArray[Any] = value[0]
+    part: NDArray[Any] = value
     return part

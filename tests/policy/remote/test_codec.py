@@ -119,3 +119,27 @@ def test_a_server_of_each_kind_is_played():
     paths = {"/info": "info", "/reset": "reset-reply", "/predict": "predict-reply"}
     with scripted_http(lambda _, path, __: http_reply(FILES[f"roboeval-{paths[path]}"])) as url:
         np.testing.assert_allclose(ask(url, "roboeval-libero"), CHUNK)
+
+
+def test_plain_pngs_are_read_as_the_imaging_library_reads_them():
+    from PIL import Image
+
+    from rtbench.policy.remote.codec import _plain_png, read_image
+    from rtbench.policy.remote.roboeval import _png
+
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    data = _png(pixels)
+    np.testing.assert_array_equal(_plain_png(data), pixels)
+    for mode in ("RGB", "RGBA", "L"):
+        file = io.BytesIO()
+        Image.fromarray(pixels).convert(mode).save(file, "PNG")
+        np.testing.assert_array_equal(
+            read_image(file.getvalue(), "png"), np.asarray(Image.open(file).convert("RGB"))
+        )
+    for place in range(len(data)):
+        changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        found = _plain_png(changed)
+        # All but the header's own checksum is looked at: what is changed there changes nothing.
+        assert found is None or 29 <= place < 33, place
+    assert _plain_png(data[:-1]) is None
+    assert _plain_png(data + b"x") is None

@@ -5,9 +5,9 @@ import pytest
 
 from rtbench.core.action import idle
 from rtbench.core.errors import Exit
+from rtbench.evaluation.ending import LostPolicyError
 from rtbench.evaluation.evaluate import Options, evaluate
 from rtbench.evaluation.progress import Silent
-from rtbench.evaluation.scheduler import LostPolicyError
 from rtbench.policy.card import resolve
 from rtbench.policy.remote.codec import pack
 from rtbench.result.record import read_records

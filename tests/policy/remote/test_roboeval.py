@@ -3,19 +3,18 @@
 import base64
 import io
 import json
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from rtbench.core.errors import PolicyError, RtbenchError
-from rtbench.core.seeding import generator
 from rtbench.policy.continuous.mapping import preset
 from rtbench.policy.continuous.policy import MappedPolicy
 from rtbench.policy.lost import PolicyLostError
 from rtbench.policy.remote.observation_keys import fitted
 from rtbench.policy.remote.policy import RemotePolicy
+from tests.helpers.hostile_servers import Hostile
 from tests.helpers.policy_servers import scripted_http
 from tests.policy.remote.test_gr00t import seen
 
@@ -123,48 +122,26 @@ REPLIES = {
 
 @pytest.fixture(scope="module")
 def hostile():
-    """A server whose next replies are as told, and a policy that asks it."""
     server = Server()
+
+    def answer(reply):
+        server.answer = reply
+
     with scripted_http(server) as url:
         policy = MappedPolicy(policy_for(url), preset("libero-7d"))
-        yield server, policy
+        yield Hostile(policy, answer, http_reply(ANSWER))
         policy.policy.close()
-
-
-def ask(policy):
-    policy.reset(0, "pick apple", 1)
-    return policy.act(seen(1), [0])
 
 
 @pytest.mark.parametrize("name", REPLIES)
 def test_a_malformed_reply_is_an_error_in_a_sentence(hostile, name):
-    server, policy = hostile
-    server.answer = REPLIES[name]
-    start = time.monotonic()
     lost = name in ("half closed", "silence", "cut off", "a bad length", "a bad chunk")
-    with pytest.raises(PolicyLostError if lost else RtbenchError) as raised:
-        ask(policy)
-    assert time.monotonic() - start < 3
-    assert 20 < len(str(raised.value)) < 700
-    server.answer = http_reply(ANSWER)
-    assert ask(policy).shape == (1, 11)
+    hostile.refuses(REPLIES[name], PolicyLostError if lost else RtbenchError)
 
 
 def test_a_reply_that_was_changed_on_the_way_is_refused_or_understood(hostile):
     """Sixty replies with some bytes changed: none ends in another error than ours."""
-    server, policy = hostile
-    rng, whole, refused = generator("changed"), http_reply(ANSWER), 0
-    impatient = MappedPolicy(policy_for(policy.policy._url, timeout_s=0.05), preset("libero-7d"))
-    for _ in range(60):
-        data = bytearray(whole)
-        for place in rng.integers(0, len(data), 3):
-            data[place] = rng.integers(0, 256)
-        server.answer = bytes(data)
-        try:
-            assert ask(impatient).shape == (1, 11)
-        except (RtbenchError, PolicyLostError):
-            refused += 1
-    assert refused > 20
+    url = hostile.policy.policy._url
+    impatient = MappedPolicy(policy_for(url, timeout_s=0.05), preset("libero-7d"))
+    hostile.survives_changes(http_reply(ANSWER), rounds=60, least=20, policy=impatient)
     impatient.policy.close()
-    server.answer = http_reply(ANSWER)
-    assert ask(policy).shape == (1, 11)

@@ -1,0 +1,1 @@
+"""Runs on many machines: replicas of policy and workers, and who gives them episodes."""
