@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs results tables rt1 soak fuzz clean
+.PHONY: help run test check docs results tables rt1 rt2 soak fuzz clean
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -29,6 +29,7 @@ help:
 	@echo "make results  play the reference runs anew, half an hour, and make their tables"
 	@echo "make tables   make the tables of the reference runs"
 	@echo "make rt1    train RT-1 from nothing into runs/rt1: hours; the same command goes on"
+	@echo "make rt2    train RT-2 from RT-1's weights into runs/rt2: hours; the same command goes on"
 	@echo "make soak   kill workers and runs at random moments, ten minutes"
 	@echo "make fuzz   read damaged files at random, some minutes"
 	@echo "make clean  remove the environment and all caches of tools"
@@ -76,9 +77,13 @@ tables: $(VENV)/.installed
 	for table in split.md split.tex skill.md axis.md axis.csv; do \
 	$(BIN)/rtbench table results/reference --by $${table%.*} --published --output results/tables/$$table; done
 
-# Parameters are variables such as RT1_ROUNDS=2; rtbench/train/recipe.py has them all.
+# Parameters are variables such as RT1_ROUNDS=2; rtbench/train/recipe_rt1.py has them all.
 rt1: $(VENV)/.installed-dev
-	$(BIN)/python -m rtbench.train.recipe
+	$(BIN)/python -m rtbench.train.recipe_rt1
+
+# Likewise; RT2_ARM=robot RT2_SEED=1 is one arm of the comparison, of rtbench/train/recipe_rt2.py.
+rt2: $(VENV)/.installed-dev
+	$(BIN)/python -m rtbench.train.recipe_rt2
 
 # What `make test` does for a moment. ARGS="--oracle" does it in the kitchen.
 soak: $(VENV)/.installed-dev

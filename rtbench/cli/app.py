@@ -10,8 +10,10 @@ from rtbench.cli.commands import (
     bench,
     check,
     compare,
+    compress,
     correlate,
     demos,
+    distill,
     doctor,
     export,
     gate,
@@ -62,6 +64,8 @@ app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations for training
 app.command(epilog=looks.EXAMPLE, short_help="Draw demonstrations again under random looks.")(looks.looks)
 app.command(epilog=vqa.EXAMPLE, short_help="Make pictures with questions and answers.")(vqa.vqa)
 app.add_typer(train.app, name="train", short_help="Train a policy on demonstrations.")
+app.command(epilog=compress.EXAMPLE, short_help="Make a smaller copy of an RT-2.")(compress.compress)
+app.command(epilog=distill.EXAMPLE, short_help="Train a small student of an RT-2.")(distill.distill)
 app.command(epilog=serve.EXAMPLE, short_help="Serve a policy to other harnesses and robots.")(serve.serve)
 app.command(epilog=bench.EXAMPLE, short_help="Measure how long a control step takes.")(bench.bench)
 app.command(epilog=doctor.EXAMPLE, short_help="Check whether rtbench can run on this machine.")(doctor.doctor)

@@ -163,6 +163,14 @@ class RT2TrainOptions:
             rich_help_panel=NETWORK,
         ),
     ] = 0
+    freeze_eyes: Annotated[
+        bool,
+        typer.Option(
+            "--freeze-eyes",
+            help="Training of only what stands after the eyes: the decoder, and what it reads of them.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = False
     lora: Annotated[
         int,
         typer.Option(

@@ -96,7 +96,7 @@ def film(path: Path, episode: Episode, plans: Sequence[StatedPlan] = ()) -> Iter
 
 
 def _whole(path: Path, pictures: int) -> bool:
-    """Whether a video has all its pictures: what ffmpeg could not write, it tells nobody."""
+    """Whether a video has all its pictures: ffmpeg ends without an error when it could not write some."""
     import imageio_ffmpeg
 
     try:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt2.naming_head import NamingHead
 from rtbench.train.augment import Draw, shift_points
 from rtbench.train.dataset import Batch
 from rtbench.train.frozen_backbone import FrozenBackbone
 from rtbench.train.hyperparameters import Hyperparameters
 from rtbench.train.keypoint_loss import KeypointNetwork, Outputs, heatmap_loss, position_loss
-from rtbench.train.naming_loss import NamingHead, naming_loss
+from rtbench.train.naming_loss import naming_loss
 
 
 class Shift(NamedTuple):

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from rtbench.core.action import BINS, SIZE, Mode
@@ -20,17 +20,18 @@ from rtbench.data.vision_language import VisionLanguage
 from rtbench.policy.rt1.image import resize
 from rtbench.policy.rt1.loss import token_loss
 from rtbench.policy.rt2.checkpoint import Model
-from rtbench.policy.rt2.network import Network, Segments
+from rtbench.policy.rt2.network import Network
 from rtbench.train.augment import augment
+from rtbench.train.co_module import CoModule, Outputs, action_logits
 from rtbench.train.dataset import Dataset
-from rtbench.train.frame_labels import FrameLabels
+from rtbench.train.frame_labels import FrameLabels, LabelStore
 from rtbench.train.hyperparameters import Hyperparameters
 from rtbench.train.lr_schedule import make_optimizer
 from rtbench.train.metrics import Score, constant_score, majority
 from rtbench.train.metrics_log import ANSWERS, NAMING, Measurement, MetricsLog
-from rtbench.train.mixture import Mixer, Mixture, Samples, States, names_of, stream
+from rtbench.train.mixture import Mixer, Mixture, Samples, States, Vectors, stream
 from rtbench.train.moving_average import moving_average
-from rtbench.train.naming_loss import Found, NamingHead, naming_loss
+from rtbench.train.naming_loss import Found, naming_loss
 from rtbench.train.next_token_loss import next_token_loss
 from rtbench.train.token_sequences import IGNORED, PLACE, Batch, Speaker, batch
 from rtbench.train.training_loop import Trained, TrainingLoop, accelerator
@@ -55,10 +56,16 @@ class CoTraining:
     """One of `STAGES`."""
     mixture: Mixture = field(default_factory=Mixture)
     """Shares of a batch."""
+    freeze_eyes: bool = False
+    """Whether backbone and naming head stay as they are."""
 
     def settings(self) -> dict[str, Any]:
         """The same as plain values by name."""
-        return {"stage": self.stage, **{f"mixture {name}": v for name, v in asdict(self.mixture).items()}}
+        return {
+            "stage": self.stage,
+            "freeze eyes": self.freeze_eyes,
+            **{f"mixture {name}": v for name, v in asdict(self.mixture).items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -71,47 +78,11 @@ class CoData:
     """Vision-language data, with pictures of the same size."""
     states: States
     """Encodes texts as token states."""
-    names: NDArray[np.float32] | None = None
-    """float32[V, D]: the vector of each name of what is seen, in the order of `names_of`; None where nothing
-    is named, or the naming loss is off."""
-
-
-class Outputs(NamedTuple):
-    """What `CoModule` gives."""
-
-    logits: Tensor | None
-    """float[B, S, V]; None in the stage `EYES`."""
-    names: Tensor | None
-    """Scores of names at places, as of `NamingHead`."""
-
-
-class CoModule(nn.Module):
-    """A network with a head for names, which is for training alone."""
-
-    def __init__(self, network: Network, naming: NamingHead | None) -> None:
-        super().__init__()
-        self.network, self.naming = network, naming
-
-    def forward(self, images: Tensor, samples: Samples | None, ids: Tensor | None) -> Outputs:
-        """Looks once at each of the images float32[I, 3, H, W]; without ids int64[B, S] only that."""
-        network = self.network
-        if not len(images):
-            features, tokens = None, self.network.image_position.weight[None] * 0
-        else:
-            features = network.eyes.feature_map(images)
-            tokens = network.eyes.tokens(features)
-        names = None if self.naming is None or features is None else self.naming(features)
-        if samples is None or ids is None:
-            return Outputs(None, names)
-        pictures = samples.pictures.to(ids.device)
-        segments = Segments(
-            samples.states.to(ids.device),
-            samples.stated.to(ids.device),
-            tokens[pictures.clamp(min=0)],
-            pictures >= 0,
-            ids,
-        )
-        return Outputs(network(segments), names)
+    vectors: Vectors
+    """Encodes plans in words for RT-1."""
+    names: LabelStore | None = None
+    """Names and places of what is seen, as of `names_of`; None where nothing is named. The numbers of names
+    are those of the network's."""
 
 
 class CoTrainer(TrainingLoop):
@@ -145,20 +116,22 @@ class CoTrainer(TrainingLoop):
         self._folder, self._hp, self._training, self._data = folder, hp, training, data
         self._described = model
         self._speaker = Speaker(model.vocabulary, model.layout, model.network.size.words)
-        self._names = names_of(data.robot, data.other) if data.names is not None else None
+        named = bool(hp.naming_loss_weight) or training.stage == EYES
+        self._names = data.names if named else None
         self._mixer = Mixer(
-            data.robot, data.other, speaker=self._speaker, states=data.states, names=self._names
+            data.robot,
+            data.other,
+            speaker=self._speaker,
+            states=data.states,
+            vectors=data.vectors,
+            names=self._names,
         )
         self._held_back()
         self._robot_samples = 0 if data.robot is None else round(training.mixture.robot_share * hp.batch)
         self._others = 0 if data.other is None else hp.batch - self._robot_samples
         network = model.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         ema = AveragedModel(network, multi_avg_fn=moving_average(hp.ema_decay), use_buffers=True)
-        head = None
-        if data.names is not None and (hp.naming_loss_weight or training.stage == EYES):
-            features = network.size.eyes.top + 2
-            head = NamingHead(features, torch.from_numpy(data.names), hp.seed)
-        module = CoModule(network, head).to(device)
+        module = CoModule(network, names=self._names is not None, frozen=training.freeze_eyes)
         module, optimizer = self.accelerator.prepare(module, make_optimizer(hp.schedule, module))
         self._schedule, self._convention = hp.schedule, model.layout.convention
         self._images_a_step = hp.batch
@@ -186,11 +159,11 @@ class CoTrainer(TrainingLoop):
         return constant_score(majority(trained), robot.labels[held].numpy() if held.any() else trained)
 
     def validate(self) -> Score | None:
-        """Score of the averaged weights on frames that are held back, without a plan; None without any."""
+        """Score of the averaged weights on frames held back, given the right plan; None without any."""
         windows = self._validation_windows()
         if not len(windows) or self._training.stage != ACTIONS:
             return None
-        mixture = replace(self._training.mixture, without_plan=1.0)
+        mixture = replace(self._training.mixture, without_plan=0.0, hidden=0.0)
         network = self.ema_model.network.eval()
         before = self._meter.sums.clone()
         self._meter.sums.zero_()
@@ -230,7 +203,7 @@ class CoTrainer(TrainingLoop):
         self._model.train()
         images = self._pixels(samples)
         said = None if eyes_only else batch(samples.said).to(images.device)
-        output: Outputs = self._model(images, None if said is None else samples, said and said.ids)
+        output: Outputs = self._model(images, None if said is None else samples, said)
         loss = images.new_zeros(())
         if output.logits is not None and said is not None:
             loss = next_token_loss(
@@ -250,14 +223,10 @@ class CoTrainer(TrainingLoop):
         """Add the actions of a batch to the meter; False where there is none."""
         if logits is None or said is None:
             return False
-        logits = logits.detach()
-        acting = said.actions >= 0
-        if not bool(acting.any()):
-            return False
         layout = self._described.layout
-        rows = said.actions[acting][:, None] + torch.arange(layout.length, device=logits.device)
-        found = logits[acting].gather(1, rows[..., None].expand(-1, -1, BINS)).float()
-        found[:, layout.mode, layout.counts[layout.mode] :] = -torch.inf
+        found, acting = action_logits(logits.detach(), said, layout)
+        if not len(found):
+            return False
         every = found.new_zeros(len(found), 1, SIZE, BINS)
         mode = list(layout.slots)[layout.mode]
         every[:, :, list(layout.slots)] = found[:, None]
@@ -288,9 +257,9 @@ class CoTrainer(TrainingLoop):
         return told
 
     def where_is(self) -> Found | None:
-        """Answers to "where is NAME" on what is held back, by the last weights; None without a head."""
+        """Answers to "where is NAME" on what is held back, by the last weights; None without names."""
         module = self.accelerator.unwrap_model(self._model)
-        if module.naming is None or self._names is None:
+        if self._names is None:
             return None
         found = Found(self._names.vocabulary)
         module.eval()
@@ -299,7 +268,7 @@ class CoTrainer(TrainingLoop):
             for samples in self._in_parts(self._validation_windows(), self._validation_pairs(), mixture):
                 names = module(self._pixels(samples), None, None).names
                 if names is not None and samples.seen is not None:
-                    found.add(names, samples.seen.to(names.device))
+                    found.add(names.scores, samples.seen.to(names.scores.device))
         return found if found.asked else None
 
     def answers(self) -> dict[str, tuple[int, int]]:
@@ -323,7 +292,7 @@ class CoTrainer(TrainingLoop):
         images = self._pixels(samples)
         said = batch(samples.said).to(images.device)
         with torch.no_grad():
-            output = CoModule(network, None)(images, samples, said.ids)
+            output = CoModule(network)(images, samples, said)
         if output.logits is None:
             raise ValueError("a batch without anything to say")
         return output.logits, said

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from rtbench.data.keypoints import POINTS
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt2.naming_head import Named
 
 TARGET_MEAN = (0.7, -0.1, 1.0, 0.04, *[0.0] * 9, *[0.5] * 2 * POINTS)
 TARGET_SCALE = (0.1, 0.1, 0.1, 0.04, *[0.5] * 2, *[0.125] * 4, *[1.0] * 3, *[0.1] * 2 * POINTS)
@@ -38,8 +39,8 @@ class Outputs(NamedTuple):
     positions: Tensor
     """Positions of the hand and the points, float32[B, T, HAND + 2 * POINTS], less `TARGET_MEAN` and divided
     by `TARGET_SCALE`."""
-    names: Tensor | None = None
-    """Scores of names at places, float32[B * T, V, h, w], where there is a head for them."""
+    names: Named | None = None
+    """Names at places in the B * T frames, where there is a head for them."""
 
 
 class KeypointNetwork(nn.Module):
@@ -50,7 +51,7 @@ class KeypointNetwork(nn.Module):
 
         Args:
             network: The network.
-            naming: Makes scores of names of a feature map: a `rtbench.train.naming_loss.NamingHead`.
+            naming: Names what is in a feature map: a `rtbench.policy.rt2.naming_head.NamingHead`.
         """
         super().__init__()
         self.network, self.naming = network, naming

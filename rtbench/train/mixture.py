@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtbench.core.seeding import generator
+from rtbench.data.naming import Name, Naming
 from rtbench.data.plan_text import plan_places, plan_text
 from rtbench.data.vision_language import VisionLanguage
 from rtbench.train.augment import Augmentation, Draw, draw
@@ -21,8 +22,10 @@ from rtbench.train.token_sequences import Said, Speaker
 COMMAND = "command"
 """Kind of the pairs whose answer is a plan, as robot samples have it."""
 _UNCHANGED = Augmentation((0, 0), 0, 0, 0)
-States = Callable[[str], NDArray[np.float32]]
-"""Token states float32[n, D] of a text, n at least 1."""
+States = Callable[[Sequence[str]], list[NDArray[np.float32]]]
+"""Token states float32[n, D] of each of some texts, n at least 1."""
+Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Vectors float32[n, D] of n texts."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,9 @@ class Samples:
     """What each asks for: a pair's kind; '' for robot samples."""
     labels: NDArray[np.int64]
     """int64[R, 11]: tokens of the first R samples, which are the robot's."""
+    plans: NDArray[np.float32]
+    """float32[R, text]: vectors of the robot samples' plans in words; of the instruction where one acts
+    without a plan. Without actions R is 0."""
     seen: FrameLabels | None = None
     """Names and places of what is seen in the pictures, before they are changed."""
 
@@ -78,6 +84,7 @@ class Mixer:
         *,
         speaker: Speaker,
         states: States,
+        vectors: Vectors,
         names: LabelStore | None = None,
     ) -> None:
         """Of demonstrations and vision-language data, of which one may be missing.
@@ -87,10 +94,12 @@ class Mixer:
             other: Vision-language data, with pictures of the same size.
             speaker: Makes what is to be said.
             states: Encodes texts.
+            vectors: Encodes plans in words for RT-1.
             names: Labels of what is seen in the frames of `robot`, then in the pictures of `other`.
         """
         self._robot, self._other = robot, other
         self._speaker, self._states, self._names = speaker, states, names
+        self._vectors = vectors
         if robot is not None:
             self._first = np.cumsum(robot.lengths) - robot.lengths
             self._plans = [plan_text(episode) for episode in robot.episodes]
@@ -152,16 +161,12 @@ class Mixer:
         images = self._images(frames, others)
         height, width = images.shape[1:3]
         drawn = draw(augmentation, len(images), height, width, random)
-        robot = (
-            []
-            if not mixture.words
-            else [
-                self._robot_sample(
-                    demo, frame, _shifted(self._places[frame], drawn, k, images), mixture, random
-                )
-                for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True))
-            ]
-        )
+        chosen = []
+        if mixture.words:
+            for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True)):
+                places = _shifted(self._places[frame], drawn, k, images)
+                chosen.append(self._robot_sample(demo, frame, places, mixture, random))
+        robot = [sample for sample, _ in chosen]
         asked = (
             []
             if not mixture.words
@@ -170,6 +175,8 @@ class Mixer:
             ]
         )
         states, stated = _padded([text for text, _, _ in [*robot, *asked]], self._states)
+        acting = mixture.actions and mixture.words and len(windows)
+        plans = self._vectors([plan for _, plan in chosen]) if acting else np.zeros((0, 1), np.float32)
         labels = np.zeros((0, 11), np.int64)
         if self._robot is not None:
             labels = self._robot.labels[torch.from_numpy(frames)].numpy().astype(np.int64)
@@ -183,6 +190,7 @@ class Mixer:
             said=tuple(said for _, said, _ in [*robot, *asked]),
             kinds=tuple(kind for _, _, kind in [*robot, *asked]),
             labels=labels,
+            plans=plans,
             seen=None
             if self._names is None or not len(every)
             else self._names.of(every, np.ones(len(every), np.bool_)),
@@ -217,18 +225,18 @@ class Mixer:
         places: NDArray[np.float32],
         mixture: Mixture,
         random: np.random.Generator,
-    ) -> tuple[str | None, Said, str]:
-        """Instruction (None: hidden), suffix and kind."""
+    ) -> tuple[tuple[str | None, Said, str], str]:
+        """Instruction (None: hidden), suffix and kind; and the words by which the second look is."""
         if self._robot is None:
             raise ValueError("no demonstrations")
         text, tokens = self._robot.episodes[demo].instruction, self._robot.labels[frame].numpy()
         bare, hidden = random.random() < mixture.without_plan, random.random() < mixture.hidden
         if not mixture.actions:
-            return text, self._speaker.plan(self._plans[demo], places), ""
+            return (text, self._speaker.plan(self._plans[demo], places), ""), self._plans[demo]
         if bare:
-            return text, self._speaker.action(tokens), ""
+            return (text, self._speaker.action(tokens), ""), text
         said = self._speaker.robot(self._plans[demo], places, tokens)
-        return (None, said.without_words(), "") if hidden else (text, said, "")
+        return ((None, said.without_words(), "") if hidden else (text, said, "")), self._plans[demo]
 
     def _asked(self, number: int, picture: int, drawn: Draw, images: Tensor) -> tuple[str | None, Said, str]:
         if self._other is None:
@@ -243,11 +251,14 @@ class Mixer:
         return pair.question, self._speaker.answer(pair.answer, places), pair.kind
 
 
-def names_of(robot: Dataset | None, other: VisionLanguage | None) -> LabelStore | None:
-    """Labels of what is seen in all frames and pictures, in this order; None where nothing is named."""
-    from rtbench.data.naming import Naming
+def names_of(
+    robot: Dataset | None, other: VisionLanguage | None, known: Sequence[Name] = ()
+) -> LabelStore | None:
+    """Labels of what is seen in all frames and pictures, in this order; None where nothing is named.
 
-    parts = []
+    Names that are known already have the first numbers.
+    """
+    parts = [replace(Naming.none(0), vocabulary=tuple(known))]
     if robot is not None:
         parts.append(Naming.none(len(robot.frames)) if robot.seen is None else robot.seen.naming())
     if other is not None:
@@ -276,15 +287,14 @@ def _shifted(places: NDArray[np.float32], drawn: Draw, number: int, images: Tens
 
 def _padded(texts: Sequence[str | None], states: States) -> tuple[Tensor, Tensor]:
     """Token states float32[B, T, D] of texts, and which of them are there, bool[B, T]; None for no text."""
-    found = [None if text is None else states(text) for text in texts]
-    width = next((one.shape[1] for one in found if one is not None), states("").shape[1])
-    length = max(1, *(0 if one is None else len(one) for one in found)) if found else 1
-    filled = torch.zeros(len(found), length, width)
-    there = torch.zeros(len(found), length, dtype=torch.bool)
-    for row, one in enumerate(found):
-        if one is not None:
-            filled[row, : len(one)] = torch.from_numpy(np.ascontiguousarray(one))
-            there[row, : len(one)] = True
+    rows = [row for row, text in enumerate(texts) if text is not None]
+    empty, *found = states(["", *(texts[row] or "" for row in rows)])
+    length = max([1, *(len(one) for one in found)])
+    filled = torch.zeros(len(texts), length, empty.shape[1])
+    there = torch.zeros(len(texts), length, dtype=torch.bool)
+    for row, one in zip(rows, found, strict=True):
+        filled[row, : len(one)] = torch.from_numpy(np.ascontiguousarray(one))
+        there[row, : len(one)] = True
     return filled, there
 
 

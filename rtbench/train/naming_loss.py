@@ -1,83 +1,42 @@
 """Dense naming loss: every thing that is seen in a frame is named at its place.
 
-A head makes an embedding of each of sixteen parts of a cell of the feature map, and one of each name, from
-its vector by a frozen sentence encoder. Their products are trained in both directions: at a thing's place its
-name has the highest score of all names, and of a name the highest score is at its thing's place. The keypoint
-loss has one or two objects a frame, and only those that the instruction names; these are about ten. The head
-is for training, and is not published.
+The scores of a `NamingHead` are trained in both directions: at a thing's place its name has the highest score
+of all names, and of a name the highest score is at its thing's place. The keypoint loss has one or two
+objects a frame, and only those that the instruction names; these are about ten.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-from rtbench.core.seeding import entropy
 from rtbench.data.naming import DRAWER, GRIPPER, HANDLE, SINK, Name
+from rtbench.policy.rt2.naming_head import Named
 from rtbench.train.frame_labels import FrameLabels
 from rtbench.train.keypoint_loss import gaussian
 
-HIDDEN, WIDTH = 256, 64
-"""Width of the head's hidden layer, and of embeddings."""
-PARTS = 4
-"""Parts of a cell's side that have embeddings of their own: a cell of 16 pixels holds two cans."""
-FIRST_SCALE = 10.0
-"""Factor of the products of unit vectors, before training."""
 NEAR = 0.05
 """Greatest distance of a place that is right, as a share of the picture's width: a can is twice as wide."""
 
 
-class NamingHead(nn.Module):
-    """Scores of names at places of the picture."""
+def naming_loss(named: Named, labels: FrameLabels) -> Tensor:
+    """How far the names and places of a head are from the labels, a scalar; 0 without labels.
 
-    vectors: Tensor
-
-    def __init__(self, features: int, vectors: Tensor, seed: int = 0) -> None:
-        """A head for maps of that many features, and names of the frozen vectors float32[V, text].
-
-        Its first weights follow from the seed.
-        """
-        super().__init__()
-        self.register_buffer("vectors", vectors, persistent=False)
-        # PyTorch draws first weights from its global generator, whose state is the caller's.
-        with torch.random.fork_rng(devices=()):
-            torch.manual_seed(entropy("naming head", seed) >> 65)
-            self._make(features, vectors.shape[1])
-
-    def _make(self, features: int, text: int) -> None:
-        self.embed = nn.Sequential(
-            nn.Conv2d(features, HIDDEN, 1),
-            nn.GELU(approximate="tanh"),
-            nn.Conv2d(HIDDEN, WIDTH * PARTS**2, 1),
-            nn.PixelShuffle(PARTS),
-        )
-        self.names = nn.Linear(text, WIDTH, bias=False)
-        self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Scores float32[N, V, h, w] of maps float[N, features, H', W'], h and w `PARTS` times as long."""
-        places = F.normalize(self.embed(features).float(), dim=1)
-        words = F.normalize(self.names(self.vectors).float(), dim=1)
-        # A bound, as of CLIP: beyond it the loss only sharpens what is right already.
-        scale = self.log_scale.clamp(max=math.log(100)).exp()
-        return scale * torch.einsum("ndhw,vd->nvhw", places, words)
-
-
-def naming_loss(scores: Tensor, labels: FrameLabels) -> Tensor:
-    """Mean cross-entropy of names given places, and of places given names, a scalar; 0 without labels.
+    It is the mean cross-entropy of names given places, that of places given names, and the focal loss of the
+    presence (Zhou et al. 2019, equation 1).
 
     Args:
-        scores: float[N, V, h, w], from `NamingHead`.
-        labels: Labels of the N frames.
+        named: What a `NamingHead` says of N frames.
+        labels: Labels of the frames. Of a frame without any, nothing is known.
     """
+    scores = named.scores
     if not len(labels.names):
-        return scores.sum() * 0
+        return scores.sum() * 0 + named.presence.sum() * 0
     height, width = scores.shape[-2:]
     x, y = labels.places.unbind(-1)
     column = (x * width).long().clamp(0, width - 1)
@@ -86,7 +45,27 @@ def naming_loss(scores: Tensor, labels: FrameLabels) -> Tensor:
     logs = scores[labels.frames, labels.names].flatten(1).log_softmax(-1).view(-1, height, width)
     across, down = gaussian(x * width, width), gaussian(y * height, height)
     places = -(logs * down[:, :, None] * across[:, None, :]).sum((1, 2)).mean()
-    return names + places
+    return names + places + _presence_loss(named.presence, labels.frames, row, column)
+
+
+def _presence_loss(presence: Tensor, frames: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Focal loss of logits float[N, h, w], whose things have their middles at these rows and columns."""
+    height, width = presence.shape[-2:]
+    rows, columns = (torch.arange(side, device=presence.device) for side in (height, width))
+    away = (rows - row[:, None]).square()[:, :, None] + (columns - column[:, None]).square()[:, None, :]
+    bumps = (-0.5 * away).exp()
+    near = torch.zeros_like(presence, requires_grad=False).scatter_reduce_(
+        0, frames[:, None, None].expand_as(bumps), bumps, "amax"
+    )
+    known = torch.zeros(len(presence), dtype=torch.bool, device=presence.device).index_fill_(
+        0, frames, value=True
+    )
+    logits, near = presence[known], near[known]
+    share = logits.sigmoid()
+    there = near == 1
+    hit = (1 - share) ** 2 * F.logsigmoid(logits) * there
+    miss = (1 - near) ** 4 * share**2 * F.logsigmoid(-logits) * ~there
+    return -(hit + miss).sum() / there.sum()
 
 
 @dataclass

@@ -23,10 +23,12 @@ from rtbench.policy.rt1.config import Size, size
 from rtbench.policy.rt1.imagenet import load_imagenet
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.weights import Origin
+from rtbench.policy.rt2.checkpoint import load as load_teacher
 from rtbench.policy.text_encoder.encoder import BUILT_IN, DEFAULT, ORDERED, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import learning_curves, metrics_log
 from rtbench.train.dataset import Dataset, load
+from rtbench.train.distillation import Distillation, DistillationTrainer
 from rtbench.train.frozen_backbone import to_image_tokens
 from rtbench.train.hyperparameters import OWN, Hyperparameters
 from rtbench.train.publish import CardText, merge_trained_on, publish, trained_on
@@ -67,6 +69,8 @@ class TrainingPlan:
     """Episodes of a closed-loop evaluation; 0 for none."""
     workers: int | None = None
     """Number of worker processes of the evaluation."""
+    distillation: Distillation | None = None
+    """Whose student it is; None to learn from demonstrations alone."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,14 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
     }
     hp = plan.hyperparameters
     inputs = to_image_tokens(data, network, texts, say) if hp.freeze_backbone else data
-    trainer = Trainer(folder, TrainingData(inputs, texts, _name_vectors(data, hp)), network, hp, about)
+    training = TrainingData(inputs, texts, _name_vectors(data, hp))
+    if taught := plan.distillation:
+        about["teacher"] = content_hash(taught.teacher)
+        trainer: Trainer = DistillationTrainer(folder, training, network, hp, about, taught)
+        teacher = load_teacher(taught.teacher).origin
+        before = before or Origin(encoder.id, encoder.sha256, teacher.trained_on, teacher.about)
+    else:
+        trainer = Trainer(folder, training, network, hp, about)
     main = trainer.accelerator.is_main_process
     say = say if main else (lambda _: None)
     for reason in data.skipped:
@@ -132,7 +143,8 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
 
     def origin() -> Origin:
         images = trainer.step * hp.batch * network.size.frames
-        text = f"{_about(data, len(trained))}; {trainer.step} steps, {images} images"
+        taught = f"; distilled from {plan.distillation.teacher.name}" if plan.distillation else ""
+        text = f"{_about(data, len(trained))}; {trainer.step} steps, {images} images{taught}"
         coverage = trained_on(trained, text)
         if before is not None:
             text += f"; before that: {before.about or 'not known'}"

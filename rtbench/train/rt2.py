@@ -11,11 +11,11 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import nn
 
 from rtbench.core.hashing import content_hash
+from rtbench.data.naming import Name
 from rtbench.data.plan_text import plan_text
 from rtbench.data.vision_language import VisionLanguage, read_all
 from rtbench.policy.card import FOLDER
@@ -24,10 +24,10 @@ from rtbench.policy.rt1.weights import Origin
 from rtbench.policy.rt2.action_layout import FULL, layout
 from rtbench.policy.rt2.checkpoint import Model, load, save
 from rtbench.policy.rt2.config import size
-from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256, TokenStates
+from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256
 from rtbench.policy.rt2.network import Network
 from rtbench.policy.rt2.vocabulary import Vocabulary
-from rtbench.policy.text_encoder.encoder import DEFAULT, SentenceEncoder
+from rtbench.policy.text_encoder.encoder import DEFAULT, ORDERED, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import dataset, learning_curves, metrics_log
 from rtbench.train.co_trainer import EYES, CoData, CoTrainer, CoTraining
@@ -36,6 +36,7 @@ from rtbench.train.hyperparameters import OWN, Hyperparameters
 from rtbench.train.mixture import names_of
 from rtbench.train.publish import CardText, merge_trained_on, publish_file, trained_on
 from rtbench.train.rt1 import CURVES, EVALUATIONS, Result, SessionError, flush_denormals, policy_name
+from rtbench.train.token_states import TorchTokenStates
 from rtbench.train.training_loop import Monitoring
 from rtbench.train.tunable import last_layers, merged, with_lora
 
@@ -110,10 +111,16 @@ def _train(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SessionError(f"{folder}: cannot be made: {error.strerror}; choose another --output.") from None
+    if plan.training.freeze_eyes and plan.training.stage == EYES:
+        raise SessionError("--freeze-eyes leaves nothing to train in the stage eyes; leave it out.")
     robot, other = _read(files, others, folder, plan)
     hp = plan.hyperparameters
     model = _model(plan, robot, other)
-    data = CoData(robot, other, TokenStates(model.network.size.instruction), _names(plan, robot, other))
+    names = names_of(robot, other, [Name(*name) for name in model.names])
+    texts = [] if robot is None else list(robot.instructions)
+    texts += [] if other is None else [pair.question for pair in other.pairs]
+    states = TorchTokenStates(model.network.size.instruction, texts)
+    data = CoData(robot, other, states, SentenceEncoder(ORDERED), names)
     plain = copy.deepcopy(model.network)
     if plan.lora:
         with_lora(model.network, plan.lora)
@@ -191,25 +198,47 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
         if plan.eyes is not None:
             raise SessionError(f"{plan.init} has eyes already; give --init or --eyes, not both.")
         found = load(plan.init)
-        if found.network.size != named:
+        # A pruned network is of the size that it was made of, and has that name at the beginning of its own.
+        if found.network.size.name.partition("-")[0] != named.name:
             raise SessionError(
                 f"{plan.init}: weights of size {found.network.size.name!r}, not {plan.size!r}."
             )
         found.network.train()
-        return found
+        return _with_more_names(found, robot, other)
     texts = [] if robot is None else [plan_text(episode) for episode in robot.episodes]
     texts += [] if other is None else [pair.answer for pair in other.pairs]
     vocabulary = Vocabulary.of_texts(texts)
-    network = Network(named, len(vocabulary), seed=plan.hyperparameters.seed)
+    labels = names_of(robot, other)
+    if labels is None:
+        raise SessionError(
+            "no data names what is seen, which RT-2 reads; give files of `rtbench vqa` or `rtbench looks`, "
+            "or --init weights that were trained on some."
+        )
+    network = Network(named, len(vocabulary), _vectors(labels.vocabulary), seed=plan.hyperparameters.seed)
     if plan.eyes is not None:
         _borrow_eyes(network, plan.eyes)
     order = layout(FULL, "rtbench" if robot is None else robot.convention)
-    return Model(network, vocabulary, order, Origin(ENCODER, ENCODER_SHA256))
+    return Model(network, vocabulary, order, Origin(ENCODER, ENCODER_SHA256), labels.vocabulary)
+
+
+def _vectors(names: Sequence[tuple[str, str]]) -> torch.Tensor:
+    """float32[V, D]: vectors of names."""
+    return torch.from_numpy(SentenceEncoder(DEFAULT)([text for text, _ in names]))
+
+
+def _with_more_names(model: Model, robot: Dataset | None, other: VisionLanguage | None) -> Model:
+    """The model with the data's names beside its own; those are vectors of a frozen encoder, not learnt."""
+    labels = names_of(robot, other, [Name(*name) for name in model.names])
+    if labels is None or labels.vocabulary == model.names:
+        return model
+    model.network.eyes.naming.vectors = _vectors(labels.vocabulary)
+    return replace(model, names=labels.vocabulary)
 
 
 def _borrow_eyes(network: Network, path: Path) -> None:
-    """Begin the eyes with an RT-1's backbone; its FiLM layers, which speak of instructions, are left out."""
-    found = rt1_checkpoint.load(path).network.backbone.state_dict()
+    """Begin both looks with an RT-1's weights; the first has no FiLM layers, which speak of instructions."""
+    rt1 = rt1_checkpoint.load(path).network
+    found = rt1.backbone.state_dict()
     wanted = network.eyes.backbone.state_dict()
     taken = {name: value for name, value in found.items() if ".film." not in name}
     for name, value in taken.items():
@@ -218,21 +247,8 @@ def _borrow_eyes(network: Network, path: Path) -> None:
                 f"{path}: its backbone is another than that of size {network.size.name!r}: {name}."
             )
     network.eyes.backbone.load_state_dict({**wanted, **taken})
-
-
-def _names(
-    plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | None
-) -> NDArray[np.float32] | None:
-    """Vectors of the names of what is seen; None without a naming loss."""
-    if not plan.hyperparameters.naming_loss_weight and plan.training.stage != EYES:
-        return None
-    labels = names_of(robot, other)
-    if labels is None:
-        raise SessionError(
-            "--naming-loss-weight and --stage eyes need names of what is seen; `rtbench vqa` and "
-            "`rtbench looks` write them."
-        )
-    return SentenceEncoder(DEFAULT)([name.text for name in labels.vocabulary])
+    rt1.transformer = nn.Identity()  # type: ignore[assignment]
+    network.motor.load_state_dict(rt1.state_dict())
 
 
 def _origin(

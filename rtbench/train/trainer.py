@@ -128,9 +128,9 @@ class Trainer(TrainingLoop):
         with torch.no_grad():
             for batch in self._validation_batches():
                 images = self._resized(to_float(self._on_device(batch.images)))
-                scores = model(images, self._texts[batch.texts]).names
+                names = model(images, self._texts[batch.texts]).names
                 if batch.seen is not None:
-                    found.add(scores, batch.seen.to(scores.device))
+                    found.add(names.scores, batch.seen.to(names.scores.device))
         return found if found.asked else None
 
     def _validation_batches(self) -> Iterator[Batch]:

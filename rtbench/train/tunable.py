@@ -9,7 +9,7 @@ from torch import nn
 from rtbench.core.errors import MissingExtraError, RtbenchError
 from rtbench.policy.rt2.network import Network
 
-LORA_LAYERS = ("attend", "output", "expand", "contract")
+LORA_LAYERS = ("query", "key_value", "output", "expand", "contract")
 """Linear layers of the decoder that get matrices of low rank."""
 
 
@@ -27,6 +27,7 @@ def last_layers(network: Network, count: int) -> None:
         raise TuneError(f"--last-layers {count}: the decoder has {len(network.layers)}.")
     network.requires_grad_(requires_grad=False)
     trained: list[nn.Module] = [*list(network.layers)[-count:], network.norm, network.head, network.embed]
+    trained.append(network.pointer)
     for module in trained:
         module.requires_grad_(requires_grad=True)
 
@@ -42,7 +43,7 @@ def with_lora(network: Network, rank: int) -> None:
     peft = _peft()
     config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(LORA_LAYERS), lora_dropout=0.0)
     peft.inject_adapter_in_model(config, network)
-    for module in (network.norm, network.head, network.embed):
+    for module in (network.norm, network.head, network.embed, network.pointer):
         module.requires_grad_(requires_grad=True)
 
 

@@ -181,7 +181,7 @@ finally:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("rtbench comp", {"compare"}),
+        ("rtbench comp", {"compare", "compress"}),
         ("rtbench ls var", {"variants"}),
         ("rtbench run --la", {"--language", "--latency"}),
         ("rtbench run --profile ", {"lean", "full"}),

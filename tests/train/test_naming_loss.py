@@ -15,6 +15,7 @@ from rtbench.data.hdf5_writer import Writer
 from rtbench.data.naming import Name, Naming
 from rtbench.policy.rt1.checkpoint import load as load_weights
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt2.naming_head import PARTS, Named, NamingHead
 from rtbench.train import rt1
 from rtbench.train.augment import Augmentation, draw
 from rtbench.train.dataset import Sampler, load
@@ -22,7 +23,7 @@ from rtbench.train.frame_labels import FrameLabels, store
 from rtbench.train.hyperparameters import OWN
 from rtbench.train.keypoint_loss import KeypointNetwork
 from rtbench.train.metrics_log import FILE
-from rtbench.train.naming_loss import PARTS, Found, NamingHead, naming_loss
+from rtbench.train.naming_loss import Found, naming_loss
 from rtbench.train.trainer import TrainingData
 from rtbench.train.training_loop import Monitoring
 from tests.helpers import training_data
@@ -112,13 +113,51 @@ def test_the_loss_is_least_where_names_are_at_their_places():
     right = torch.zeros(1, 3, 8, 10)
     right[0, 0, 0, 1] = right[0, 1, 7, 9] = 2.0
     swapped = right[:, [1, 0, 2]]
-    assert naming_loss(right, seen) < naming_loss(torch.zeros_like(right), seen) < naming_loss(swapped, seen)
+    losses = [naming_loss(named(scores), seen) for scores in (right, torch.zeros_like(right), swapped)]
+    assert losses == sorted(losses)
+    assert len(set(losses)) == 3
+
+
+def test_presence_is_learnt_at_the_middles_of_things():
+    seen = FrameLabels(torch.tensor([0, 0]), torch.tensor([0, 1]), torch.tensor([[0.15, 0.05], [0.95, 0.95]]))
+    nothing = torch.full((2, 8, 10), -6.0)
+    right, wrong = nothing.clone(), nothing.clone()
+    right[0, 0, 1] = right[0, 7, 9] = 6.0
+    wrong[0, 4, 5] = wrong[0, 2, 8] = 6.0
+    scores = torch.zeros(2, 3, 8, 10)
+    losses = [naming_loss(Named(scores, presence), seen) for presence in (right, nothing, wrong)]
+    assert losses == sorted(losses)
+    # The second frame has no labels: nothing is known of it.
+    right[1] = 9.0
+    assert naming_loss(Named(scores, right), seen) == losses[0]
+
+
+def test_things_are_the_highest_peaks_with_their_names():
+    head = NamingHead(6, torch.eye(5))
+    features = torch.zeros(1, 6, 2, 3)
+    places, presence = torch.zeros(1, 64, 8, 12), torch.full((1, 8, 12), -5.0)
+    words = head._words()
+    for row, column, name, value in ((1, 2, 4, 3.0), (1, 3, 0, 2.9), (6, 10, 2, 1.0)):
+        places[0, :, row, column], presence[0, row, column] = words[name], value
+    head._at_places = lambda _: (places, presence)
+    with torch.no_grad():
+        head.log_scale.fill_(4.0)
+    things = head.things(features, 2)
+    assert things.vectors.argmax(-1).tolist() == [[4, 2]], "the neighbour of the highest peak is none"
+    assert torch.allclose(things.places, torch.tensor([[[2.5 / 12, 1.5 / 8], [10.5 / 12, 6.5 / 8]]]))
+    assert things.cells.tolist() == [[0, 5]]
+    assert (things.presence[0, 0] > things.presence[0, 1]).item()
+
+
+def named(scores):
+    """With a presence that is the same everywhere."""
+    return Named(scores, torch.zeros(len(scores), *scores.shape[2:]))
 
 
 def test_no_labels_are_no_loss():
     nothing = FrameLabels(torch.zeros(0).long(), torch.zeros(0).long(), torch.zeros(0, 2))
     scores = torch.randn(1, 3, 8, 10, requires_grad=True)
-    loss = naming_loss(scores, nothing)
+    loss = naming_loss(named(scores), nothing)
     loss.backward()
     assert loss.item() == 0
 
@@ -150,8 +189,9 @@ def test_two_things_in_one_place_are_not_told_apart():
 
 def test_the_head_has_scores_for_parts_of_cells():
     head = NamingHead(16, torch.randn(5, 24))
-    assert head(torch.randn(2, 16, 4, 5)).shape == (2, 5, 4 * PARTS, 5 * PARTS)
-    assert "vectors" not in head.state_dict()
+    found = head(torch.randn(2, 16, 4, 5))
+    assert found.scores.shape == (2, 5, 4 * PARTS, 5 * PARTS)
+    assert found.presence.shape == (2, 4 * PARTS, 5 * PARTS)
 
 
 def vectors():

@@ -1,6 +1,7 @@
 """The loss of RT-2 and of distillation, and the errors that ports of RT-2 are known for."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from rtbench.core.action import BINS
 from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.config import TINY
-from rtbench.policy.rt2.network import Network, Segments
+from rtbench.policy.rt2.network import Picture, Seen, Segments
+from rtbench.policy.rt2.pointer import Pointer
 from rtbench.policy.rt2.vocabulary import ACTION, END_OF_WORDS, PLAN, Vocabulary
 from rtbench.train.distillation_loss import distillation_loss
 from rtbench.train.next_token_loss import next_token_loss
 from rtbench.train.token_sequences import BIN, IGNORED, MODE, PLACE, WORD, Speaker, batch
+from tests.helpers.rt2_models import make_network
 
 TOKENS = np.array([3, 250, 128, 0, 255, 128, 255, 128, 128, 128, 2])
 PLACES = np.array([[0.5, 0.25], [np.nan, np.nan]], np.float32)
@@ -83,7 +86,11 @@ def segments(suffix, text=3, seen=True):
     return Segments(
         torch.randn(1, text, TINY.state, generator=numbers),
         torch.ones(1, text, dtype=torch.bool),
-        torch.randn(1, TINY.cells, TINY.width, generator=numbers),
+        Seen(
+            torch.randn(1, TINY.image_tokens, TINY.width, generator=numbers),
+            torch.rand(1, TINY.things, 2, generator=numbers),
+            -torch.rand(1, TINY.things, generator=numbers),
+        ),
         torch.tensor([seen]),
         suffix,
     )
@@ -91,7 +98,7 @@ def segments(suffix, text=3, seen=True):
 
 def test_no_target_reaches_the_logits_before_it_and_the_prompt_reaches_all():
     """A model that sees its targets learns nothing: the last one is changed, earlier logits must not move."""
-    network = Network(TINY, 300, seed=1).eval()
+    network = make_network(1).eval()
     suffix = torch.tensor([[PLAN, 270, 271, END_OF_WORDS, 4, 5]])
     with torch.no_grad():
         first = network(segments(suffix))
@@ -104,19 +111,75 @@ def test_no_target_reaches_the_logits_before_it_and_the_prompt_reaches_all():
         prompt.states[0, -1] += 1
         assert (network(prompt) - first).abs().amax(-1).min() > 0
         blind = segments(suffix, seen=False)
-        blind.images[:] += 5
+        blind.seen.tokens[:, : TINY.cells] += 5
         unseen = segments(suffix, seen=False)
         assert torch.equal(network(blind), network(unseen)), "text alone sees no image"
 
 
+def test_only_an_action_sees_the_second_look():
+    """The words of a plan decide where the second look is: what is said before must not see it."""
+    network = make_network(1).eval()
+    suffix = torch.tensor([[PLAN, 270, END_OF_WORDS, ACTION, 4, 5]])
+    again = torch.randn(1, TINY.motor.tokens, TINY.width, generator=torch.Generator().manual_seed(1))
+    seen = replace(segments(suffix), again=again, acts=torch.tensor([3]))
+    with torch.no_grad():
+        first, other = network(seen), network(replace(seen, again=again + 1))
+        assert torch.equal(first[:, :3], other[:, :3])
+        assert (first - other)[:, 3:].abs().amax(-1).min() > 0
+        bare = network(segments(suffix))
+        assert torch.allclose(network(replace(seen, acts=torch.tensor([-1]))), bare, atol=1e-6)
+
+
+def test_a_thing_is_told_which_word_means_it():
+    network = make_network(1).eval()
+    vectors = network.eyes.naming.vectors
+    nothing = torch.zeros(1, TINY.cells, TINY.width), torch.zeros(1, 3, TINY.width)
+    picture = Picture(*nothing, vectors[None, :3], torch.zeros(1, 3, 2))
+    states = torch.stack([torch.randn(TINY.state), vectors[2], vectors[0]])[None]
+    told = network.image_tokens(picture, states, torch.ones(1, 3, dtype=torch.bool)).tokens[0, TINY.cells :]
+    weight, bias = network.mention.weight, network.mention.bias
+    counts = torch.tensor(3.0).sigmoid()
+    rest = told - bias - counts * network.state_position.weight[[2, 0, 1]]
+    # Of the first and the third thing the word is there; of the second none is near.
+    assert torch.allclose(rest[0], counts * weight[:, 0], atol=1e-3)
+    assert not torch.allclose(rest[1], counts * weight[:, 0], atol=1e-2)
+    hidden = network.image_tokens(picture, states, torch.zeros(1, 3, dtype=torch.bool)).tokens[
+        0, TINY.cells :
+    ]
+    assert torch.allclose(hidden, bias.expand(3, -1))
+
+
+def test_pointing_copies_the_place_of_the_thing_that_is_attended():
+    pointer = Pointer(8)
+    with torch.no_grad():
+        pointer.query.weight.zero_()
+        pointer.query.bias.fill_(1.0)
+        pointer.key.weight.zero_()
+        pointer.key.weight[:, 0] = 1.0  # a thing is attended by its first number
+        x, things = torch.zeros(1, 2, 8), torch.zeros(1, 3, 8)
+        things[0, 1, 0] = 9.0
+        places = torch.tensor([[[0.1, 0.9], [0.3, 0.7], [0.5, 0.5]]])
+        pointer.gate.weight.zero_()
+        pointer.gate.bias.zero_()
+        behind = torch.tensor([[0.0, 0.0, -1.0]])
+        assert not pointer(x, things, places, behind).any(), "words and actions are left alone"
+        pointer.gate.bias[0] = 1.0
+        assert pointer(x, things, places, behind).argmax(-1).tolist() == [[179, 179]], "its row"
+        pointer.gate.bias[:] = torch.tensor([0.0, 1.0])
+        assert pointer(x, things, places, behind).argmax(-1).tolist() == [[76, 76]], "its column"
+        things.zero_()
+        near = torch.tensor([[-1.0, -1.0, 0.0]])
+        assert pointer(x, things, places, near).argmax(-1).tolist() == [[127, 127]], "what a word means"
+
+
 def test_padding_and_batches_change_no_logit():
-    network = Network(TINY, 300, seed=2).eval()
+    network = make_network(2).eval()
     suffix = torch.tensor([[PLAN, 270, 271]])
     one = segments(suffix)
     padded = Segments(
         torch.cat([one.states, torch.full((1, 4, TINY.state), 9.0)], 1),
         torch.cat([one.stated, torch.zeros(1, 4, dtype=torch.bool)], 1),
-        one.images, one.seen, torch.cat([suffix, torch.tensor([[256, 256]])], 1),
+        one.seen, one.shown, torch.cat([suffix, torch.tensor([[256, 256]])], 1),
     )  # fmt: skip
     with torch.no_grad():
         assert torch.allclose(network(one), network(padded)[:, :3], atol=1e-5)

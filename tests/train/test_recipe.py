@@ -1,4 +1,4 @@
-"""The chain of `make rt1`: its steps, what a kill leaves, and all of it with tiny numbers."""
+"""The chains of `make rt1` and `make rt2`: steps, what a kill leaves, and all of it with tiny numbers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from rtbench.train import recipe
-from rtbench.train.recipe import Parameters, RecipeError, Step, run, steps
+from rtbench.train import recipe_rt1, recipe_rt2
+from rtbench.train.recipe import RecipeError, Step, read, run
+from rtbench.train.recipe_rt1 import PREFIX, Parameters, steps
 
 TINY = {
     "RT1_ROUNDS": "2", "RT1_DEMOS": "11", "RT1_WEAKER": "1", "RT1_SEGMENTS": "2", "RT1_DAGGER": "1",
@@ -70,20 +71,48 @@ def test_a_chain_goes_on_with_the_step_that_failed(tmp_path):
 
 
 def test_parameters_are_read_and_mistakes_are_named():
-    assert Parameters.read({"RT1_ROUNDS": "2", "PATH": "x"}) == Parameters(rounds=2)
+    assert read(Parameters, PREFIX, {"RT1_ROUNDS": "2", "PATH": "x"}) == Parameters(rounds=2)
     for name, value, message in (
         ("RT1_ROUND", "2", "RT1_ROUND: no parameter"),
         ("RT1_ROUNDS", "two", "RT1_ROUNDS is 'two'; give a number"),
         ("RT1_STEPS", "0", "RT1_STEPS is 0; allowed 1"),
     ):
         with pytest.raises(RecipeError, match=message):
-            Parameters.read({name: value})
+            read(Parameters, PREFIX, {name: value})
 
 
 def test_a_mistake_ends_without_a_traceback(monkeypatch, capsys):
     monkeypatch.setenv("RT1_LOOK", "1")
-    assert recipe.main() == 2
+    assert recipe_rt1.main() == 2
     assert capsys.readouterr().err.startswith("error: RT1_LOOK: no parameter")
+
+
+def test_the_arms_differ_in_their_data_alone():
+    arms = {
+        arm: recipe_rt2.steps(recipe_rt2.Parameters("f", arm=arm), cores=2, gpu=False)
+        for arm in recipe_rt2.ARMS
+    }
+    trained = {arm: [s.command for s in chain if s.command[0] == "train"] for arm, chain in arms.items()}
+
+    def total(commands, stages=("grounding", "actions")):
+        return sum(int(c[c.index("--steps") + 1]) for c in commands if c[c.index("--stage") + 1] in stages)
+
+    assert len({total(commands) for commands in trained.values()}) == 1, "equal steps after the eyes"
+    assert len({total(commands, ("eyes",)) for commands in trained.values()}) == 1
+    assert all("--vqa" not in command for command in trained["robot"])
+    assert all("--robot-share" in command for command in trained["co"])
+    drawn = [s.command for s in arms["cardless"] if s.command[0] == "vqa"]
+    assert drawn
+    assert all("symbols" not in command and "--set" in command for command in drawn)
+    for chain in arms.values():
+        played = [s.command[s.command.index("--suite") + 1] for s in chain if s.command[0] == "run"]
+        assert set(played) == {"seen", "novel", "emergent"}
+
+
+def test_an_unknown_arm_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("RT2_ARM", "robots")
+    assert recipe_rt2.main() == 2
+    assert "robot" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -92,7 +121,7 @@ def test_a_mistake_ends_without_a_traceback(monkeypatch, capsys):
 def test_the_whole_chain_runs_and_runs_again(tmp_path):
     """Ends with two runs of a policy that was trained from nothing."""
     environment = {**os.environ, **TINY, "RT1_FOLDER": str(tmp_path / "rt1"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "rtbench.train.recipe"]
+    command = [sys.executable, "-m", "rtbench.train.recipe_rt1"]
     first = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=1200
     )

@@ -14,8 +14,8 @@ from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.checkpoint import load
 from rtbench.policy.rt2.config import TINY
 from rtbench.policy.rt2.instruction import TokenStates
-from rtbench.policy.rt2.network import Network
 from rtbench.policy.rt2.vocabulary import ACTION, ANSWER, PLAN, Vocabulary
+from rtbench.policy.text_encoder.encoder import ORDERED, SentenceEncoder
 from rtbench.task.library import Library
 from rtbench.train import dataset, metrics_log
 from rtbench.train.augment import Augmentation
@@ -27,8 +27,10 @@ from rtbench.train.resume import StateError
 from rtbench.train.rt1 import SessionError
 from rtbench.train.rt2 import TrainingPlan, train
 from rtbench.train.token_sequences import BIN, IGNORED, PLACE, Speaker
+from rtbench.train.token_states import TorchTokenStates
 from rtbench.train.tunable import TuneError, last_layers, merged, with_lora
 from tests.helpers import questions, training_data
+from tests.helpers.rt2_models import make_network
 
 SIZE = (32, 40)
 HP = replace(
@@ -58,8 +60,16 @@ def run(files, folder, plan, said=None):
 def mixer(files, tmp_path):
     robot, other = dataset.load([files[0]], tmp_path), read(files[1])
     speaker = Speaker(Vocabulary.of_texts(TEXTS * 2), layout("full"), 24)
-    states = TokenStates(8)
-    return Mixer(robot, other, speaker=speaker, states=states, names=names_of(robot, other))
+    texts = [*robot.instructions, *(pair.question for pair in other.pairs)]
+    states = TorchTokenStates(8, texts)
+    return Mixer(
+        robot,
+        other,
+        speaker=speaker,
+        states=states,
+        vectors=SentenceEncoder(ORDERED),
+        names=names_of(robot, other),
+    )
 
 
 def test_a_batch_has_both_kinds_and_places_follow_the_shift(mixer):
@@ -160,11 +170,29 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(files, tmp_path):
 def test_one_kind_of_data_alone(files, tmp_path, share):
     mixture = Mixture(robot_share=share)
     data = ([files[0]], []) if share else ([], [files[1]])
+    run(files, tmp_path / "eyes", plan_of(training=CoTraining("eyes")))
+    init = tmp_path / "eyes" / "policies" / "eyes.safetensors"
     hp = replace(HP, naming_loss_weight=0.0)
-    result = train(
-        *data, tmp_path / "x", plan_of(hyperparameters=hp, training=CoTraining(mixture=mixture)), print
+    plan = plan_of(hyperparameters=hp, training=CoTraining(mixture=mixture, freeze_eyes=True), init=init)
+    assert train(*data, tmp_path / "x", plan, print).ending.finished
+    before, after = (
+        load(path).network.eyes for path in (init, tmp_path / "x" / "policies" / "x.safetensors")
     )
-    assert result.ending.finished
+    for name, value in before.state_dict().items():
+        same = torch.equal(value, after.state_dict()[name])
+        assert same == name.startswith(("backbone", "naming")), name
+
+
+def test_data_without_names_needs_weights_that_have_some(files, tmp_path):
+    with pytest.raises(SessionError, match="--init"):
+        train([files[0]], [], tmp_path, plan_of(training=CoTraining(mixture=Mixture(robot_share=1.0))), print)
+
+
+def test_the_trainings_token_states_are_the_policys():
+    texts = ["pick the coke can", "", "put it on the table " * 30, "pick the coke can"]
+    batched, single = TorchTokenStates(64, texts)(texts), TokenStates(64)
+    for text, found in zip(texts, batched, strict=True):
+        assert np.abs(found - single(text)).max() < 4e-3, "half precision"
 
 
 def test_data_that_does_not_fit_the_mixture_is_refused(files, tmp_path):
@@ -178,7 +206,7 @@ def test_data_that_does_not_fit_the_mixture_is_refused(files, tmp_path):
 
 
 def test_only_the_last_layers_are_trained():
-    network = Network(TINY, 300)
+    network = make_network()
     last_layers(network, 1)
     trained = {name.split(".")[0] + name[6:9] for name, p in network.named_parameters() if p.requires_grad}
     assert any(name.startswith("layers.1") for name in trained)
@@ -190,18 +218,18 @@ def test_only_the_last_layers_are_trained():
 def test_lora_without_peft_says_so(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
     with pytest.raises(MissingExtraError, match="pip install 'peft"):
-        with_lora(Network(TINY, 300), 4)
+        with_lora(make_network(), 4)
 
 
 def test_lora_trains_few_weights_and_is_merged_into_a_plain_network():
     pytest.importorskip("peft", reason="peft is not installed")
-    plain, tuned = Network(TINY, 300, seed=1), Network(TINY, 300, seed=1)
+    plain, tuned = make_network(1), make_network(1)
     with_lora(tuned, 4)
     moved = [p for p in tuned.parameters() if p.requires_grad]
     with torch.no_grad():
         for weight in moved:
             weight.add_(0.05)
-    found = merged(tuned, Network(TINY, 300, seed=2))
+    found = merged(tuned, make_network(2))
     assert found.state_dict().keys() == plain.state_dict().keys()
     x = torch.randn(1, 5, TINY.width)
     expected, got = (network.layers[0](x, None) for network in (tuned.eval(), found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -51,7 +52,8 @@ def rt1(options: TrainOptions) -> None:
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    _show(train(options.files, options.output, _plan(options), _print), options)
+    result = train(options.files, options.output, _plan(options), print_once)
+    show_result(result, options.steps, options.output)
 
 
 @app.command(epilog=EXAMPLE_RT2, short_help="Train RT-2.")
@@ -71,18 +73,19 @@ def rt2(options: RT2TrainOptions) -> None:
 
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    _show(train(options.files, options.vqa or [], options.output, _rt2_plan(options), _print), options)
+    result = train(options.files, options.vqa or [], options.output, _rt2_plan(options), print_once)
+    show_result(result, options.steps, options.output)
 
 
-def _show(result: Result, options: TrainOptions | RT2TrainOptions) -> None:
-    """Print where the result of a session is."""
+def show_result(result: Result, steps: int, output: Path) -> None:
+    """Print where the result of a session is, of a training of so many steps in a folder."""
     ending = result.ending
     if not ending.finished:
-        _print(f"stopped at step {ending.step} of {options.steps}; the same command goes on")
-    _print(f"card     {result.card}")
-    _print(f"metrics  {result.metrics}")
-    _print(f"curves   {result.curves}")
-    _print(f"try it   rtbench run --policy {result.card.stem} --content {options.output} --suite seen")
+        print_once(f"stopped at step {ending.step} of {steps}; the same command goes on")
+    print_once(f"card     {result.card}")
+    print_once(f"metrics  {result.metrics}")
+    print_once(f"curves   {result.curves}")
+    print_once(f"try it   rtbench run --policy {result.card.stem} --content {output} --suite seen")
     if ending.interrupted:
         raise typer.Exit(Exit.INTERRUPTED)
 
@@ -102,7 +105,7 @@ def _rt2_plan(options: RT2TrainOptions) -> rt2_training.TrainingPlan:
     return TrainingPlan(
         size=options.size.value,
         hyperparameters=hyperparameters,
-        training=CoTraining(options.stage.value, mixture),
+        training=CoTraining(options.stage.value, mixture, options.freeze_eyes),
         init=options.init,
         eyes=options.eyes,
         last_layers=options.last_layers,
@@ -155,7 +158,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _print(text: str) -> None:
+def print_once(text: str) -> None:
     """Print a line, in one of several processes."""
     from rtbench.cli.console import console
 

@@ -31,7 +31,8 @@ def initialize(network: nn.Module, generator: torch.Generator) -> None:
             module.weight.normal_(0, math.sqrt(2 / _fan_out(module)), generator=generator)
         elif isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight, generator=generator)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def initialize_as_keras(network: nn.Module, generator: torch.Generator) -> None:

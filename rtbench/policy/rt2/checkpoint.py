@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,7 +22,10 @@ from rtbench.policy.rt2.config import from_json, to_json
 from rtbench.policy.rt2.network import Network
 from rtbench.policy.rt2.vocabulary import Vocabulary
 
-FORMAT, SCHEMA = "rtbench-rt2", "1"
+FORMAT, SCHEMA = "rtbench-rt2", "2"
+MOST_NAMES = 16_384
+"""Names of things that weights may have."""
+PAIR = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Model:
     """Order and convention of its actions."""
     origin: Origin
     """Where the weights come from."""
+    names: tuple[tuple[str, str], ...]
+    """What the eyes can name: name and kind of each, in the order of the network's vectors."""
 
 
 def save(path: Path, model: Model, *, half: bool = False) -> None:
@@ -58,6 +64,7 @@ def save(path: Path, model: Model, *, half: bool = False) -> None:
         "schema": SCHEMA,
         "size": to_json(model.network.size),
         "vocabulary": model.vocabulary.to_json(),
+        "names": [list(name) for name in model.names],
         "layout": model.layout.name,
         "convention": model.layout.convention,
         "encoder": model.origin.encoder,
@@ -100,11 +107,12 @@ def load(path: Path) -> Model:
     try:
         vocabulary = Vocabulary.from_json(metadata["vocabulary"], str(path))
         size = from_json(metadata["size"], str(path))
+        names = _names(path, metadata["names"])
         check_numbers(path, size.eyes, len(tensors))
         _check_layers(path, size.layers, len(tensors))
         with torch.device("meta"):  # takes no memory, whatever the size says
-            _check_shapes(path, Network(size, len(vocabulary)), tensors)
-        network = Network(size, len(vocabulary))
+            _check_shapes(path, Network(size, len(vocabulary), torch.zeros(len(names), size.state)), tensors)
+        network = Network(size, len(vocabulary), torch.zeros(len(names), size.state))
         found = layout(metadata["layout"], metadata["convention"])
         origin = Origin(
             metadata["encoder"], metadata["encoder_sha256"], metadata["trained_on"], metadata["about"]
@@ -117,7 +125,17 @@ def load(path: Path) -> Model:
         raise CheckpointError(f"{path}: its metadata is damaged: {type(error).__name__}: {error}.") from None
     _check_finite(path, tensors)
     network.load_state_dict(tensors, strict=False)  # all but the counters, as has just been checked
-    return Model(network.eval(), vocabulary, found, origin)
+    return Model(network.eval(), vocabulary, found, origin, names)
+
+
+def _names(path: Path, found: Any) -> tuple[tuple[str, str], ...]:
+    """The names in a file's metadata."""
+    whole = isinstance(found, list) and 0 < len(found) <= MOST_NAMES
+    if not whole or not all(isinstance(one, list) and len(one) == PAIR for one in found):
+        raise CheckpointError(f"{path}: its names are no list of 1 to {MOST_NAMES} pairs of name and kind.")
+    if not all(isinstance(text, str) for one in found for text in one):
+        raise CheckpointError(f"{path}: one of its names is no text.")
+    return tuple((text, kind) for text, kind in found)
 
 
 def _check_layers(path: Path, layers: int, tensors: int) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.policy.rt1 import config as rt1
 
+LARGEST = 65_536
+"""Bound of a size's numbers."""
 STATE_WIDTH = 384
 """Length of a token state of MiniLM."""
 
@@ -22,8 +24,12 @@ class Size:
     eyes: rt1.Size
     """Backbone of RT-1 that looks at the image; its FiLM layers are given nothing, so that one look serves
     several questions."""
+    motor: rt1.Size
+    """RT-1 whose image tokens, given a plan in words, are read before an action."""
     merge: int
     """Side of the square of cells of the feature map that become one image token: 1 for a token a cell."""
+    things: int
+    """Things that are named in the image, a token each: see `rtbench.policy.rt2.naming_head`."""
     state: int
     """Length of a token state of the instruction."""
     width: int
@@ -32,6 +38,8 @@ class Size:
     """Decoder: layers."""
     heads: int
     """Decoder: attention heads."""
+    head: int
+    """Decoder: length of one head's queries, keys and values."""
     inner: int
     """Decoder: hidden width of a layer's dense part."""
     dropout: float
@@ -43,9 +51,14 @@ class Size:
 
     @property
     def cells(self) -> int:
-        """Image tokens."""
+        """Image tokens that are squares of cells."""
         height, width = self.eyes.map
         return (height // self.merge) * (width // self.merge)
+
+    @property
+    def image_tokens(self) -> int:
+        """All image tokens: of cells, and of things."""
+        return self.cells + self.things
 
     @property
     def suffix(self) -> int:
@@ -57,11 +70,14 @@ _EYES = replace(rt1.SMALL, name="eyes", text=1, film=1)
 SMALL = Size(
     name="small",
     eyes=_EYES,
-    merge=1,
+    motor=replace(rt1.SMALL, name="motor"),
+    merge=2,
+    things=20,
     state=STATE_WIDTH,
     width=256,
-    layers=6,
+    layers=4,
     heads=8,
+    head=32,
     inner=1024,
     dropout=0.1,
     instruction=64,
@@ -78,9 +94,25 @@ TINY = replace(
         stem=8,
         top=16,
     ),
+    motor=replace(
+        rt1.SMALL,
+        name="motor",
+        image=(32, 40),
+        film=8,
+        stages=(rt1.Stage(3, 2, 1, 8, 1), rt1.Stage(3, 2, 2, 16, 2)),
+        stem=8,
+        top=16,
+        features=16,
+        tokens=4,
+        mixers=1,
+        mixed=16,
+    ),
+    merge=1,
+    things=6,
     width=32,
     layers=2,
     heads=2,
+    head=16,
     inner=64,
 )
 """For tests: the same structure, in seconds."""
@@ -111,11 +143,15 @@ def from_json(values: Mapping[str, Any], where: str) -> Size:
         PolicyError: values that make no size; names `where`.
     """
     try:
-        found = Size(**{**values, "eyes": rt1.from_json(values["eyes"], where)})
+        parts = {name: rt1.from_json(values[name], where) for name in ("eyes", "motor")}
+        found = Size(**{**values, **parts})
     except (KeyError, TypeError, ValueError) as error:
         raise PolicyError(f"{where}: its size card cannot be read: {error}.") from None
-    numbers = (found.merge, found.state, found.width, found.layers, found.heads, found.inner)
-    whole = all(type(n) is int and 0 < n <= 65536 for n in (*numbers, found.instruction, found.words))
+    numbers = [found.merge, found.things, found.state, found.width, found.layers, found.heads, found.head]
+    numbers += [found.inner, found.instruction, found.words]
+    whole = all(type(n) is int and 0 < n <= LARGEST for n in numbers)
     if not whole or type(found.dropout) not in {int, float} or not 0 <= found.dropout <= 1:
         raise PolicyError(f"{where}: its size card has numbers that no network has.")
+    if found.eyes.image != found.motor.image:
+        raise PolicyError(f"{where}: its two backbones see images of different sizes.")
     return found

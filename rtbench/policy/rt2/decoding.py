@@ -34,6 +34,13 @@ class Reader(Protocol):
         """Logits float[n] of n ids as the next token, from these rows of the output matrix alone."""
         ...
 
+    def look_again(self, words: Sequence[int] | None) -> None:
+        """Look a second time before an action, by a plan's words; None: by the instruction.
+
+        A model that looks once does nothing.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -121,15 +128,21 @@ class Decoder:
             reader.read([int(self.table.places[places[-1]])])
         return Plan(tuple(words), tuple(places))
 
-    def action(self, reader: Reader, choose: Choice, before: Sequence[int] = ()) -> NDArray[np.int64]:
+    def action(
+        self, reader: Reader, choose: Choice, plan: Plan | None = None, *, kept: bool = False
+    ) -> NDArray[np.int64]:
         """Decide an action: bins int64[length]. The mode is never drawn.
 
         Args:
             reader: What has read image and instruction.
             choose: How.
-            before: Tokens to be read before it, such as those of a plan that is kept.
+            plan: The plan that it follows.
+            kept: Whether the plan is an earlier one, which the reader has not read.
         """
-        ids = [*before, *self.table.action]
+        if plan is not None and kept:
+            reader.read(plan.ids(self.table))
+        reader.look_again(None if plan is None else plan.words)
+        ids = list(self.table.action)
         bins: list[int] = []
         for place, count in enumerate(self.layout.counts):
             reader.read(ids)

@@ -1,41 +1,61 @@
 """Our own small RT-2: eyes, the token states of an instruction, and a decoder of words, places and actions.
 
-A sequence is an instruction, an image and a suffix, each with positions of its own. The instruction attends
-itself alone, so that its keys and values last an episode. The image attends the instruction and itself. The
-suffix, which is what the model says, attends both and is causal.
+The eyes give two kinds of image tokens: squares of cells of their map, and the things that are named in it,
+each with its name and place. Names and instructions are of one sentence encoder, and enter by one matrix, so
+that a word finds the thing that it means. With squares of cells alone, 1,300 steps taught the decoder to
+point at the right things in 47 % of seen episodes, though 92 % of the things were named rightly.
+
+Instruction and image are a memory of the decoder: each layer makes keys and values of them, and nothing else.
+They are encoded already, by the sentence encoder and by the eyes. The suffix, which is what the model says,
+attends the memory and is causal. A step of training takes 0.38 of the time that it took with both in the
+decoder's own sequence. Before it says an action, the model looks a second time, now by the words of its plan:
+it reads the tokens that RT-1 makes of the image and those words.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rtbench.core.action import BINS
 from rtbench.core.seeding import entropy
 from rtbench.policy.rt1.efficientnet import ConvNorm, EfficientNet
 from rtbench.policy.rt1.film import FiLM
 from rtbench.policy.rt1.initialization import initialize
+from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt2.config import Size
+from rtbench.policy.rt2.naming_head import NamingHead
+from rtbench.policy.rt2.pointer import Pointer
 
 STD = 0.02
-"""Standard deviation of first embeddings."""
+"""Standard deviation of first embeddings of what is said."""
+PLACED = 0.5
+"""That of positions and kinds in the memory, whose contents are fifty times as large as embeddings at first.
+With 0.02, the order of words was lost beside them, and was not learnt in 1,500 steps."""
+OCTAVES = 8
+"""Wavelengths of the sines that tell a place, from twice the picture's side down to a 64th of it."""
 
 
 class Eyes(nn.Module):
-    """RT-1's backbone without an instruction, and its map as tokens for the decoder."""
+    """RT-1's backbone without an instruction, its map as tokens for the decoder, and the things in it."""
 
     position: Tensor
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, names: Tensor) -> None:
         super().__init__()
-        self.merge = size.merge
+        self.merge, self.count = size.merge, size.things
+        features = size.eyes.top + 2
         self.backbone = EfficientNet(size.eyes)
-        self.project = nn.Linear((size.eyes.top + 2) * size.merge**2, size.width)
+        self.project = nn.Linear(features * size.merge**2, size.width)
+        self.naming = NamingHead(features, names)
+        self.thing = nn.Linear(features + 4 * OCTAVES + 1, size.width)
         height, width = size.eyes.map
         y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
         self.register_buffer("position", torch.stack([x, y]), persistent=False)
@@ -49,17 +69,33 @@ class Eyes(nn.Module):
         position = self.position.to(features.dtype).expand(len(features), -1, -1, -1)
         return torch.cat([features, position], dim=1)
 
-    def tokens(self, features: Tensor) -> Tensor:
-        """Image tokens float32[N, cells, width] of a map as of `feature_map`."""
+    def squares(self, features: Tensor) -> Tensor:
+        """Squares of cells float32[N, cells, width] of maps as of `feature_map`."""
         if self.merge > 1:
             height, width = (side // self.merge * self.merge for side in features.shape[-2:])
             features = F.pixel_unshuffle(features[..., :height, :width], self.merge)
         projected: Tensor = self.project(features.flatten(2).transpose(1, 2))
         return projected
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Image tokens float32[N, cells, width] of images float32[N, 3, H, W], RGB from 0 to 1."""
-        return self.tokens(self.feature_map(images))
+    def things(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The things in maps as of `feature_map`.
+
+        Returns:
+            The vectors of their names, float32[N, things, state]; and what else is known of them, float32[N,
+            things, width]: the features of their cell, their place, and how surely they are there; and their
+            places, float32[N, things, 2].
+        """
+        found = self.naming.things(features, self.count)
+        cells = features.flatten(2).gather(2, found.cells[:, None].expand(-1, features.shape[1], -1))
+        about = [cells.transpose(1, 2), waves(found.places), found.presence[..., None]]
+        more: Tensor = self.thing(torch.cat([part.to(features.dtype) for part in about], -1))
+        return found.vectors.to(features.dtype), more, found.places
+
+
+def waves(places: Tensor) -> Tensor:
+    """Sines and cosines float32[..., 4 * OCTAVES] of places float32[..., 2] (Vaswani et al. 2017)."""
+    angles = places[..., None] * math.pi * 2.0 ** torch.arange(OCTAVES, device=places.device)
+    return torch.cat([angles.sin(), angles.cos()], -1).flatten(-2)
 
 
 class Layer(nn.Module):
@@ -69,36 +105,56 @@ class Layer(nn.Module):
         super().__init__()
         self.heads, self.dropout = size.heads, size.dropout
         self.norm1 = nn.LayerNorm(size.width)
-        self.attend = nn.Linear(size.width, 3 * size.width)
-        self.output = nn.Linear(size.width, size.width)
+        self.query = nn.Linear(size.width, size.heads * size.head)
+        self.key_value = nn.Linear(size.width, 2 * size.heads * size.head)
+        self.output = nn.Linear(size.heads * size.head, size.width)
         self.norm2 = nn.LayerNorm(size.width)
         self.expand = nn.Linear(size.width, size.inner)
         self.contract = nn.Linear(size.inner, size.width)
 
-    def forward(self, x: Tensor, mask: Tensor | None, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, before: LayerCache | Known) -> Tensor:
         """float32[B, L, width], likewise.
 
         Args:
             x: The newest L positions.
             mask: bool[B or 1, 1, L, all positions]: which may attend which; None: each attends all.
-            cache: Keys and values of the positions before; those of these are added.
+            before: Keys and values of the memory, and of the positions before; a cache keeps those of these.
         """
-        three = self.attend(self.norm1(x)).unflatten(-1, (3, self.heads, -1))
-        query, key, value = three.permute(2, 0, 3, 1, 4)
-        if cache is not None:
-            key, value = cache.add(key, value)
+        normed = self.norm1(x)
+        query = self.query(normed).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, value = before.add(*self._parts(self.key_value(normed)))
         rate = self.dropout if self.training else 0.0
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=rate)
         x = x + F.dropout(self.output(attended.transpose(1, 2).flatten(2)), rate)
         inner = F.gelu(self.expand(self.norm2(x)), approximate="tanh")
         return x + F.dropout(self.contract(inner), rate)
 
+    def known(self, memory: Tensor) -> Known:
+        """Keys and values of positions float32[B, M, width] that are read only."""
+        return Known(*self._parts(self.key_value(self.norm1(memory))))
+
+    def _parts(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        batch, length, _ = found.shape
+        key, value = found.view(batch, length, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return key, value
+
+
+class Known(NamedTuple):
+    """Keys and values of a layer, float32[B, heads, n, head]."""
+
+    key: Tensor
+    value: Tensor
+
+    def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of all positions, the newest's after these."""
+        return torch.cat([self.key, key], dim=2), torch.cat([self.value, value], dim=2)
+
 
 class LayerCache:
-    """Keys and values of a layer, float32[1, heads, n, width / heads], in room that is taken once."""
+    """Keys and values of a layer, float32[1, heads, n, head], in room that is taken once."""
 
     def __init__(self, room: Tensor) -> None:
-        """Room for keys and values, float32[2, 1, heads, most, width / heads]."""
+        """Room for keys and values, float32[2, 1, heads, most, head]."""
         self._room, self.length = room, 0
 
     def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,6 +166,34 @@ class LayerCache:
         return self._room[0, :, :, :end], self._room[1, :, :, :end]
 
 
+class Picture(NamedTuple):
+    """What is seen in N images."""
+
+    squares: Tensor
+    """float32[N, cells, width]: squares of cells."""
+    things: Tensor
+    """float32[N, things, width]: what is named in them."""
+    vectors: Tensor
+    """float32[N, things, state]: vectors of the things' names."""
+    places: Tensor
+    """float32[N, things, 2]: their places, x and y from 0 to 1."""
+
+    def of(self, numbers: Tensor) -> Picture:
+        """Pictures of these numbers int64[B]."""
+        return Picture(*(part[numbers] for part in self))
+
+
+class Seen(NamedTuple):
+    """What is seen in B images by those who have read B instructions."""
+
+    tokens: Tensor
+    """float32[B, image tokens, width]; the things are last."""
+    places: Tensor
+    """float32[B, things, 2]: places of the things, as of `Picture`."""
+    behind: Tensor
+    """float32[B, things]: how much less near to a word than the nearest thing, 0 or less."""
+
+
 @dataclass(frozen=True)
 class Segments:
     """Sequences of a batch, each of an instruction, an image and a suffix."""
@@ -118,63 +202,138 @@ class Segments:
     """float32[B, T, state]: token states of the instructions."""
     stated: Tensor
     """bool[B, T]: False where an instruction is shorter, or hidden."""
-    images: Tensor
-    """float32[B, cells, width]: image tokens."""
-    seen: Tensor
+    seen: Seen
+    """What is seen, as of `Network.image_tokens`."""
+    shown: Tensor
     """bool[B]: False for text alone, which has no image."""
     suffix: Tensor
     """int64[B, S]: ids of what is said; what follows an end is without effect on what is before it."""
+    again: Tensor | None = None
+    """float32[B, tokens, width]: as of `Network.look_again`; None where nothing acts."""
+    acts: Tensor | None = None
+    """int64[B]: position in the suffix at which an action begins, before which `again` is not there; negative
+    where there is no action."""
 
 
 class Network(nn.Module):
     """The whole network."""
 
-    def __init__(self, size: Size, vocabulary: int, *, seed: int = 0) -> None:
+    def __init__(self, size: Size, vocabulary: int, names: Tensor, *, seed: int = 0) -> None:
         """A network with fresh weights.
 
         Args:
             size: Its dimensions.
             vocabulary: Number of ids that it can say.
+            names: float32[V, state]: vectors of the names of what it may see.
             seed: Of the weights.
         """
         super().__init__()
         self.size = size
-        self.eyes = Eyes(size)
+        self.eyes = Eyes(size, names)
+        self.motor = RT1(size.motor)
+        self.motor.transformer = nn.Identity()  # type: ignore[assignment] # its place is the decoder's
+        self.acting = nn.Linear(size.motor.features, size.width)
+        self.acting_position = nn.Embedding(size.motor.tokens, size.width)
         self.state = nn.Linear(size.state, size.width)
+        self.nearness = nn.Linear(size.state, size.state, bias=False)
+        self.counts = nn.Linear(size.state, 1)
+        self.mention = nn.Linear(2, size.width)
         self.embed = nn.Embedding(vocabulary, size.width)
-        self.kind = nn.Embedding(3, size.width)
+        self.kind = nn.Embedding(5, size.width)
         self.state_position = nn.Embedding(size.instruction, size.width)
         self.image_position = nn.Embedding(size.cells, size.width)
         self.suffix_position = nn.Embedding(size.suffix, size.width)
         self.layers = nn.ModuleList(Layer(size) for _ in range(size.layers))
         self.norm = nn.LayerNorm(size.width)
         self.head = nn.Linear(size.width, vocabulary)
+        self.pointer = Pointer(size.width)
         self._initialise(torch.Generator().manual_seed(entropy("rt2 weights", seed) >> 65))
+        self.eyes.naming.initialise(seed)
+
+    def look(self, images: Tensor) -> Picture:
+        """What is seen in images float32[N, 3, H, W], RGB from 0 to 1, whatever is asked."""
+        return self.picture(self.eyes.feature_map(images))
+
+    def picture(self, features: Tensor) -> Picture:
+        """The same of maps as of `Eyes.feature_map`."""
+        squares = self.eyes.squares(features) + self.image_position.weight + self.kind.weight[1]
+        vectors, more, places = self.eyes.things(features)
+        return Picture(squares, self.state(alike(vectors)) + more + self.kind.weight[3], vectors, places)
+
+    def image_tokens(self, picture: Picture, states: Tensor, stated: Tensor) -> Seen:
+        """What is seen, for instructions.
+
+        A thing is told how near its name is to the nearest word of the instruction, and which word that is.
+        What is near is learnt, and which words count; at first it is the cosine, and all do.
+
+        Args:
+            picture: Of B images.
+            states: float32[B, T, state]: token states of the instructions.
+            stated: bool[B, T]: False where an instruction is shorter, or hidden.
+        """
+        # Names have much in common, which says nothing: what they are on average is taken off.
+        middle = alike(self.eyes.naming.vectors.to(states.dtype)).mean(0)
+        names, words = (alike(part) - middle for part in (picture.vectors, states))
+        counts = self.counts(words).sigmoid()
+        names, words = (F.normalize(self.nearness(part), dim=-1) for part in (names, words))
+        nearness = names @ (counts * words).transpose(1, 2)
+        nearest, where = nearness.masked_fill(~stated[:, None], -1.0).max(-1)
+        nearest = nearest * stated.any(-1, keepdim=True)
+        behind = nearest - nearest.amax(-1, keepdim=True)
+        word = self.state_position.weight[where] * nearest[..., None]
+        told = self.mention(torch.stack([nearest, behind], -1)) + word
+        return Seen(torch.cat([picture.squares, picture.things + told], dim=1), picture.places, behind)
+
+    def look_again(self, images: Tensor, plans: Tensor) -> Tensor:
+        """What is read before an action, float32[N, tokens, width].
+
+        Args:
+            images: float32[N, 3, H, W], RGB from 0 to 1.
+            plans: float32[N, text]: vectors of plans in words, as RT-1 takes those of instructions.
+        """
+        return self.place_again(self.motor_tokens(images, plans))
+
+    def motor_tokens(self, images: Tensor, plans: Tensor) -> Tensor:
+        """RT-1's image tokens float32[N, tokens, features], mixed; arguments as of `look_again`."""
+        mixed: Tensor = self.motor.mixers(self.motor.image_tokens(images, plans))
+        return mixed
+
+    def place_again(self, tokens: Tensor) -> Tensor:
+        """Tokens as of `motor_tokens` as positions float32[N, tokens, width]."""
+        placed: Tensor = self.acting(tokens) + self.acting_position.weight
+        return placed + self.kind.weight[4]
 
     def forward(self, segments: Segments) -> Tensor:
         """Logits float32[B, S, vocabulary] of what follows each position of the suffixes."""
-        x = torch.cat(
-            [
-                self.place_states(segments.states),
-                self.place_images(segments.images),
-                self.place_suffix(segments.suffix),
-            ],
-            dim=1,
-        )
-        mask = attention_mask(segments)
+        x = self.norm(self.positions(segments))
+        logits: Tensor = self.head(x)
+        pointed = self.pointed(x, segments.seen).to(logits.dtype)
+        return logits + F.pad(pointed, (0, logits.shape[-1] - BINS))
+
+    def pointed(self, x: Tensor, seen: Seen) -> Tensor:
+        """What pointing adds to the logits of the bins, float32[B, S, 256].
+
+        Args:
+            x: float32[B, S, width]: outputs of the last layer for a suffix, normalised.
+            seen: As of `Segments.seen`.
+        """
+        things = seen.tokens[:, -self.size.things :]
+        added: Tensor = self.pointer(x, things, seen.places, seen.behind)
+        return added
+
+    def positions(self, segments: Segments) -> Tensor:
+        """Outputs of the last layer, float32[B, S, width], for the suffixes."""
+        again = [] if segments.again is None else [segments.again]
+        memory = torch.cat([self.place_states(segments.states), segments.seen.tokens, *again], dim=1)
+        x, mask = self.place_suffix(segments.suffix), attention_mask(segments)
         for layer in self.layers:
-            x = layer(x, mask)
-        logits: Tensor = self.head(self.norm(x[:, -segments.suffix.shape[1] :]))
-        return logits
+            x = layer(x, mask, cast("Layer", layer).known(memory))
+        return x
 
     def place_states(self, states: Tensor) -> Tensor:
         """Token states float32[B, T, state] as positions float32[B, T, width]."""
-        placed: Tensor = self.state(states) + self.state_position.weight[: states.shape[1]]
+        placed: Tensor = self.state(alike(states)) + self.state_position.weight[: states.shape[1]]
         return placed + self.kind.weight[0]
-
-    def place_images(self, images: Tensor) -> Tensor:
-        """Image tokens float32[B, cells, width] as positions."""
-        return images + self.image_position.weight + self.kind.weight[1]
 
     def place_suffix(self, suffix: Tensor, start: int = 0) -> Tensor:
         """Ids int64[B, S] as positions float32[B, S, width]; the first has number `start`."""
@@ -186,6 +345,10 @@ class Network(nn.Module):
     def _initialise(self, generator: torch.Generator) -> None:
         """Draw all weights. FiLM is the identity, and residual branches begin small (Radford et al. 2019)."""
         initialize(self, generator)
+        nn.init.eye_(self.nearness.weight)
+        self.counts.weight.zero_()
+        self.counts.bias.fill_(3.0)
+        self.mention.weight.normal_(0, 2 * PLACED, generator=generator)
         for module in self.modules():
             if isinstance(module, FiLM):
                 module.zero()
@@ -194,32 +357,36 @@ class Network(nn.Module):
             elif isinstance(module, Layer):
                 for dense in (module.output, module.contract):
                     dense.weight.mul_((2 * self.size.layers) ** -0.5)
+        for placed in (self.kind, self.state_position, self.image_position, self.acting_position):
+            placed.weight.normal_(0, PLACED, generator=generator)
+        self.kind.weight[2] *= STD / PLACED
         self.head.weight.normal_(0, STD, generator=generator)
+        self.pointer.initialise()
+
+
+def alike(vectors: Tensor) -> Tensor:
+    """Vectors of the sentence encoder, of tokens and of whole names, with one mean and one length."""
+    return F.layer_norm(vectors, vectors.shape[-1:])
 
 
 def attention_mask(segments: Segments) -> Tensor:
-    """Which position (row) may attend which (column), bool[B, 1, L, L], L = T + cells + S."""
-    batch, states = segments.stated.shape
-    cells, suffix = segments.images.shape[1], segments.suffix.shape[1]
-    length = states + cells + suffix
+    """What each position of a suffix may attend, bool[B, 1, S, M + S].
+
+    M counts the instruction, the image tokens, and those of the second look, in this order.
+    """
+    batch, suffix = segments.suffix.shape
     device = segments.suffix.device
-    there = torch.cat(
-        [
-            segments.stated,
-            segments.seen[:, None].expand(-1, cells),
-            torch.ones(batch, suffix, dtype=torch.bool, device=device),
-        ],
-        dim=1,
-    )
-    part = torch.repeat_interleave(
-        torch.arange(3, device=device), torch.tensor([states, cells, suffix], device=device)
-    )
-    position = torch.arange(length, device=device)
-    earlier = part[:, None] > part
-    same = (part[:, None] == part) & ((part < 2) | (position[:, None] >= position))
-    mask = (earlier | same) & there[:, None]
-    # A position that is not there attends itself: with nothing at all, attention is not a number.
-    return (mask | torch.eye(length, dtype=torch.bool, device=device))[:, None]
+    cells = segments.shown[:, None].expand(-1, segments.seen.tokens.shape[1])
+    memory = torch.cat([segments.stated, cells], dim=1)[:, None].expand(-1, suffix, -1)
+    position = torch.arange(suffix, device=device)
+    parts = [memory]
+    if segments.again is not None:
+        acts = torch.full((batch,), suffix, device=device) if segments.acts is None else segments.acts
+        # What is said before the action does not know what is seen by it.
+        acting = position >= torch.where(acts < 0, suffix, acts)[:, None]
+        parts.append(acting[..., None].expand(-1, -1, segments.again.shape[1]))
+    parts.append((position[:, None] >= position).expand(batch, -1, -1))
+    return torch.cat(parts, dim=2)[:, None]
 
 
 def folded(network: Network, device: torch.device | str = "cpu") -> Network:
@@ -230,103 +397,3 @@ def folded(network: Network, device: torch.device | str = "cpu") -> Network:
             module.conv = fuse_conv_bn_eval(module.conv, module.norm)
             module.norm = nn.Identity()  # type: ignore[assignment]
     return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-class Prompt:
-    """An instruction that has been read, with room for what follows; it lasts an episode."""
-
-    def __init__(self, network: Network, states: Tensor) -> None:
-        """Read token states float32[T, state] of an instruction, T at least 1."""
-        size = network.size
-        self.network, self.states = network, states
-        most = len(states) + size.cells + size.suffix
-        room = states.new_zeros(size.layers, 2, 1, size.heads, most, size.width // size.heads)
-        self.caches = [LayerCache(part) for part in room]
-        x = network.place_states(states[None])
-        for layer, cache in zip(network.layers, self.caches, strict=True):
-            x = layer(x, None, cache)
-
-
-class CachedReader:
-    """Reads on from a prompt with an image; what has been read is not computed again."""
-
-    def __init__(self, prompt: Prompt, images: Tensor) -> None:
-        """Begin with image tokens float32[1, cells, width]; what an earlier reader has added is dropped."""
-        self._network, self._caches = prompt.network, prompt.caches
-        for cache in self._caches:
-            cache.length = len(prompt.states)
-        self._pending: Tensor | None = self._network.place_images(images)
-        self._count = 0
-        self._last = images[0, 0]
-
-    def read(self, ids: Sequence[int]) -> None:
-        """Read tokens, at least one; the image is read together with the first ones."""
-        network = self._network
-        x = network.place_suffix(torch.tensor([list(ids)], device=self._last.device), self._count)
-        before = self._caches[0].length + (0 if self._pending is None else self._pending.shape[1])
-        if self._pending is not None:
-            x = torch.cat([self._pending, x], dim=1)
-        mask = _continued(x.shape[1], len(ids), before, x.device)
-        for layer, cache in zip(network.layers, self._caches, strict=True):
-            x = layer(x, mask, cache)
-        self._pending = None
-        self._count += len(ids)
-        self._last = network.norm(x[0, -1])
-
-    def logits(self, ids: Tensor) -> Tensor:
-        """Logits float32[n] of ids as the next token."""
-        return _rows(self._network.head, ids, self._last)
-
-
-class PlainReader:
-    """The same without a cache: all is computed again for each token."""
-
-    def __init__(self, prompt: Prompt, images: Tensor) -> None:
-        """Begin with image tokens float32[1, cells, width]."""
-        self._prompt, self._images = prompt, images
-        self._ids: list[int] = []
-        self._last = images[0, 0]
-
-    def read(self, ids: Sequence[int]) -> None:
-        """Read tokens, at least one."""
-        self._ids += ids
-        states = self._prompt.states[None]
-        device = states.device
-        there = torch.ones(states.shape[:2], dtype=torch.bool, device=device)
-        suffix = torch.tensor([self._ids], device=device)
-        segments = Segments(states, there, self._images, there[:, 0], suffix)
-        network = self._prompt.network
-        x = torch.cat(
-            [network.place_states(states), network.place_images(self._images), network.place_suffix(suffix)],
-            dim=1,
-        )
-        mask = attention_mask(segments)
-        for layer in network.layers:
-            x = layer(x, mask)
-        self._last = network.norm(x[0, -1])
-
-    def logits(self, ids: Tensor) -> Tensor:
-        """Logits float32[n] of ids as the next token."""
-        return _rows(self._prompt.network.head, ids, self._last)
-
-
-def _continued(length: int, suffix: int, before: int, device: torch.device) -> Tensor | None:
-    """The mask of `length` new positions, of which the last `suffix` are causal, after others.
-
-    Args:
-        length: New positions, the image's first where there are any.
-        suffix: Those of the suffix.
-        before: All positions before the suffix's new ones.
-        device: Where it is wanted.
-    """
-    if suffix == 1 and length == 1:
-        return None
-    total = before + suffix
-    row = torch.arange(total - length, total, device=device)[:, None]
-    column = torch.arange(total, device=device)
-    return ((column < before) | ((column <= row) & (row >= before)))[None, None]
-
-
-def _rows(head: nn.Linear, ids: Tensor, x: Tensor) -> Tensor:
-    """Outputs float32[n] of these rows of a linear layer, for a vector float32[width]."""
-    return torch.mv(head.weight[ids], x) + head.bias[ids]

@@ -162,6 +162,9 @@ class _Reader:
         self._cache = getattr(found, self._argument) if self._keeps else None
         self._last = found.last_hidden_state[0, -1]
 
+    def look_again(self, words: Sequence[int] | None) -> None:
+        """Nothing: PaliGemma looks once."""
+
     def logits(self, ids: Tensor) -> Tensor:
         """Logits of ids as the next token. A soft cap, which Gemma 2 has, keeps their order."""
         rows = self._model.get_output_embeddings().weight[ids]

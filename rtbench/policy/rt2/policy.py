@@ -13,11 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rtbench.core.action import BINS, GRIPPER, MODE, Mode, idle
 from rtbench.core.action import convention as action_convention
 from rtbench.core.episode import Observation
-from rtbench.core.errors import PolicyError
+from rtbench.core.errors import PolicyError, UnknownNameError
 from rtbench.core.seeding import generator
 from rtbench.core.stated_plan import Place, StatedPlan
 from rtbench.policy.base import Needs
@@ -26,8 +27,11 @@ from rtbench.policy.rt2.action_layout import ActionLayout
 from rtbench.policy.rt2.checkpoint import Model, load
 from rtbench.policy.rt2.decoding import Choice, Decoder, Plan, Reader
 from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256, TokenStates
-from rtbench.policy.rt2.network import CachedReader, PlainReader, Prompt, folded
+from rtbench.policy.rt2.int8 import FLOAT32, INT8, PRECISIONS, in_int8
+from rtbench.policy.rt2.network import folded
+from rtbench.policy.rt2.readers import CachedReader, PlainReader, Prompt
 from rtbench.policy.rt2.token_table import TokenTable
+from rtbench.policy.text_encoder.encoder import ORDERED, SentenceEncoder
 
 CAMERA = "head"
 PLAN_STEPS = 8
@@ -134,16 +138,14 @@ class RT2Policy:
 
     def _decide(self, slot: _Slot, image: NDArray[np.uint8]) -> NDArray[np.int64]:
         reader = self._body.look(slot.prompt, image)
-        kept: list[int] = []
-        if self._planning.wanted and slot.left == 0:
+        kept = slot.left > 0
+        if self._planning.wanted and not kept:
             slot.plan = self._decoder.plan(reader, slot.choice)
             slot.left = self._planning.steps
             slot.stated = self._told(slot.plan, slot.step)
-        elif slot.plan is not None:
-            kept = slot.plan.ids(self._body.table)
         if self._planning.alone:
             return self._end()
-        bins = self._decoder.action(reader, slot.choice, kept)
+        bins = self._decoder.action(reader, slot.choice, slot.plan, kept=kept)
         tokens = self._body.layout.to_tokens(bins)
         self._follow(slot, tokens)
         return tokens
@@ -175,31 +177,48 @@ class RT2Policy:
 class SmallBody:
     """Our own network as a body."""
 
-    def __init__(self, model: Model, *, cache: bool = True, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        cache: bool = True,
+        device: torch.device | str = "cpu",
+        precision: str = FLOAT32,
+    ) -> None:
         """A body.
 
         Args:
             model: Its weights; a copy is used.
+            precision: One of `PRECISIONS`: what the decoder's matrices are.
             cache: Whether keys and values are kept, which is faster and gives the same tokens.
             device: Where to compute.
         """
         self.device = torch.device(device)
         self._network = folded(model.network, self.device)
+        if precision == INT8:
+            self._network.layers = in_int8(self._network.layers)
         self._vocabulary = model.vocabulary
         self._reader = CachedReader if cache else PlainReader
         self._states = TokenStates(self._network.size.instruction)
+        self._vectors = SentenceEncoder(ORDERED)
         self.table, self.layout = model.vocabulary.table(), model.layout
         self.most_words = self._network.size.words
 
     def begin(self, instruction: str) -> Prompt:
         """The instruction's keys and values."""
         states = self._states(instruction)
-        return Prompt(self._network, torch.from_numpy(states).to(self.device))
+        return Prompt(self._network, torch.from_numpy(states).to(self.device), instruction)
 
     def look(self, prompt: Prompt, image: NDArray[np.uint8]) -> Reader:
         """Read an image uint8[H, W, 3]."""
         pixels = torch.from_numpy(prepare([image], self._network.size.eyes.image)).to(self.device)
-        return self._reader(prompt, self._network.eyes(pixels))
+
+        def again(words: Sequence[int] | None) -> Tensor:
+            text = prompt.instruction if words is None else self.words(words)
+            plan = torch.from_numpy(self._vectors([text])).to(self.device)
+            return self._network.look_again(pixels, plan)
+
+        return self._reader(prompt, self._network.look(pixels), again)
 
     def words(self, ids: Sequence[int]) -> str:
         """The text of ids."""
@@ -214,6 +233,7 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     plan_only: bool = False,
     temperature: float = 0.0,
     cache: bool = True,
+    precision: str = FLOAT32,
     threads: int = THREADS,
     device: str = "cpu",
 ) -> RT2Policy:
@@ -229,6 +249,7 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
             seed; the mode never is. 0: the likeliest.
         cache: Whether keys and values are kept while tokens are decided; without, all is computed again for
             each token, for comparison.
+        precision: 'float32'; or 'int8' for matrices of the decoder in eight bits, on a CPU.
         threads: CPU threads, for the whole process.
         device: Where to compute: 'cpu' or 'cuda'.
 
@@ -246,8 +267,12 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
             f"{weights}: trained with language encoder {model.origin.encoder} "
             f"(SHA-256 {model.origin.encoder_sha256}); this rtbench has {ENCODER}, {ENCODER_SHA256}."
         )
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    if precision == INT8 and torch.device(device).type != "cpu":
+        raise PolicyError("precision 'int8' is for device 'cpu'; leave one of the two out.")
     torch.set_num_threads(threads)
-    body = SmallBody(model, cache=cache, device=usable_device(device))
+    body = SmallBody(model, cache=cache, device=usable_device(device), precision=precision)
     return RT2Policy(body, Planning(plan, plan_steps, plan_only), temperature=temperature)
 
 
