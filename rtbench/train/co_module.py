@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rtbench.core.action import BINS
 from rtbench.policy.rt2.action_layout import ActionLayout
 from rtbench.policy.rt2.naming_head import Named
-from rtbench.policy.rt2.network import Network, Seen, Segments
+from rtbench.policy.rt2.network import Network, Segments
 from rtbench.train.mixture import Samples
 from rtbench.train.token_sequences import Batch
 
@@ -66,17 +66,16 @@ class CoModule(nn.Module):
         pictures = samples.pictures.to(device)
         states, stated = samples.states.to(device), samples.stated.to(device)
         if features is None:
-            size, count = network.size, len(states)
-            nothing = states.new_zeros(count, size.image_tokens, size.width)
-            places = states.new_zeros(count, size.things, 2)
-            seen = Seen(nothing, places, places[..., 0])
+            tokens = states.new_zeros(len(states), network.size.image_tokens, network.size.width)
+            places = states.new_zeros(len(states), network.size.things, 2)
         else:
             picture = network.picture(features).of(pictures.clamp(min=0))
-            seen = network.image_tokens(picture, states, stated)
+            tokens, places = network.image_tokens(picture, states, stated), picture.places
         segments = Segments(
             states,
             stated,
-            seen,
+            tokens,
+            places,
             pictures >= 0,
             said.ids,
             self._again(images, samples, len(pictures)),

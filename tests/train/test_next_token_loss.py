@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from rtbench.core.action import BINS
 from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.config import TINY
-from rtbench.policy.rt2.network import Picture, Seen, Segments
+from rtbench.policy.rt2.network import Picture, Segments
 from rtbench.policy.rt2.pointer import Pointer
 from rtbench.policy.rt2.vocabulary import ACTION, END_OF_WORDS, PLAN, Vocabulary
 from rtbench.train.distillation_loss import distillation_loss
@@ -86,11 +86,8 @@ def segments(suffix, text=3, seen=True):
     return Segments(
         torch.randn(1, text, TINY.state, generator=numbers),
         torch.ones(1, text, dtype=torch.bool),
-        Seen(
-            torch.randn(1, TINY.image_tokens, TINY.width, generator=numbers),
-            torch.rand(1, TINY.things, 2, generator=numbers),
-            -torch.rand(1, TINY.things, generator=numbers),
-        ),
+        torch.randn(1, TINY.image_tokens, TINY.width, generator=numbers),
+        torch.rand(1, TINY.things, 2, generator=numbers),
         torch.tensor([seen]),
         suffix,
     )
@@ -111,7 +108,7 @@ def test_no_target_reaches_the_logits_before_it_and_the_prompt_reaches_all():
         prompt.states[0, -1] += 1
         assert (network(prompt) - first).abs().amax(-1).min() > 0
         blind = segments(suffix, seen=False)
-        blind.seen.tokens[:, : TINY.cells] += 5
+        blind.images[:] += 5
         unseen = segments(suffix, seen=False)
         assert torch.equal(network(blind), network(unseen)), "text alone sees no image"
 
@@ -136,16 +133,13 @@ def test_a_thing_is_told_which_word_means_it():
     nothing = torch.zeros(1, TINY.cells, TINY.width), torch.zeros(1, 3, TINY.width)
     picture = Picture(*nothing, vectors[None, :3], torch.zeros(1, 3, 2))
     states = torch.stack([torch.randn(TINY.state), vectors[2], vectors[0]])[None]
-    told = network.image_tokens(picture, states, torch.ones(1, 3, dtype=torch.bool)).tokens[0, TINY.cells :]
+    told = network.image_tokens(picture, states, torch.ones(1, 3, dtype=torch.bool))[0, TINY.cells :]
     weight, bias = network.mention.weight, network.mention.bias
-    counts = torch.tensor(3.0).sigmoid()
-    rest = told - bias - counts * network.state_position.weight[[2, 0, 1]]
+    rest = told - bias - network.state_position.weight[[2, 0, 1]]
     # Of the first and the third thing the word is there; of the second none is near.
-    assert torch.allclose(rest[0], counts * weight[:, 0], atol=1e-3)
-    assert not torch.allclose(rest[1], counts * weight[:, 0], atol=1e-2)
-    hidden = network.image_tokens(picture, states, torch.zeros(1, 3, dtype=torch.bool)).tokens[
-        0, TINY.cells :
-    ]
+    assert torch.allclose(rest[0], weight[:, 0], atol=1e-4)
+    assert not torch.allclose(rest[1], weight[:, 0], atol=1e-2)
+    hidden = network.image_tokens(picture, states, torch.zeros(1, 3, dtype=torch.bool))[0, TINY.cells :]
     assert torch.allclose(hidden, bias.expand(3, -1))
 
 
@@ -161,15 +155,11 @@ def test_pointing_copies_the_place_of_the_thing_that_is_attended():
         places = torch.tensor([[[0.1, 0.9], [0.3, 0.7], [0.5, 0.5]]])
         pointer.gate.weight.zero_()
         pointer.gate.bias.zero_()
-        behind = torch.tensor([[0.0, 0.0, -1.0]])
-        assert not pointer(x, things, places, behind).any(), "words and actions are left alone"
+        assert not pointer(x, things, places).any(), "words and actions are left alone"
         pointer.gate.bias[0] = 1.0
-        assert pointer(x, things, places, behind).argmax(-1).tolist() == [[179, 179]], "its row"
+        assert pointer(x, things, places).argmax(-1).tolist() == [[179, 179]], "its row"
         pointer.gate.bias[:] = torch.tensor([0.0, 1.0])
-        assert pointer(x, things, places, behind).argmax(-1).tolist() == [[76, 76]], "its column"
-        things.zero_()
-        near = torch.tensor([[-1.0, -1.0, 0.0]])
-        assert pointer(x, things, places, near).argmax(-1).tolist() == [[127, 127]], "what a word means"
+        assert pointer(x, things, places).argmax(-1).tolist() == [[76, 76]], "its column"
 
 
 def test_padding_and_batches_change_no_logit():
@@ -179,7 +169,7 @@ def test_padding_and_batches_change_no_logit():
     padded = Segments(
         torch.cat([one.states, torch.full((1, 4, TINY.state), 9.0)], 1),
         torch.cat([one.stated, torch.zeros(1, 4, dtype=torch.bool)], 1),
-        one.seen, one.shown, torch.cat([suffix, torch.tensor([[256, 256]])], 1),
+        one.images, one.places, one.seen, torch.cat([suffix, torch.tensor([[256, 256]])], 1),
     )  # fmt: skip
     with torch.no_grad():
         assert torch.allclose(network(one), network(padded)[:, :3], atol=1e-5)

@@ -35,10 +35,7 @@ from rtbench.policy.rt2.naming_head import NamingHead
 from rtbench.policy.rt2.pointer import Pointer
 
 STD = 0.02
-"""Standard deviation of first embeddings of what is said."""
-PLACED = 0.5
-"""That of positions and kinds in the memory, whose contents are fifty times as large as embeddings at first.
-With 0.02, the order of words was lost beside them, and was not learnt in 1,500 steps."""
+"""Standard deviation of first embeddings."""
 OCTAVES = 8
 """Wavelengths of the sines that tell a place, from twice the picture's side down to a 64th of it."""
 
@@ -183,17 +180,6 @@ class Picture(NamedTuple):
         return Picture(*(part[numbers] for part in self))
 
 
-class Seen(NamedTuple):
-    """What is seen in B images by those who have read B instructions."""
-
-    tokens: Tensor
-    """float32[B, image tokens, width]; the things are last."""
-    places: Tensor
-    """float32[B, things, 2]: places of the things, as of `Picture`."""
-    behind: Tensor
-    """float32[B, things]: how much less near to a word than the nearest thing, 0 or less."""
-
-
 @dataclass(frozen=True)
 class Segments:
     """Sequences of a batch, each of an instruction, an image and a suffix."""
@@ -202,9 +188,11 @@ class Segments:
     """float32[B, T, state]: token states of the instructions."""
     stated: Tensor
     """bool[B, T]: False where an instruction is shorter, or hidden."""
-    seen: Seen
-    """What is seen, as of `Network.image_tokens`."""
-    shown: Tensor
+    images: Tensor
+    """float32[B, image tokens, width]: as of `Network.image_tokens`; the things are last."""
+    places: Tensor
+    """float32[B, things, 2]: places of the things, as of `Picture`."""
+    seen: Tensor
     """bool[B]: False for text alone, which has no image."""
     suffix: Tensor
     """int64[B, S]: ids of what is said; what follows an end is without effect on what is before it."""
@@ -235,8 +223,6 @@ class Network(nn.Module):
         self.acting = nn.Linear(size.motor.features, size.width)
         self.acting_position = nn.Embedding(size.motor.tokens, size.width)
         self.state = nn.Linear(size.state, size.width)
-        self.nearness = nn.Linear(size.state, size.state, bias=False)
-        self.counts = nn.Linear(size.state, 1)
         self.mention = nn.Linear(2, size.width)
         self.embed = nn.Embedding(vocabulary, size.width)
         self.kind = nn.Embedding(5, size.width)
@@ -260,11 +246,10 @@ class Network(nn.Module):
         vectors, more, places = self.eyes.things(features)
         return Picture(squares, self.state(alike(vectors)) + more + self.kind.weight[3], vectors, places)
 
-    def image_tokens(self, picture: Picture, states: Tensor, stated: Tensor) -> Seen:
-        """What is seen, for instructions.
+    def image_tokens(self, picture: Picture, states: Tensor, stated: Tensor) -> Tensor:
+        """Image tokens float32[B, image tokens, width] for instructions.
 
         A thing is told how near its name is to the nearest word of the instruction, and which word that is.
-        What is near is learnt, and which words count; at first it is the cosine, and all do.
 
         Args:
             picture: Of B images.
@@ -273,16 +258,14 @@ class Network(nn.Module):
         """
         # Names have much in common, which says nothing: what they are on average is taken off.
         middle = alike(self.eyes.naming.vectors.to(states.dtype)).mean(0)
-        names, words = (alike(part) - middle for part in (picture.vectors, states))
-        counts = self.counts(words).sigmoid()
-        names, words = (F.normalize(self.nearness(part), dim=-1) for part in (names, words))
-        nearness = names @ (counts * words).transpose(1, 2)
-        nearest, where = nearness.masked_fill(~stated[:, None], -1.0).max(-1)
+        names, words = (F.normalize(alike(part) - middle, dim=-1) for part in (picture.vectors, states))
+        nearness = (names @ words.transpose(1, 2)).masked_fill(~stated[:, None], -1.0)
+        nearest, where = nearness.max(-1)
         nearest = nearest * stated.any(-1, keepdim=True)
         behind = nearest - nearest.amax(-1, keepdim=True)
         word = self.state_position.weight[where] * nearest[..., None]
         told = self.mention(torch.stack([nearest, behind], -1)) + word
-        return Seen(torch.cat([picture.squares, picture.things + told], dim=1), picture.places, behind)
+        return torch.cat([picture.squares, picture.things + told], dim=1)
 
     def look_again(self, images: Tensor, plans: Tensor) -> Tensor:
         """What is read before an action, float32[N, tokens, width].
@@ -307,24 +290,24 @@ class Network(nn.Module):
         """Logits float32[B, S, vocabulary] of what follows each position of the suffixes."""
         x = self.norm(self.positions(segments))
         logits: Tensor = self.head(x)
-        pointed = self.pointed(x, segments.seen).to(logits.dtype)
+        pointed = self.pointed(x, segments.images, segments.places).to(logits.dtype)
         return logits + F.pad(pointed, (0, logits.shape[-1] - BINS))
 
-    def pointed(self, x: Tensor, seen: Seen) -> Tensor:
-        """What pointing adds to the logits of the bins, float32[B, S, 256].
+    def pointed(self, x: Tensor, images: Tensor, places: Tensor) -> Tensor:
+        """What pointing adds to the logits of the bins, float32[B, S, 256], of a suffix float32[B, S, width].
 
         Args:
-            x: float32[B, S, width]: outputs of the last layer for a suffix, normalised.
-            seen: As of `Segments.seen`.
+            x: Outputs of the last layer, normalised.
+            images: As of `Segments.images`.
+            places: As of `Segments.places`.
         """
-        things = seen.tokens[:, -self.size.things :]
-        added: Tensor = self.pointer(x, things, seen.places, seen.behind)
+        added: Tensor = self.pointer(x, images[:, -self.size.things :], places)
         return added
 
     def positions(self, segments: Segments) -> Tensor:
         """Outputs of the last layer, float32[B, S, width], for the suffixes."""
         again = [] if segments.again is None else [segments.again]
-        memory = torch.cat([self.place_states(segments.states), segments.seen.tokens, *again], dim=1)
+        memory = torch.cat([self.place_states(segments.states), segments.images, *again], dim=1)
         x, mask = self.place_suffix(segments.suffix), attention_mask(segments)
         for layer in self.layers:
             x = layer(x, mask, cast("Layer", layer).known(memory))
@@ -345,10 +328,6 @@ class Network(nn.Module):
     def _initialise(self, generator: torch.Generator) -> None:
         """Draw all weights. FiLM is the identity, and residual branches begin small (Radford et al. 2019)."""
         initialize(self, generator)
-        nn.init.eye_(self.nearness.weight)
-        self.counts.weight.zero_()
-        self.counts.bias.fill_(3.0)
-        self.mention.weight.normal_(0, 2 * PLACED, generator=generator)
         for module in self.modules():
             if isinstance(module, FiLM):
                 module.zero()
@@ -357,11 +336,8 @@ class Network(nn.Module):
             elif isinstance(module, Layer):
                 for dense in (module.output, module.contract):
                     dense.weight.mul_((2 * self.size.layers) ** -0.5)
-        for placed in (self.kind, self.state_position, self.image_position, self.acting_position):
-            placed.weight.normal_(0, PLACED, generator=generator)
-        self.kind.weight[2] *= STD / PLACED
         self.head.weight.normal_(0, STD, generator=generator)
-        self.pointer.initialise()
+        self.pointer.gate.weight.zero_()
 
 
 def alike(vectors: Tensor) -> Tensor:
@@ -376,7 +352,7 @@ def attention_mask(segments: Segments) -> Tensor:
     """
     batch, suffix = segments.suffix.shape
     device = segments.suffix.device
-    cells = segments.shown[:, None].expand(-1, segments.seen.tokens.shape[1])
+    cells = segments.seen[:, None].expand(-1, segments.images.shape[1])
     memory = torch.cat([segments.stated, cells], dim=1)[:, None].expand(-1, suffix, -1)
     position = torch.arange(suffix, device=device)
     parts = [memory]

@@ -12,10 +12,6 @@ LENGTH = 64
 SPREAD = 3.0
 """Standard deviation [bins] of what a thing's place allows: the places of things are parts of cells, six bins
 wide."""
-FIRST_TRUST = 8.0
-"""Factor of how near a word is, before training: a thing half as near has a fiftieth of the attention."""
-FIRST_KEYS = 0.1
-"""Factor of the first keys."""
 FLOOR = 1e-3
 """Weight of a bin at which nothing is."""
 
@@ -23,9 +19,8 @@ FLOOR = 1e-3
 class Pointer(nn.Module):
     """Raises the logits of the bins at which the thing is that is pointed at.
 
-    Each position of the suffix attends the things, at first those that a word of the instruction means. A
-    gate for rows and one for columns say how much of their places counts: for words and actions it is to be
-    nothing, and at first it is nothing for all.
+    Each position of the suffix attends the things. A gate for rows and one for columns say how much of their
+    places counts: for words and actions it is to be nothing, and at first it is nothing for all.
     """
 
     def __init__(self, width: int) -> None:
@@ -33,31 +28,20 @@ class Pointer(nn.Module):
         self.query = nn.Linear(width, LENGTH)
         self.key = nn.Linear(width, LENGTH)
         self.gate = nn.Linear(width, 2)
-        self.trust = nn.Parameter(torch.tensor(FIRST_TRUST))
 
-    def initialise(self) -> None:
-        """Attend by what the instruction names, and add nothing to any logit."""
-        self.gate.weight.zero_()
-        self.gate.bias.zero_()
-        # Keys of things, whose tokens are large, would choose one thing at random, and for good.
-        self.key.weight.mul_(FIRST_KEYS)
-        self.trust.fill_(FIRST_TRUST)
-
-    def forward(self, x: Tensor, things: Tensor, places: Tensor, behind: Tensor) -> Tensor:
+    def forward(self, x: Tensor, things: Tensor, places: Tensor) -> Tensor:
         """What is added to the logits of the bins, float32[B, S, 256].
 
         Args:
             x: float32[B, S, width]: the suffix, normalised.
             things: float32[B, K, width]: image tokens of the things.
             places: float32[B, K, 2]: their places, x and y from 0 to 1.
-            behind: float32[B, K]: how much less near to a word than the nearest thing, 0 or less.
         """
-        found = self.query(x) @ self.key(things).transpose(1, 2) / LENGTH**0.5
-        shares = (found + self.trust * behind[:, None]).float().softmax(-1)
+        shares = (self.query(x) @ self.key(things).transpose(1, 2) / LENGTH**0.5).float().softmax(-1)
         middles = torch.arange(BINS, device=x.device) + 0.5
         away = middles - BINS * places[..., None].float()
         near = (-0.5 * (away / SPREAD) ** 2).exp()
         across, down = ((FLOOR + shares @ near[:, :, axis]).log() for axis in (0, 1))
         rows, columns = self.gate(x).float().unbind(-1)
-        added: Tensor = rows[..., None] * down + columns[..., None] * across
-        return added
+        found: Tensor = rows[..., None] * down + columns[..., None] * across
+        return found

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rtbench.core.action import BINS
-from rtbench.policy.rt2.network import Layer, LayerCache, Network, Picture, Seen, Segments
+from rtbench.policy.rt2.network import Layer, LayerCache, Network, Picture, Segments
 
 
 class Prompt:
@@ -24,8 +24,8 @@ class Prompt:
         self.caches = [LayerCache(part) for part in room]
         remember(network, self.caches, network.place_states(states[None]))
 
-    def seen(self, picture: Picture) -> Seen:
-        """What is seen in a picture, for this instruction."""
+    def image_tokens(self, picture: Picture) -> Tensor:
+        """Image tokens float32[1, image tokens, width] of a picture, for this instruction."""
         stated = torch.ones(1, len(self.states), dtype=torch.bool, device=self.states.device)
         return self.network.image_tokens(picture, self.states[None], stated)
 
@@ -47,13 +47,13 @@ class CachedReader:
     def __init__(self, prompt: Prompt, picture: Picture, again: Again) -> None:
         """Begin with a picture; what earlier readers added is dropped."""
         self._network, self._caches = prompt.network, prompt.caches
-        self._seen = prompt.seen(picture)
+        self._picture, self._images = picture, prompt.image_tokens(picture)
         for cache in self._caches:
             cache.length = len(prompt.states)
-        remember(self._network, self._caches, self._seen.tokens)
+        remember(self._network, self._caches, self._images)
         self._look = again
         self._count = 0
-        self._last = self._seen.tokens[0, 0]
+        self._last = self._images[0, 0]
 
     def look_again(self, words: Sequence[int] | None) -> None:
         """Look a second time, for what is read from here on."""
@@ -71,7 +71,7 @@ class CachedReader:
 
     def logits(self, ids: Tensor) -> Tensor:
         """Logits float32[n] of ids as the next token."""
-        return _logits(self._network, ids, self._last, self._seen)
+        return _logits(self._network, ids, self._last, self._images, self._picture.places)
 
 
 class PlainReader:
@@ -79,11 +79,12 @@ class PlainReader:
 
     def __init__(self, prompt: Prompt, picture: Picture, again: Again) -> None:
         """Begin with a picture."""
-        self._prompt, self._seen, self._look = prompt, prompt.seen(picture), again
+        self._prompt, self._picture, self._look = prompt, picture, again
+        self._images = prompt.image_tokens(picture)
         self._again: Tensor | None = None
         self._acts = -1
         self._ids: list[int] = []
-        self._last = self._seen.tokens[0, 0]
+        self._last = self._images[0, 0]
 
     def look_again(self, words: Sequence[int] | None) -> None:
         """Look a second time, for what is read from here on."""
@@ -97,14 +98,15 @@ class PlainReader:
         there = torch.ones(states.shape[:2], dtype=torch.bool, device=device)
         suffix = torch.tensor([self._ids], device=device)
         acts = torch.tensor([self._acts], device=device)
-        segments = Segments(states, there, self._seen, there[:, 0], suffix, self._again, acts)
+        places = self._picture.places
+        segments = Segments(states, there, self._images, places, there[:, 0], suffix, self._again, acts)
         network = self._prompt.network
         self._last = network.norm(network.positions(segments)[0, -1])
 
     def logits(self, ids: Tensor) -> Tensor:
         """Logits float32[n] of ids as the next token."""
         network = self._prompt.network
-        return _logits(network, ids, self._last, self._seen)
+        return _logits(network, ids, self._last, self._images, self._picture.places)
 
 
 def _causal(new: int, before: int, device: torch.device) -> Tensor:
@@ -113,10 +115,10 @@ def _causal(new: int, before: int, device: torch.device) -> Tensor:
     return (column <= torch.arange(before, before + new, device=device)[:, None])[None, None]
 
 
-def _logits(network: Network, ids: Tensor, x: Tensor, seen: Seen) -> Tensor:
+def _logits(network: Network, ids: Tensor, x: Tensor, images: Tensor, places: Tensor) -> Tensor:
     """Logits float32[n] of these ids, for the newest position float32[width]."""
     found = torch.mv(network.head.weight[ids], x) + network.head.bias[ids]
     if int(ids[0]) >= BINS:  # words
         return found
-    pointed = network.pointed(x[None, None], seen)[0, 0]
+    pointed = network.pointed(x[None, None], images, places)[0, 0]
     return found + torch.where(ids < BINS, pointed[ids.clamp(max=BINS - 1)], 0.0)
