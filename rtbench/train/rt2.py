@@ -215,10 +215,15 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
             "or --init weights that were trained on some."
         )
     network = Network(named, len(vocabulary), _vectors(labels.vocabulary), seed=plan.hyperparameters.seed)
+    origin = Origin(ENCODER, ENCODER_SHA256)
     if plan.eyes is not None:
-        _borrow_eyes(network, plan.eyes)
+        # What RT-1 was trained on is not new to who looks with its eyes.
+        seen = _borrow_eyes(network, plan.eyes)
+        origin = replace(
+            origin, trained_on=seen.trained_on, about=f"RT-1: {seen.about}" if seen.about else ""
+        )
     order = layout(FULL, "rtbench" if robot is None else robot.convention)
-    return Model(network, vocabulary, order, Origin(ENCODER, ENCODER_SHA256), labels.vocabulary)
+    return Model(network, vocabulary, order, origin, labels.vocabulary)
 
 
 def _vectors(names: Sequence[tuple[str, str]]) -> torch.Tensor:
@@ -235,9 +240,13 @@ def _with_more_names(model: Model, robot: Dataset | None, other: VisionLanguage 
     return replace(model, names=labels.vocabulary)
 
 
-def _borrow_eyes(network: Network, path: Path) -> None:
-    """Begin both looks with an RT-1's weights; the first has no FiLM layers, which speak of instructions."""
-    rt1 = rt1_checkpoint.load(path).network
+def _borrow_eyes(network: Network, path: Path) -> Origin:
+    """Begin both looks with an RT-1's weights, and give their origin.
+
+    The first look has no FiLM layers, which speak of instructions.
+    """
+    loaded = rt1_checkpoint.load(path)
+    rt1 = loaded.network
     found = rt1.backbone.state_dict()
     wanted = network.eyes.backbone.state_dict()
     taken = {name: value for name, value in found.items() if ".film." not in name}
@@ -249,6 +258,7 @@ def _borrow_eyes(network: Network, path: Path) -> None:
     network.eyes.backbone.load_state_dict({**wanted, **taken})
     rt1.transformer = nn.Identity()  # type: ignore[assignment]
     network.motor.load_state_dict(rt1.state_dict())
+    return loaded.origin
 
 
 def _origin(
