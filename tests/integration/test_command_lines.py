@@ -30,7 +30,8 @@ STOPPED = (
     "rtbench.data.vqa.make.make",
     "rtbench.env.diagnostics.examine",
     "rtbench.evaluation.conformance.probe.probe",
-    "rtbench.evaluation.evaluate.play",
+    "rtbench.evaluation.engine.play",
+    "rtbench.evaluation.scaling.measure",
     "rtbench.evaluation.serving.serve.serve_forever",
     "rtbench.task.audit.checks.inspect",
 )

@@ -37,6 +37,7 @@ MORE = {
     "verify": ["--jobs", "1"],
     "train rt1": ["--episodes", "0", "--threads", "1"],
     "train rt2": ["--steps", "2", "--batch", "2", "--episodes", "0", "--val-fraction", "0", "--threads", "1"],
+    "distill": ["--steps", "2", "--batch", "2", "--episodes", "0", "--threads", "1"],
     "check tasks": ["--play", "0"],
 }
 """What a test adds to a command."""

@@ -112,7 +112,7 @@ def test_every_example_is_listed_short_and_says_what_it_is():
     listed = set(re.findall(r"\]\((.*?)\)", (EXAMPLES / "README.md").read_text()))
     assert files == listed
     assert 8 <= len(files) <= 12
-    assert files == {*SCRIPTS, TABLE, "ppo.py", "train_rt1.sh", "first_evaluation.ipynb"}
+    assert files == {*SCRIPTS, TABLE, "ppo.py", "train_rt1.sh", "slurm_ray.sh", "first_evaluation.ipynb"}
     for path in EXAMPLES.glob("*.py"):
         assert ast.get_docstring(ast.parse(path.read_text())), path.name
         assert len(path.read_text().splitlines()) <= 60, path.name
