@@ -137,6 +137,11 @@ class Sampler:
         number = {text: k for k, text in enumerate(data.instructions)}
         self._texts = np.array([number[episode.instruction] for episode in data.episodes])
 
+    def texts(self, windows: Windows) -> NDArray[np.int64]:
+        """Numbers int64[B] of the instructions of windows."""
+        found: NDArray[np.int64] = self._texts[windows[:, 0]]
+        return found
+
     def batch(self, windows: Windows) -> Batch:
         """The frames of windows; those beyond a demonstration's end repeat its last."""
         demos, starts = windows.T
@@ -152,7 +157,7 @@ class Sampler:
             points=self._data.points[index],
             hand=self._data.hand[index],
             valid=torch.from_numpy(valid).to(device),
-            texts=self._texts[demos],
+            texts=self.texts(windows),
             seen=None if (seen := self._data.seen) is None else seen.of(frames, valid),
         )
 

@@ -73,6 +73,8 @@ class DistillationTrainer(Trainer):
         options = {"temperature": distillation.temperature, "hard weight": distillation.hard_weight}
         super().__init__(folder, training, network, plain, {**about, **options})
         self._layout = model.layout
+        self.teacher_origin = model.origin
+        """Where the teacher's weights come from."""
         self._teacher = CoModule(model.network.eval().requires_grad_(requires_grad=False)).eval()
         self._teacher.to(self.accelerator.device)
         self._mixer = Mixer(
@@ -96,8 +98,7 @@ class DistillationTrainer(Trainer):
         torch.manual_seed(entropy("dropout", hp.seed, *self._stream) >> 65)
         self._model.train()
         labels = torch.from_numpy(samples.labels).to(pixels.device)[:, None]
-        texts = self._sampler.batch(mine).texts
-        found = self._model(pixels, self._texts[texts])
+        found = self._model(pixels, self._texts[self._sampler.texts(mine)])
         valid = torch.ones(labels.shape[:2], dtype=torch.bool, device=pixels.device)
         self._meter.add(token_loss(found.detach(), labels, valid), found, labels, valid)
         bins = torch.from_numpy(self._layout.of_tokens(samples.labels)).to(pixels.device)

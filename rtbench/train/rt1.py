@@ -23,7 +23,6 @@ from rtbench.policy.rt1.config import Size, size
 from rtbench.policy.rt1.imagenet import load_imagenet
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.weights import Origin
-from rtbench.policy.rt2.checkpoint import load as load_teacher
 from rtbench.policy.text_encoder.encoder import BUILT_IN, DEFAULT, ORDERED, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import learning_curves, metrics_log
@@ -129,8 +128,9 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
     training = TrainingData(inputs, texts, _name_vectors(data, hp))
     if taught := plan.distillation:
         about["teacher"] = content_hash(taught.teacher)
-        trainer: Trainer = DistillationTrainer(folder, training, network, hp, about, taught)
-        teacher = load_teacher(taught.teacher).origin
+        student = DistillationTrainer(folder, training, network, hp, about, taught)
+        trainer: Trainer = student
+        teacher = student.teacher_origin
         before = before or Origin(encoder.id, encoder.sha256, teacher.trained_on, teacher.about)
     else:
         trainer = Trainer(folder, training, network, hp, about)

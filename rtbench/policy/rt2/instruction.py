@@ -18,9 +18,12 @@ ENCODER, ENCODER_SHA256 = DEFAULT, DEFAULT_SHA256
 class TokenStates:
     """Encodes texts, each only once."""
 
-    def __init__(self, most: int) -> None:
-        """Of texts of which at most so many tokens count; the rest is cut off."""
-        self._encoder, self._most = SentenceEncoder(ENCODER), most
+    def __init__(self, most: int, encoder: SentenceEncoder | None = None) -> None:
+        """Of texts of which at most so many tokens count; the rest is cut off.
+
+        The encoder may be one with the words' order, whose token states are the same.
+        """
+        self._encoder, self._most = encoder or SentenceEncoder(ENCODER), most
 
     def __call__(self, text: str) -> NDArray[np.float32]:
         """The states of a text's tokens, float32[n, 384], n at least 1.

@@ -199,8 +199,8 @@ class SmallBody:
             self._network.layers = in_int8(self._network.layers)
         self._vocabulary = model.vocabulary
         self._reader = CachedReader if cache else PlainReader
-        self._states = TokenStates(self._network.size.instruction)
         self._vectors = SentenceEncoder(ORDERED)
+        self._states = TokenStates(self._network.size.instruction, self._vectors)
         self.table, self.layout = model.vocabulary.table(), model.layout
         self.most_words = self._network.size.words
 
