@@ -11,10 +11,7 @@ its noise. Both are numbers of an action mapping: of rt1-11d in SI units, in the
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +23,11 @@ from numpy.typing import NDArray
 
 from rtbench.core.atomic_write import write_text
 from rtbench.core.errors import UnknownNameError
+from rtbench.data import exported
 from rtbench.data.demonstration import (
     Demonstration,
     DemonstrationError,
     Demonstrations,
-    check_alike,
-    check_cameras,
 )
 from rtbench.data.lerobot_card import ActionColumns, action_columns, card, modality
 from rtbench.data.lerobot_stats import Collected, plain
@@ -79,34 +75,16 @@ def export_lerobot(
     if version not in kinds:
         raise UnknownNameError("version", version, kinds, where="LeRobot dataset")
     made = kinds[version]
-    if output.exists():
-        raise DemonstrationError(f"{output}: is there already; give a folder that is not.")
-    beside = output.with_name(f".{output.name}.{os.getpid()}")
-    with ExitStack() as stack:
-        files = [stack.enter_context(Demonstrations(path, trusted=False)) for path in sources]
-        for file in files:
-            check_alike(file.path, file.header, files[0].header)
-            file.check_images(consecutive=True)
-            check_cameras(file, files[0])
-        height, width = files[0].header.size
+
+    def begun(root: Path, alike: Demonstrations) -> Dataset:
+        height, width = alike.header.size
         if height % 2 or width % 2:
             raise DemonstrationError(
                 f"{sources[0]}: images are {height}x{width}; a video needs even numbers."
             )
-        if not sum(map(len, files)):
-            raise DemonstrationError(f"{sources[0]}: no demonstrations, so there is nothing to export.")
-        dataset = made(beside, files[0], action_columns(action))
-        try:
-            for file in files:
-                for number in range(len(file)):
-                    dataset.add(file.demo(number))
-            dataset.finish()
-            beside.replace(output)
-        except OSError as error:
-            raise DemonstrationError(f"{output}: cannot be written: {error.strerror or error}.") from None
-        finally:
-            dataset.close()
-            shutil.rmtree(beside, ignore_errors=True)
+        return made(root, alike, action_columns(action))
+
+    dataset = exported.write(sources, output, begun)
     return len(dataset.episodes)
 
 

@@ -15,10 +15,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rtbench.core.atomic_write import write_text
+from rtbench.data import exported
 from rtbench.data.demonstration import (
     Demonstration,
-    DemonstrationError,
     Demonstrations,
-    check_alike,
-    check_cameras,
 )
 from rtbench.data.lerobot_card import ActionColumns, action_columns
 from rtbench.data.tfrecord import Values, example, write_record
@@ -64,29 +59,7 @@ def export_rlds(sources: Sequence[Path], output: Path, *, action: str = "rtbench
             single ones, or a folder that exists or cannot be written.
     """
     columns = action_columns(action)
-    if output.exists():
-        raise DemonstrationError(f"{output}: is there already; give a folder that is not.")
-    beside = output.with_name(f".{output.name}.{os.getpid()}")
-    with ExitStack() as stack:
-        files = [stack.enter_context(Demonstrations(path, trusted=False)) for path in sources]
-        for file in files:
-            check_alike(file.path, file.header, files[0].header)
-            file.check_images(consecutive=True)
-            check_cameras(file, files[0])
-        if not sum(map(len, files)):
-            raise DemonstrationError(f"{sources[0]}: no demonstrations, so there is nothing to export.")
-        dataset = _Dataset(beside, files[0], columns)
-        try:
-            for file in files:
-                for number in range(len(file)):
-                    dataset.add(file.demo(number))
-            dataset.finish()
-            beside.replace(output)
-        except OSError as error:
-            raise DemonstrationError(f"{output}: cannot be written: {error.strerror or error}.") from None
-        finally:
-            dataset.close()
-            shutil.rmtree(beside, ignore_errors=True)
+    dataset = exported.write(sources, output, lambda root, alike: _Dataset(root, alike, columns))
     return sum(dataset.lengths)
 
 
