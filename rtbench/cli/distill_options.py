@@ -18,6 +18,7 @@ from rtbench.cli.training_options import (
     Balance,
     Episodes,
     GradClip,
+    Lr,
     Minutes,
     Output,
     Seed,
@@ -79,9 +80,7 @@ class DistillOptions:
             rich_help_panel=OPTIMIZATION,
         ),
     ] = 32
-    lr: Annotated[
-        float, typer.Option(min=0, metavar="X", help="Peak learning rate.", rich_help_panel=OPTIMIZATION)
-    ] = 5e-4
+    lr: Lr = 5e-4
     grad_clip: GradClip = 1.0
     output: Output
     minutes: Minutes = None

@@ -21,6 +21,7 @@ from rtbench.cli.training_options import (
     Bf16,
     Episodes,
     GradClip,
+    Lr,
     Minutes,
     Output,
     Seed,
@@ -191,9 +192,7 @@ class RT2TrainOptions:
             rich_help_panel=OPTIMIZATION,
         ),
     ] = 32
-    lr: Annotated[
-        float, typer.Option(min=0, metavar="X", help="Peak learning rate.", rich_help_panel=OPTIMIZATION)
-    ] = 5e-4
+    lr: Lr = 5e-4
     ema_decay: Annotated[
         float,
         typer.Option(

@@ -25,6 +25,9 @@ Steps = Annotated[
     int,
     typer.Option(min=1, metavar="N", help="Number of optimizer steps in all.", rich_help_panel=OPTIMIZATION),
 ]
+Lr = Annotated[
+    float, typer.Option(min=0, metavar="X", help="Peak learning rate.", rich_help_panel=OPTIMIZATION)
+]
 GradClip = Annotated[
     float,
     typer.Option(
