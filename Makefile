@@ -38,6 +38,10 @@ help:
 run: $(VENV)/.installed
 	$(BIN)/rtbench run --policy rt1 --suite novel --rounds 1 --video 4 --out runs/first $(ARGS)
 	$(BIN)/rtbench run --policy oracle --suite novel --rounds 1 --out runs/first $(ARGS)
+	@# RT-2 needs PyTorch, which is larger than all the rest: it plays where the extra rt2 is installed.
+	@if $(BIN)/python -c "import torch, transformers" 2>/dev/null; \
+	then set -x; $(BIN)/rtbench run --policy rt2 --suite emergent --limit 30 --out runs/first $(ARGS); \
+	else echo "rt2: left out; $(BIN)/pip install -c constraints.txt '.[rt2]' adds what it needs"; fi
 	$(BIN)/rtbench table runs/first --by split
 
 test: $(VENV)/.installed-dev $(WHEEL)
@@ -62,9 +66,9 @@ docs: $(VENV)/.installed-docs
 
 # Rounds are chosen for some 230 episodes a suite. Played beside the repository's own files, so that the runs
 # can say that they come from a commit without changes.
-results: $(VENV)/.installed
+results: $(VENV)/.installed-dev
 	rm -rf runs/reference
-	for policy in noop random oracle rt1; do \
+	for policy in noop random oracle rt1 rt2; do \
 	for suite in seen:20 novel:3 emergent:2; do \
 	$(BIN)/rtbench run --policy $$policy --suite $${suite%:*} --rounds $${suite#*:} --out runs/reference; \
 	done; done
