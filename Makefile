@@ -39,7 +39,7 @@ run: $(VENV)/.installed
 	$(BIN)/rtbench run --policy rt1 --suite novel --rounds 1 --video 4 --out runs/first $(ARGS)
 	$(BIN)/rtbench run --policy oracle --suite novel --rounds 1 --out runs/first $(ARGS)
 	@# RT-2 needs PyTorch, which is larger than all the rest: it plays where the extra rt2 is installed.
-	@if $(BIN)/python -c "import torch, transformers" 2>/dev/null; \
+	@if $(BIN)/python -c "import torch" 2>/dev/null; \
 	then set -x; $(BIN)/rtbench run --policy rt2 --suite emergent --limit 30 --out runs/first $(ARGS); \
 	else echo "rt2: left out; $(BIN)/pip install -c constraints.txt '.[rt2]' adds what it needs"; fi
 	$(BIN)/rtbench table runs/first --by split
