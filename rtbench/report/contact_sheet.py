@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH, Episode
-from rtbench.report.fonts import font, runs_left
+from rtbench.result.fonts import font, runs_left
 
 if TYPE_CHECKING:
     from PIL.Image import Image

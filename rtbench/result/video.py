@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH, Episode, Outcome
 from rtbench.core.stated_plan import StatedPlan
+from rtbench.result import fonts
 
 CAPTION_HEIGHT = 48
 """Pixels under the picture; 256 + 48 is a multiple of 16, which the codec wants."""
@@ -132,11 +133,9 @@ def captioned(
     picture = Image.new("RGB", (width, height + CAPTION_HEIGHT))
     picture.paste(Image.fromarray(frame), (0, 0))
     draw = ImageDraw.Draw(picture)
+    _write_instruction(draw, episode, height + 3, width)
     font = _font()
     per_line = int((width - 2 * _MARGIN) / max(font.getlength("n"), 1))
-    text = textwrap.wrap(episode.instruction, per_line, max_lines=2, placeholder=" ...")
-    for number, line in enumerate(text):
-        draw.text((_MARGIN, height + 3 + number * _LINE), line, font=font, fill=(240, 240, 240))
     base = height + CAPTION_HEIGHT - _LINE - 1
     last = textwrap.shorten(foot, per_line, placeholder=" ...")
     draw.text((_MARGIN, base), last, font=font, fill=(170, 170, 170))
@@ -145,6 +144,20 @@ def captioned(
         right = width - _MARGIN - font.getlength(verdict)
         draw.text((right, base), verdict, font=font, fill=_COLOURS[outcome.end])
     return np.asarray(picture)
+
+
+def _write_instruction(draw: ImageDraw.ImageDraw, episode: Episode, top: int, width: int) -> None:
+    """Two lines at most, by a font that has its letters; the task's name where this machine has none."""
+    text = episode.instruction
+    written = _font() if text.isascii() else fonts.font(text, _FONT_SIZE)
+    if written is None:
+        text, written = f"[{episode.language}: no font of this machine writes it] {episode.task}", _font()
+    room = width - 2 * _MARGIN
+    per_line = int(room * max(len(text), 1) / max(written.getlength(text), 1))
+    left, anchor = (width - _MARGIN, "ra") if fonts.runs_left(text) else (_MARGIN, "la")
+    for number, line in enumerate(textwrap.wrap(text, per_line, max_lines=2, placeholder=" ...")):
+        place = left, top + number * _LINE
+        draw.text(place, line, font=written, fill=(240, 240, 240), anchor=anchor)
 
 
 @lru_cache(maxsize=1)

@@ -13,9 +13,9 @@ from PIL import Image
 from rtbench.cli.first_frames import _panels
 from rtbench.core.episode import Episode
 from rtbench.core.errors import PlacementError
-from rtbench.report import fonts
 from rtbench.report.contact_sheet import Panel, _Line, _texts, _wrapped, compose
-from rtbench.report.fonts import font, needs_layout, runs_left
+from rtbench.result import fonts
+from rtbench.result.fonts import font, needs_layout, runs_left
 from rtbench.task.library import BUNDLED
 from tests.helpers.commands import rtbench
 

@@ -9,6 +9,7 @@ import pytest
 from rtbench.core.episode import IMAGE_HEIGHT, IMAGE_WIDTH, Trace
 from rtbench.core.importing import load_object
 from rtbench.evaluation.rollout import replayed, rollout
+from rtbench.result import fonts
 from rtbench.result.video import captioned, film
 from tests.helpers.paths import HELPERS
 
@@ -22,6 +23,32 @@ def test_outcomes_look_different():
     result = rollout(load_object(f"{FAKE}:FakeEnv")(), episode, replayed(rows), trace=Trace())
     good, bad = (captioned(FRAME, episode, "", replace(result.outcome, end=end)) for end in (True, False))
     assert (good != bad).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("kald\N{LATIN SMALL LETTER DOTLESS I}r", "kaldr"),
+        ("подними банку", "       "),
+        ("włóż jabłko", "wlóz jablko"),
+        ("拿起", "  "),
+    ],
+)
+def test_letters_that_pillows_own_font_lacks_are_written(text, other, monkeypatch):
+    """They were boxes, one as another; where no font has them, the caption says so."""
+
+    def strip(instruction):
+        return captioned(FRAME, replace(episode, instruction=instruction), "")[IMAGE_HEIGHT:]
+
+    signs = [sign for sign in text if not sign.isascii()]
+    if fonts.font(text, 11) is not None:
+        written = {strip(sign).tobytes() for sign in signs}
+        assert len(written) == len(set(signs)), "each looks like no other"
+    assert (strip(text) != strip(other)).any()
+    monkeypatch.setattr(fonts, "font", lambda *_, **__: None)
+    assert (
+        strip(text) == strip(f"[{episode.language}: no font of this machine writes it] {episode.task}")
+    ).all()
 
 
 @pytest.mark.parametrize("shown", [0, 1])
