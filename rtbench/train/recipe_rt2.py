@@ -87,7 +87,8 @@ def steps(how: Parameters, *, cores: int, gpu: bool) -> Sequence[Step]:  # noqa:
         found.insert(0, Step(Path(questions).stem, vqa, without=jobs))
     found += _trainings(how, root, frames, questions)
     last = found[-1].name
-    play_last = ("run", "--policy", last, "--content", str(root / last), "--out", str(root / "runs"), *ACTING)
+    acting = (*ACTING, "--policy-arg", "plan_steps=0")
+    play_last = ("run", "--policy", last, "--content", str(root / last), "--out", str(root / "runs"), *acting)
     found += [
         Step(f"{suite} of {last}", (*play_last, "--suite", suite, "--limit", str(how.test)), without=jobs)
         for suite in ("seen", "novel", "emergent")
