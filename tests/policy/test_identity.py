@@ -88,6 +88,16 @@ def test_rt1_is_all_of_its_network():
     assert not [name for name in names if name.startswith(("rtbench.cli", "rtbench.env.", "torch"))]
 
 
+def test_a_shipped_policy_is_all_of_the_modules_of_its_package():
+    """A module that is imported by a computed name is not found: RT-2's network did not count."""
+    for name in ("rtbench.policy.rt1", "rtbench.policy.rt2"):
+        found = source_digests(name)
+        assert {f"{name}.policy", f"{name}.config"} <= set(found)
+    found = set(source_digests("rtbench.policy.rt2"))
+    package = {f"rtbench.policy.rt2.{path.stem}" for path in (ROOT / "rtbench/policy/rt2").glob("[!_]*.py")}
+    assert package <= found
+
+
 def test_it_does_not_depend_on_what_the_process_has_imported():
     here = source_digests("rtbench.policy.oracle")
     assert in_a_fresh_process("rtbench.policy.oracle", ROOT).count(":") == len(here)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rtbench.core.extras import require
@@ -12,14 +11,21 @@ if TYPE_CHECKING:
     from rtbench.policy.rt2.policy import from_weights
 
 __all__ = ["from_paligemma", "from_weights"]
-_FACTORIES = {"from_weights": ("policy", "rt2"), "from_paligemma": ("paligemma", "paligemma")}
-"""Factory, which cards name -> its module, and the extra that it needs."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import a factory when it is first used: it needs PyTorch."""
-    if name not in _FACTORIES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, extra = _FACTORIES[name]
-    require(extra, "policy rt2")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    """Import a factory when it is first used: it needs PyTorch.
+
+    Its module is named by an import, not by a computed name: what makes a policy is found by reading imports.
+    """
+    if name == "from_weights":
+        require("rt2", "policy rt2")
+        from rtbench.policy.rt2.policy import from_weights
+
+        return from_weights
+    if name == "from_paligemma":
+        require("paligemma", "policy rt2")
+        from rtbench.policy.rt2.paligemma import from_paligemma
+
+        return from_paligemma
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
