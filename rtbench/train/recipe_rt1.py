@@ -23,7 +23,7 @@ WEAKER = (
 """Skills of which there are more demonstrations, and all of those of DAgger: what failed most."""
 
 ACTING = ("--policy-arg", "temperature=0.3", "--policy-arg", "terminate_threshold=0.9")
-"""How the last weights act, as the card of those in the box says."""
+"""How the last weights act, as the shipped card says."""
 
 
 @dataclass(frozen=True)

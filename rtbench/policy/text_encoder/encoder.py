@@ -24,7 +24,7 @@ ORDERED = f"{DEFAULT}+order"
 BUILT_IN = {DEFAULT: DEFAULT_SHA256, ORDERED: hashlib.sha256(f"{DEFAULT_SHA256} order".encode()).hexdigest()}
 """Encoders that need no folder -> hash of the files that determine their vectors."""
 CACHE = "sentence-2"
-"""Folder of the cache. Raise its number when the encoders in the box compute something else."""
+"""Folder of the cache. Raise its number when the shipped encoders compute something else."""
 _ENDINGS = {"vector": ".npy", "states": ".states.npy"}
 """What is kept of a sentence -> ending of its file."""
 
