@@ -16,7 +16,7 @@ REFERENCE, TABLES = ROOT / "results/reference", ROOT / "results/tables"
 RUNS = {"/".join(path.parent.parts[-3:-1]): path.parent for path in sorted(REFERENCE.glob("*/*/*/run.json"))}
 EVERY = sorted(
     f"{policy}/{suite}"
-    for policy in ("oracle", "random", "noop", "rt1")
+    for policy in ("oracle", "random", "noop", "rt1", "rt2")
     for suite in ("seen", "novel", "emergent")
 )
 SAMPLE = 4
