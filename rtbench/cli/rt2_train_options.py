@@ -113,17 +113,6 @@ class RT2TrainOptions:
             min=1, metavar="N", help="Most questions about one picture in a batch.", rich_help_panel=MIXTURE
         ),
     ] = 4
-    hidden: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            metavar="SHARE",
-            help="Share of the robot samples with a plan whose instruction is hidden, so that actions must "
-            "use the plan.",
-            rich_help_panel=MIXTURE,
-        ),
-    ] = 0.5
     without_plan: Annotated[
         float,
         typer.Option(

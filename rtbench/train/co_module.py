@@ -7,8 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rtbench.core.action import BINS
-from rtbench.policy.rt2.action_layout import ActionLayout
 from rtbench.policy.rt2.naming_head import Named
 from rtbench.policy.rt2.network import Network, Segments
 from rtbench.train.mixture import Samples
@@ -22,6 +20,8 @@ class Outputs(NamedTuple):
     """float[B, S, V]; None in the stage `EYES`."""
     names: Named | None
     """Names at places; None where none are asked for."""
+    actions: Tensor | None = None
+    """float[R, 11, 256]: as of `Network.act`, of the robot samples; None where nothing acts."""
 
 
 class CoModule(nn.Module):
@@ -33,12 +33,12 @@ class CoModule(nn.Module):
         Args:
             network: The network.
             names: Whether names at places are wanted too.
-            frozen: Whether both backbones and the naming head stay as they are, batch norms included.
+            frozen: Whether the eyes' backbone and naming head stay as they are, batch norms included.
         """
         super().__init__()
         self.network, self._names, self._frozen = network, names, frozen
         if frozen:
-            for part in (network.eyes.backbone, network.eyes.naming, network.motor):
+            for part in (network.eyes.backbone, network.eyes.naming):
                 part.requires_grad_(requires_grad=False)
 
     def train(self, mode: bool = True) -> CoModule:
@@ -46,7 +46,6 @@ class CoModule(nn.Module):
         super().train(mode)
         if self._frozen:
             self.network.eyes.backbone.eval()
-            self.network.motor.eval()
         return self
 
     def forward(self, images: Tensor, samples: Samples | None, said: Batch | None) -> Outputs:
@@ -78,37 +77,7 @@ class CoModule(nn.Module):
             places,
             pictures >= 0,
             said.ids,
-            self._again(images, samples, len(pictures)),
-            said.actions,
         )
-        return Outputs(network(segments), names)
-
-    def _again(self, images: Tensor, samples: Samples, batch: int) -> Tensor | None:
-        """Second looks float32[B, tokens, width]: at the first pictures, which are the robot samples'."""
-        network, count = self.network, len(samples.plans)
-        if not count:
-            return None
-        plans = torch.from_numpy(samples.plans).to(images.device)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
-            tokens = network.motor_tokens(images[:count], plans)
-        found = network.place_again(tokens)
-        none = found.new_zeros(batch - count, *found.shape[1:])
-        return torch.cat([found, none])
-
-
-def action_logits(logits: Tensor, said: Batch, layout: ActionLayout) -> tuple[Tensor, Tensor]:
-    """What a model says of the actions in a batch, and which of its samples act.
-
-    Args:
-        logits: float[B, S, V], whose first 256 ids are the bins.
-        said: What is to be said.
-        layout: Order of an action's tokens.
-
-    Returns:
-        float32[N, length, 256], minus infinity for modes that do not exist; and bool[B], N of them True.
-    """
-    acting = said.actions >= 0
-    rows = said.actions[acting][:, None] + torch.arange(layout.length, device=logits.device)
-    found = logits[acting].gather(1, rows[..., None].expand(-1, -1, BINS)).float()
-    found[:, layout.mode, layout.counts[layout.mode] :] = -torch.inf
-    return found, acting
+        acted = len(samples.plans)
+        plans = torch.from_numpy(samples.plans).to(device)
+        return Outputs(network(segments), names, network.act(images[:acted], plans) if acted else None)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from rtbench.core.action import BINS, SIZE, Mode
+from rtbench.core.action import BINS, SIZE
 from rtbench.core.seeding import entropy
 from rtbench.data.vision_language import VisionLanguage
 from rtbench.policy.rt1.image import resize
@@ -22,7 +22,7 @@ from rtbench.policy.rt1.loss import token_loss
 from rtbench.policy.rt2.checkpoint import Model
 from rtbench.policy.rt2.network import Network
 from rtbench.train.augment import augment
-from rtbench.train.co_module import CoModule, Outputs, action_logits
+from rtbench.train.co_module import CoModule, Outputs
 from rtbench.train.dataset import Dataset
 from rtbench.train.frame_labels import FrameLabels, LabelStore
 from rtbench.train.hyperparameters import Hyperparameters
@@ -115,7 +115,7 @@ class CoTrainer(TrainingLoop):
         device = self.accelerator.device
         self._folder, self._hp, self._training, self._data = folder, hp, training, data
         self._described = model
-        self._speaker = Speaker(model.vocabulary, model.layout, model.network.size.words)
+        self._speaker = Speaker(model.vocabulary, model.network.size.words)
         named = bool(hp.naming_loss_weight) or training.stage == EYES
         self._names = data.names if named else None
         self._mixer = Mixer(
@@ -163,13 +163,14 @@ class CoTrainer(TrainingLoop):
         windows = self._validation_windows()
         if not len(windows) or self._training.stage != ACTIONS:
             return None
-        mixture = replace(self._training.mixture, without_plan=0.0, hidden=0.0)
+        mixture = replace(self._training.mixture, without_plan=0.0)
         network = self.ema_model.network.eval()
         before = self._meter.sums.clone()
         self._meter.sums.zero_()
         for samples in self._in_parts(windows, [], mixture):
-            logits, said = self._spoken(network, samples)
-            self._measure_actions(logits, said, samples)
+            with torch.no_grad():
+                acted = network.act(self._pixels(samples), self._on_device(torch.from_numpy(samples.plans)))
+            self._action_loss(acted, samples)
         score = self._meter.score(self.accelerator.reduce(self._meter.sums.clone()))
         self._meter.sums.copy_(before)
         return score
@@ -215,28 +216,20 @@ class CoTrainer(TrainingLoop):
             )
         if output.names is not None and samples.seen is not None:
             loss = loss + (hp.naming_loss_weight or 1.0) * naming_loss(output.names, self._seen(samples))
-        if not self._measure_actions(output.logits, said, samples):
+        if output.actions is None:
             self._meter.add_loss(loss)
-        return loss
+            return loss
+        return loss + self._action_loss(output.actions, samples)
 
-    def _measure_actions(self, logits: Tensor | None, said: Batch | None, samples: Samples) -> bool:
-        """Add the actions of a batch to the meter; False where there is none."""
-        if logits is None or said is None:
-            return False
-        layout = self._described.layout
-        found, acting = action_logits(logits.detach(), said, layout)
-        if not len(found):
-            return False
-        every = found.new_zeros(len(found), 1, SIZE, BINS)
-        mode = list(layout.slots)[layout.mode]
-        every[:, :, list(layout.slots)] = found[:, None]
-        every[:, :, mode, len(Mode) :] = -torch.inf
-        labels = torch.zeros(len(found), 1, SIZE, dtype=torch.long, device=logits.device)
-        answers = torch.from_numpy(layout.of_tokens(samples.labels)).to(logits.device)
-        labels[:, 0, list(layout.slots)] = answers[acting[: len(answers)]]
-        valid = torch.ones(labels.shape[:2], dtype=torch.bool, device=logits.device)
-        self._meter.add(token_loss(every, labels, valid), every, labels, valid)
-        return True
+    def _action_loss(self, logits: Tensor, samples: Samples) -> Tensor:
+        """RT-1's loss of the actions in a batch, which the meter is told."""
+        hp = self._hp
+        labels = torch.from_numpy(samples.labels).to(logits.device)[:, None]
+        found = logits[:, None]
+        valid = torch.ones_like(labels[..., 0], dtype=torch.bool)
+        self._meter.add(token_loss(found.detach(), labels), found.detach(), labels, valid)
+        smoothing, weight = hp.label_smoothing_bins, hp.rps_weight
+        return token_loss(found, labels, label_smoothing_bins=smoothing, rps_weight=weight)
 
     def _validate_more(self, log: MetricsLog | None) -> Iterable[str]:
         """What can be named, where; and what is answered rightly, by kind."""
@@ -279,7 +272,7 @@ class CoTrainer(TrainingLoop):
         """
         right, asked = Counter[str](), Counter[str]()
         network = self.ema_model.network.eval()
-        mixture = replace(self._training.mixture, without_plan=0.0, hidden=0.0, actions=False)
+        mixture = replace(self._training.mixture, actions=False)
         for samples in self._in_parts(self._validation_windows(), self._validation_pairs(), mixture):
             logits, said = self._spoken(network, samples)
             for kind, is_right in zip(samples.kinds, _right(logits, said).tolist(), strict=True):

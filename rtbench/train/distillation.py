@@ -14,15 +14,13 @@ from rtbench.core.errors import RtbenchError
 from rtbench.core.seeding import entropy
 from rtbench.policy.rt1.loss import token_loss
 from rtbench.policy.rt1.network import RT1
-from rtbench.policy.rt2.action_layout import ActionLayout
 from rtbench.policy.rt2.checkpoint import Model, load
 from rtbench.policy.text_encoder.encoder import ORDERED, SentenceEncoder
 from rtbench.train.augment import augment
-from rtbench.train.co_module import CoModule, action_logits
 from rtbench.train.distillation_loss import distillation_loss
 from rtbench.train.hyperparameters import Hyperparameters
 from rtbench.train.mixture import Mixer, Mixture, stream
-from rtbench.train.token_sequences import Speaker, batch
+from rtbench.train.token_sequences import Speaker
 from rtbench.train.token_states import TorchTokenStates
 from rtbench.train.trainer import Trainer, TrainingData
 from rtbench.train.window_sampler import Windows
@@ -75,12 +73,12 @@ class DistillationTrainer(Trainer):
         self._layout = model.layout
         self.teacher_origin = model.origin
         """Where the teacher's weights come from."""
-        self._teacher = CoModule(model.network.eval().requires_grad_(requires_grad=False)).eval()
+        self._teacher = model.network.eval().requires_grad_(requires_grad=False)
         self._teacher.to(self.accelerator.device)
         self._mixer = Mixer(
             training.data,
             None,
-            speaker=Speaker(model.vocabulary, model.layout, model.network.size.words),
+            speaker=Speaker(model.vocabulary, model.network.size.words),
             states=TorchTokenStates(model.network.size.instruction, training.data.instructions),
             vectors=SentenceEncoder(ORDERED),
         )
@@ -88,36 +86,25 @@ class DistillationTrainer(Trainer):
     def _loss(self, chosen: Windows) -> Tensor:
         hp = self._hp
         mine = chosen[self.accelerator.process_index :: self.accelerator.num_processes]
-        mixture = Mixture(robot_share=1.0, without_plan=0.0, hidden=0.0)
+        mixture = Mixture(robot_share=1.0, without_plan=0.0)
         samples = self._mixer.batch(mine, 0, mixture, hp.augmentation, stream(hp.seed, *self._stream))
         pixels = self._resized(augment(self._on_device(samples.images)[:, None], samples.drawn))
-        said = batch(samples.said).to(pixels.device)
+        plans = torch.from_numpy(samples.plans).to(pixels.device)
         with torch.no_grad():
-            logits = self._teacher(pixels[:, 0], samples, said).logits
-            taught, _ = action_logits(logits, said, self._layout)
+            taught = self._teacher.act(pixels[:, 0], plans)
         torch.manual_seed(entropy("dropout", hp.seed, *self._stream) >> 65)
         self._model.train()
         labels = torch.from_numpy(samples.labels).to(pixels.device)[:, None]
         found = self._model(pixels, self._texts[self._sampler.texts(mine)])
         valid = torch.ones(labels.shape[:2], dtype=torch.bool, device=pixels.device)
         self._meter.add(token_loss(found.detach(), labels, valid), found, labels, valid)
-        bins = torch.from_numpy(self._layout.of_tokens(samples.labels)).to(pixels.device)
         return distillation_loss(
-            in_layout(found[:, 0], self._layout),
+            found[:, 0].clamp(min=IMPOSSIBLE),
             taught.clamp(min=IMPOSSIBLE),
-            bins,
+            labels[:, 0],
             temperature=self._distillation.temperature,
             hard_weight=self._distillation.hard_weight,
         )
-
-
-def in_layout(logits: Tensor, layout: ActionLayout) -> Tensor:
-    """RT-1's logits float[N, 11, 256] as those of a layout's tokens, float[N, length, 256]."""
-    found = logits[:, list(layout.slots)].clamp(min=IMPOSSIBLE)
-    modes = logits[:, layout.slots[layout.mode], list(layout.modes)]
-    rest = modes.new_full((len(modes), found.shape[-1] - modes.shape[-1]), IMPOSSIBLE)
-    before, after = found[:, : layout.mode], found[:, layout.mode + 1 :]
-    return torch.cat([before, torch.cat([modes, rest], -1)[:, None], after], dim=1)
 
 
 def _check(model: Model, student: RT1, training: TrainingData, path: Path) -> None:

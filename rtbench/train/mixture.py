@@ -38,11 +38,9 @@ class Mixture:
     questions: int = 4
     """Pairs of a picture in a batch at most; the picture is looked at once for all."""
     without_plan: float = 0.25
-    """Share of the robot samples that act without a plan, so that `plan=off` can be played."""
-    hidden: float = 0.5
-    """Share of the robot samples with a plan whose instruction is hidden, so that actions must use it."""
+    """Share of the robot samples that act by their instruction, so that `plan=off` can be played."""
     actions: bool = True
-    """Whether robot samples have actions; without, they have their plans alone."""
+    """Whether robot samples have actions beside their plans."""
     words: bool = True
     """Whether anything is said. Without, a batch is of pictures alone, one a sample, for naming things."""
 
@@ -60,7 +58,7 @@ class Samples:
     states: Tensor
     """float32[B, T, D]: token states of the instructions and questions."""
     stated: Tensor
-    """bool[B, T]: False where one is shorter, or hidden."""
+    """bool[B, T]: False where one is shorter."""
     said: tuple[Said, ...]
     """What each is to say."""
     kinds: tuple[str, ...]
@@ -165,7 +163,7 @@ class Mixer:
         if mixture.words:
             for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True)):
                 places = _shifted(self._places[frame], drawn, k, images)
-                chosen.append(self._robot_sample(demo, frame, places, mixture, random))
+                chosen.append(self._robot_sample(demo, places, mixture, random))
         robot = [sample for sample, _ in chosen]
         asked = (
             []
@@ -221,24 +219,18 @@ class Mixer:
     def _robot_sample(
         self,
         demo: int,
-        frame: int,
         places: NDArray[np.float32],
         mixture: Mixture,
         random: np.random.Generator,
-    ) -> tuple[tuple[str | None, Said, str], str]:
-        """Instruction (None: hidden), suffix and kind; and the words by which the second look is."""
+    ) -> tuple[tuple[str, Said, str], str]:
+        """Instruction, suffix and kind; and the words by which RT-1 acts."""
         if self._robot is None:
             raise ValueError("no demonstrations")
-        text, tokens = self._robot.episodes[demo].instruction, self._robot.labels[frame].numpy()
-        bare, hidden = random.random() < mixture.without_plan, random.random() < mixture.hidden
-        if not mixture.actions:
-            return (text, self._speaker.plan(self._plans[demo], places), ""), self._plans[demo]
-        if bare:
-            return (text, self._speaker.action(tokens), ""), text
-        said = self._speaker.robot(self._plans[demo], places, tokens)
-        return ((None, said.without_words(), "") if hidden else (text, said, "")), self._plans[demo]
+        text, plan = self._robot.episodes[demo].instruction, self._plans[demo]
+        bare = random.random() < mixture.without_plan
+        return (text, self._speaker.plan(plan, places), ""), text if bare and mixture.actions else plan
 
-    def _asked(self, number: int, picture: int, drawn: Draw, images: Tensor) -> tuple[str | None, Said, str]:
+    def _asked(self, number: int, picture: int, drawn: Draw, images: Tensor) -> tuple[str, Said, str]:
         if self._other is None:
             raise ValueError("no vision-language data")
         pair = self._other.pairs[number]
@@ -285,14 +277,13 @@ def _shifted(places: NDArray[np.float32], drawn: Draw, number: int, images: Tens
     return found
 
 
-def _padded(texts: Sequence[str | None], states: States) -> tuple[Tensor, Tensor]:
-    """Token states float32[B, T, D] of texts, and which of them are there, bool[B, T]; None for no text."""
-    rows = [row for row, text in enumerate(texts) if text is not None]
-    empty, *found = states(["", *(texts[row] or "" for row in rows)])
+def _padded(texts: Sequence[str], states: States) -> tuple[Tensor, Tensor]:
+    """Token states float32[B, T, D] of texts, and which of them are there, bool[B, T]."""
+    empty, *found = states(["", *texts])
     length = max([1, *(len(one) for one in found)])
     filled = torch.zeros(len(texts), length, empty.shape[1])
     there = torch.zeros(len(texts), length, dtype=torch.bool)
-    for row, one in zip(rows, found, strict=True):
+    for row, one in enumerate(found):
         filled[row, : len(one)] = torch.from_numpy(np.ascontiguousarray(one))
         there[row, : len(one)] = True
     return filled, there

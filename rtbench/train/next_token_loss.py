@@ -1,4 +1,4 @@
-"""The loss of RT-2: cross-entropy of the next token, for words, places and actions alike."""
+"""The loss of RT-2: cross-entropy of the next token, for words and places alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from rtbench.core.action import BINS
-from rtbench.train.token_sequences import BIN, IGNORED, PLACE
+from rtbench.train.token_sequences import IGNORED, PLACE
 
 
 def next_token_loss(
@@ -25,7 +25,7 @@ def next_token_loss(
         targets: int64[B, S], `IGNORED` where there is none.
         kinds: int64[B, S]: see `rtbench.train.token_sequences`.
         label_smoothing_bins: Standard deviation [bins] of a Gaussian around the target of what has an order:
-            places, and actions but for the mode. 0 is RT-2's loss.
+            places. 0 is RT-2's loss.
         rps_weight: Weight [1 / bin] of the ranked probability score beside it, likewise; see
             `rtbench.policy.rt1.loss`.
     """
@@ -33,7 +33,7 @@ def next_token_loss(
     each = F.cross_entropy(
         logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none"
     ).view(targets.shape)
-    ordered = valid & ((kinds == PLACE) | (kinds == BIN))
+    ordered = valid & (kinds == PLACE)
     if (label_smoothing_bins or rps_weight) and bool(ordered.any()):
         graded = _graded(logits[ordered].float(), targets[ordered], label_smoothing_bins, rps_weight)
         each = each.masked_scatter(ordered, graded)

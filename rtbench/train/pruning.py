@@ -43,7 +43,8 @@ def pruned(model: Model, keep: float) -> Model:
     heads = max(1, round(keep * old.heads))
     inner = max(CHANNELS, round(keep * old.inner / CHANNELS) * CHANNELS)
     size = replace(old, name=f"{old.name}-{heads}x{inner}", heads=heads, inner=min(inner, old.inner))
-    network = Network(size, len(model.vocabulary), model.network.eyes.naming.vectors)
+    names = model.network.eyes.naming.vectors
+    network = Network(size, len(model.vocabulary), names, convention=model.layout.convention)
     state = {k: v for k, v in model.network.state_dict().items() if not k.startswith("layers.")}
     network.load_state_dict(state, strict=False)
     for before, after in zip(model.network.layers, network.layers, strict=True):

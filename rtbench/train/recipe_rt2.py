@@ -1,8 +1,9 @@
 """The chain from RT-1's weights to RT-2's: `make rt2`, or `python -m rtbench.train.recipe_rt2`.
 
 Pictures with questions are made, and demonstrations recorded and drawn. Eyes are trained first, then plans
-and actions behind frozen eyes. `RT2_ARM` names the arm of a comparison: all arms have the same network, first
-weights, demonstrations and numbers of steps, and differ in the vision-language data alone.
+and answers behind frozen eyes. Actions are RT-1's, which follows the plans as it is. `RT2_ARM` names the arm
+of a comparison: all arms have the same network, first weights, demonstrations and numbers of steps, and
+differ in the vision-language data alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from rtbench.core.errors import UnknownNameError
 from rtbench.train.recipe import Step, play
+from rtbench.train.recipe_rt1 import ACTING
 
 PREFIX = "RT2_"
 """Parameters are environment variables of these names in capitals: RT2_ARM."""
@@ -36,17 +38,17 @@ class Parameters:
     seed: int = 0
     """Of the decoder's first weights, and of what is drawn in training."""
     rt1: str = "policies/rt1.safetensors"
-    """RT-1's weights, with which both looks begin."""
+    """RT-1's weights: the eyes begin with its backbone, and it acts."""
     pictures: int = 6000
     """Pictures with questions."""
     demos: int = 2000
     """Demonstrations."""
-    frames: int = 12
+    frames: int = 6
     """Frames of a demonstration, in the room's own look and in a random one."""
     eyes: int = 1500
     """Steps of the eyes."""
     steps: int = 8000
-    """Steps of plans and actions."""
+    """Steps of plans and answers."""
     batch: int = 32
     """Samples of such a step."""
     rate: float = 8e-4
@@ -85,7 +87,7 @@ def steps(how: Parameters, *, cores: int, gpu: bool) -> Sequence[Step]:  # noqa:
         found.insert(0, Step(Path(questions).stem, vqa, without=jobs))
     found += _trainings(how, root, frames, questions)
     last = found[-1].name
-    play_last = ("run", "--policy", last, "--content", str(root / last), "--out", str(root / "runs"))
+    play_last = ("run", "--policy", last, "--content", str(root / last), "--out", str(root / "runs"), *ACTING)
     found += [
         Step(f"{suite} of {last}", (*play_last, "--suite", suite, "--limit", str(how.test)), without=jobs)
         for suite in ("seen", "novel", "emergent")
@@ -116,10 +118,10 @@ def _trainings(how: Parameters, root: Path, frames: str, questions: str) -> list
     if how.arm == FIRST:
         before, half = f"first-{how.seed}", how.steps // 2
         found.append(train(before, "grounding", half, 0.0, weights(eyes), *tuned))
-        found.append(train(last, "actions", how.steps - half, 1.0, weights(before), *tuned))
+        found.append(train(last, "grounding", how.steps - half, 1.0, weights(before), *tuned))
     else:
         mixed = 1.0 if how.arm == ROBOT else how.share
-        found.append(train(last, "actions", how.steps, mixed, weights(eyes), *tuned))
+        found.append(train(last, "grounding", how.steps, mixed, weights(eyes), *tuned))
     return found
 
 

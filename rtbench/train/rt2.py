@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from rtbench.core.hashing import content_hash
 from rtbench.data.naming import Name
@@ -214,7 +213,9 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
             "no data names what is seen, which RT-2 reads; give files of `rtbench vqa` or `rtbench looks`, "
             "or --init weights that were trained on some."
         )
-    network = Network(named, len(vocabulary), _vectors(labels.vocabulary), seed=plan.hyperparameters.seed)
+    order = layout(FULL, "rtbench" if robot is None else robot.convention)
+    vectors, seed = _vectors(labels.vocabulary), plan.hyperparameters.seed
+    network = Network(named, len(vocabulary), vectors, convention=order.convention, seed=seed)
     origin = Origin(ENCODER, ENCODER_SHA256)
     if plan.eyes is not None:
         # What RT-1 was trained on is not new to who looks with its eyes.
@@ -222,7 +223,6 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
         origin = replace(
             origin, trained_on=seen.trained_on, about=f"RT-1: {seen.about}" if seen.about else ""
         )
-    order = layout(FULL, "rtbench" if robot is None else robot.convention)
     return Model(network, vocabulary, order, origin, labels.vocabulary)
 
 
@@ -255,8 +255,12 @@ def _borrow_eyes(network: Network, path: Path) -> Origin:
             raise SessionError(
                 f"{path}: its backbone is another than that of size {network.size.name!r}: {name}."
             )
+    if rt1.convention != network.motor.convention:
+        raise SessionError(
+            f"{path}: acts in the convention {rt1.convention!r}; the demonstrations are in "
+            f"{network.motor.convention!r}."
+        )
     network.eyes.backbone.load_state_dict({**wanted, **taken})
-    rt1.transformer = nn.Identity()  # type: ignore[assignment]
     network.motor.load_state_dict(rt1.state_dict())
     return loaded.origin
 

@@ -1,9 +1,9 @@
-"""What the model is to say in a sample, as ids with their targets: plans with actions, and answers."""
+"""What the decoder is to say in a sample, as ids with their targets: plans, and answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtbench.core.action import BINS
-from rtbench.policy.rt2.action_layout import ActionLayout
-from rtbench.policy.rt2.vocabulary import ACTION, ANSWER, END, END_OF_WORDS, PAD, PLAN, Vocabulary
+from rtbench.policy.rt2.vocabulary import ANSWER, END, END_OF_WORDS, PAD, PLAN, Vocabulary
 
 IGNORED = -100
 """Target where there is none: in the prompt, in padding, and where nothing is known."""
-WORD, PLACE, BIN, MODE = range(4)
-"""Kinds of targets: words and markers; bins of places and of actions, which have an order; the mode."""
+WORD, PLACE = range(2)
+"""Kinds of targets: words and markers; bins of places, which have an order."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +29,6 @@ class Said:
     """What follows each, or `IGNORED`."""
     kinds: tuple[int, ...]
     """Kind of each target."""
-    action: int = -1
-    """Position whose target is the first bin of an action; -1 without one."""
-
-    def without_words(self) -> Said:
-        """The same with nothing but its action as target: for a sample whose instruction is hidden."""
-        kept = [
-            target if kind in {BIN, MODE} else IGNORED
-            for target, kind in zip(self.targets, self.kinds, strict=True)
-        ]
-        return replace(self, targets=tuple(kept))
 
 
 @dataclass(frozen=True)
@@ -52,32 +41,22 @@ class Batch:
     """int64[B, S]."""
     kinds: Tensor
     """int64[B, S]."""
-    actions: Tensor
-    """int64[B]: see `Said.action`."""
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        return Batch(*(part.to(device) for part in (self.ids, self.targets, self.kinds, self.actions)))
+        return Batch(*(part.to(device) for part in (self.ids, self.targets, self.kinds)))
 
 
 class Speaker:
     """Makes suffixes with a vocabulary."""
 
-    def __init__(self, vocabulary: Vocabulary, layout: ActionLayout, most_words: int) -> None:
-        self.vocabulary, self.layout = vocabulary, layout
+    def __init__(self, vocabulary: Vocabulary, most_words: int) -> None:
+        self.vocabulary = vocabulary
         self._most = most_words
 
     def plan(self, words: str, places: NDArray[np.float32]) -> Said:
-        """A plan alone; places float32[2, 2], x and y, NaN for a place that is not known."""
+        """A plan; places float32[2, 2], x and y, NaN for a place that is not known."""
         return _joined([*self._begun(PLAN, words), *_placed(places)])
-
-    def robot(self, words: str, places: NDArray[np.float32], tokens: NDArray[np.int64]) -> Said:
-        """A plan and its action, which is given as the convention's tokens int64[11]."""
-        return _joined([*self._begun(PLAN, words), *_placed(places), *self._acted(tokens)])
-
-    def action(self, tokens: NDArray[np.int64]) -> Said:
-        """An action without a plan."""
-        return _joined(self._acted(tokens))
 
     def answer(self, words: str, places: NDArray[np.float32]) -> Said:
         """An answer in words, then places float32[n, 2]."""
@@ -88,11 +67,6 @@ class Speaker:
         # With as many words as may be, their end is not decided but written.
         ends = len(said) < self._most
         return [(marker, WORD, False), *((word, WORD, True) for word in said), (END_OF_WORDS, WORD, ends)]
-
-    def _acted(self, tokens: NDArray[np.int64]) -> list[tuple[int, int, bool]]:
-        bins = self.layout.of_tokens(tokens).tolist()
-        kinds = [MODE if place == self.layout.mode else BIN for place in range(len(bins))]
-        return [(ACTION, WORD, False), *((b, kind, True) for b, kind in zip(bins, kinds, strict=True))]
 
 
 def batch(said: Sequence[Said]) -> Batch:
@@ -106,7 +80,6 @@ def batch(said: Sequence[Said]) -> Batch:
         filled((one.ids for one in said), PAD),
         filled((one.targets for one in said), IGNORED),
         filled((one.kinds for one in said), WORD),
-        torch.tensor([one.action for one in said]),
     )
 
 
@@ -129,5 +102,4 @@ def _joined(parts: Sequence[tuple[int, int, bool]]) -> Said:
     ids = tuple(token for token, _, _ in parts)
     targets = tuple(token if learnt else IGNORED for token, _, learnt in parts[1:])
     kinds = tuple(kind for _, kind, _ in parts[1:])
-    acts = ids.index(ACTION) if ACTION in ids else -1
-    return Said(ids[:-1], targets, kinds, acts)
+    return Said(ids[:-1], targets, kinds)

@@ -5,12 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rtbench.core.action import BINS
 from rtbench.policy.rt1 import config
 from rtbench.policy.rt1.checkpoint import load
-from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.checkpoint import save
-from rtbench.train.distillation import IMPOSSIBLE, in_layout
 from rtbench.train.rt1 import flush_denormals
 from tests.helpers import training_data
 from tests.helpers.commands import rtbench
@@ -51,16 +48,6 @@ def test_a_student_is_trained_and_its_card_names_the_teacher(tmp_path, teacher, 
     again = distil(teacher, demos, tmp_path / "student", "--temperature", 3)
     assert again.code != 0
     assert "temperature" in again.err
-
-
-def test_logits_of_rt1_in_the_order_of_a_layout():
-    arm = layout("arm")
-    logits = torch.randn(3, 11, BINS)
-    found = in_layout(logits, arm)
-    assert found.shape == (3, arm.length, BINS)
-    assert torch.equal(found[:, arm.mode, :2], logits[:, arm.slots[arm.mode], list(arm.modes)])
-    assert (found[:, arm.mode, 2:] == IMPOSSIBLE).all()
-    assert torch.equal(found[:, -1], logits[:, arm.slots[-1]])
 
 
 def test_a_student_that_cannot_learn_from_it_is_refused(tmp_path, teacher, demos, monkeypatch):

@@ -143,7 +143,7 @@ def test_things_are_the_highest_peaks_with_their_names():
     with torch.no_grad():
         head.log_scale.fill_(4.0)
     things = head.things(features, 2)
-    assert things.vectors.argmax(-1).tolist() == [[4, 2]], "the neighbour of the highest peak is none"
+    assert things.names.argmax(-1).tolist() == [[4, 2]], "the neighbour of the highest peak is none"
     assert torch.allclose(things.places, torch.tensor([[[2.5 / 12, 1.5 / 8], [10.5 / 12, 6.5 / 8]]]))
     assert things.cells.tolist() == [[0, 5]]
     assert (things.presence[0, 0] > things.presence[0, 1]).item()

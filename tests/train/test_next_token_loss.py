@@ -1,7 +1,6 @@
 """The loss of RT-2 and of distillation, and the errors that ports of RT-2 are known for."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,39 +12,30 @@ from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.config import TINY
 from rtbench.policy.rt2.network import Picture, Segments
 from rtbench.policy.rt2.pointer import Pointer
-from rtbench.policy.rt2.vocabulary import ACTION, END_OF_WORDS, PLAN, Vocabulary
+from rtbench.policy.rt2.vocabulary import END_OF_WORDS, PLAN, Vocabulary
 from rtbench.train.distillation_loss import distillation_loss
 from rtbench.train.next_token_loss import next_token_loss
-from rtbench.train.token_sequences import BIN, IGNORED, MODE, PLACE, WORD, Speaker, batch
+from rtbench.train.token_sequences import IGNORED, PLACE, WORD, Speaker, batch
 from tests.helpers.rt2_models import make_network
 
-TOKENS = np.array([3, 250, 128, 0, 255, 128, 255, 128, 128, 128, 2])
 PLACES = np.array([[0.5, 0.25], [np.nan, np.nan]], np.float32)
 
 
 @pytest.fixture
 def speaker():
     texts = ["move apple near sponge", "pick coke can"] * 3
-    return Speaker(Vocabulary.of_texts(texts), layout("full"), 24)
+    return Speaker(Vocabulary.of_texts(texts), 24)
 
 
 def test_targets_are_the_ids_that_come_next(speaker):
-    said = speaker.robot("pick coke can", PLACES, TOKENS)
+    said = speaker.plan("pick coke can", PLACES)
     assert said.ids[0] == PLAN
     for k, target in enumerate(said.targets[:-1]):
         assert target in {IGNORED, said.ids[k + 1]}
     words = said.ids[1 : said.ids.index(END_OF_WORDS)]
     assert speaker.vocabulary.decode(words) == "pick coke can"
-    assert said.ids[said.action] == ACTION
-    assert [*said.targets[said.action :]] == TOKENS.tolist(), "one shared id a bin, 0 to 255"
-    assert said.kinds[said.action :] == (BIN,) * 10 + (MODE,)
     places = [t for t, kind in zip(said.targets, said.kinds, strict=True) if kind == PLACE]
     assert places == [64, 128, IGNORED, IGNORED], "row before column; an unknown place is no target"
-
-
-def test_a_hidden_instruction_leaves_the_action_alone_as_target(speaker):
-    said = speaker.robot("pick coke can", PLACES, TOKENS).without_words()
-    assert {kind for t, kind in zip(said.targets, said.kinds, strict=True) if t != IGNORED} == {BIN, MODE}
 
 
 def test_words_are_bounded_and_their_end_is_then_no_target(speaker):
@@ -56,24 +46,22 @@ def test_words_are_bounded_and_their_end_is_then_no_target(speaker):
 
 
 def test_the_loss_is_cross_entropy_over_all_targets(speaker):
-    said = batch([speaker.robot("pick coke can", PLACES, TOKENS), speaker.answer("apple", PLACES[:1])])
+    said = batch([speaker.plan("pick coke can", PLACES), speaker.answer("apple", PLACES[:1])])
     logits = torch.randn(*said.ids.shape, len(speaker.vocabulary), generator=torch.Generator().manual_seed(1))
     expected = F.cross_entropy(logits.flatten(0, 1), said.targets.flatten(), ignore_index=IGNORED)
     assert torch.allclose(next_token_loss(logits, said.targets, said.kinds), expected)
 
 
-def test_smoothing_is_kinder_to_a_bin_nearby_but_not_for_words_and_modes():
+def test_smoothing_is_kinder_to_a_bin_nearby_but_not_for_words():
     def loss(kind, off, **smoothing):
         logits = torch.zeros(1, 1, 300)
         logits[0, 0, 100 + off] = 9
         return float(next_token_loss(logits, torch.tensor([[100]]), torch.tensor([[kind]]), **smoothing))
 
     how = {"label_smoothing_bins": 4.0, "rps_weight": 0.1}
-    for kind in (PLACE, BIN):
-        assert loss(kind, 2, **how) < loss(kind, 60, **how) - 0.5
-        assert loss(kind, 2) == pytest.approx(loss(kind, 60))
-    for kind in (WORD, MODE):
-        assert loss(kind, 2, **how) == pytest.approx(loss(kind, 60, **how))
+    assert loss(PLACE, 2, **how) < loss(PLACE, 60, **how) - 0.5
+    assert loss(PLACE, 2) == pytest.approx(loss(PLACE, 60))
+    assert loss(WORD, 2, **how) == pytest.approx(loss(WORD, 60, **how))
 
 
 def test_without_any_target_the_loss_is_zero():
@@ -113,25 +101,12 @@ def test_no_target_reaches_the_logits_before_it_and_the_prompt_reaches_all():
         assert torch.equal(network(blind), network(unseen)), "text alone sees no image"
 
 
-def test_only_an_action_sees_the_second_look():
-    """The words of a plan decide where the second look is: what is said before must not see it."""
-    network = make_network(1).eval()
-    suffix = torch.tensor([[PLAN, 270, END_OF_WORDS, ACTION, 4, 5]])
-    again = torch.randn(1, TINY.motor.tokens, TINY.width, generator=torch.Generator().manual_seed(1))
-    seen = replace(segments(suffix), again=again, acts=torch.tensor([3]))
-    with torch.no_grad():
-        first, other = network(seen), network(replace(seen, again=again + 1))
-        assert torch.equal(first[:, :3], other[:, :3])
-        assert (first - other)[:, 3:].abs().amax(-1).min() > 0
-        bare = network(segments(suffix))
-        assert torch.allclose(network(replace(seen, acts=torch.tensor([-1]))), bare, atol=1e-6)
-
-
 def test_a_thing_is_told_which_word_means_it():
     network = make_network(1).eval()
     vectors = network.eyes.naming.vectors
     nothing = torch.zeros(1, TINY.cells, TINY.width), torch.zeros(1, 3, TINY.width)
-    picture = Picture(*nothing, vectors[None, :3], torch.zeros(1, 3, 2))
+    places, names = torch.zeros(1, 3, 2), torch.ones(1, 3, 4)
+    picture = Picture(*nothing, vectors[None, :3], places, names, torch.ones(1, 3))
     states = torch.stack([torch.randn(TINY.state), vectors[2], vectors[0]])[None]
     told = network.image_tokens(picture, states, torch.ones(1, 3, dtype=torch.bool))[0, TINY.cells :]
     weight, bias = network.mention.weight, network.mention.bias
@@ -178,10 +153,11 @@ def test_padding_and_batches_change_no_logit():
 def test_one_set_of_256_ids_serves_all_dimensions(speaker):
     """Seven sets of 256 would make ids up to 1791, for which there are no logits."""
     ids = set()
-    for value in range(0, BINS, 5):
-        row = np.array([value] * 10 + [value % 3])
-        ids |= set(speaker.action(row).targets)
-    assert ids - {IGNORED} <= set(range(BINS))
+    for value in np.linspace(0, 1, 50):
+        said = speaker.plan("pick coke can", np.full((2, 2), value, np.float32))
+        ids |= {t for t, kind in zip(said.targets, said.kinds, strict=True) if kind == PLACE}
+    assert len(ids) > 40
+    assert ids <= set(range(BINS))
 
 
 def test_bins_round_trip_through_the_layouts_without_drift():

@@ -10,11 +10,10 @@ from rtbench.core.errors import MissingExtraError
 from rtbench.data.plan_text import plan_places, plan_text
 from rtbench.data.vision_language import read
 from rtbench.policy.card import build, resolve
-from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.checkpoint import load
 from rtbench.policy.rt2.config import TINY
 from rtbench.policy.rt2.instruction import TokenStates
-from rtbench.policy.rt2.vocabulary import ACTION, ANSWER, PLAN, Vocabulary
+from rtbench.policy.rt2.vocabulary import ANSWER, PLAN, Vocabulary
 from rtbench.policy.text_encoder.encoder import ORDERED, SentenceEncoder
 from rtbench.task.library import Library
 from rtbench.train import dataset, metrics_log
@@ -26,7 +25,7 @@ from rtbench.train.mixture import Mixer, Mixture, names_of, stream
 from rtbench.train.resume import StateError
 from rtbench.train.rt1 import SessionError
 from rtbench.train.rt2 import TrainingPlan, train
-from rtbench.train.token_sequences import BIN, IGNORED, PLACE, Speaker
+from rtbench.train.token_sequences import IGNORED, PLACE, Speaker
 from rtbench.train.token_states import TorchTokenStates
 from rtbench.train.tunable import TuneError, last_layers, merged, with_lora
 from tests.helpers import questions, training_data
@@ -59,7 +58,7 @@ def run(files, folder, plan, said=None):
 @pytest.fixture
 def mixer(files, tmp_path):
     robot, other = dataset.load([files[0]], tmp_path), read(files[1])
-    speaker = Speaker(Vocabulary.of_texts(TEXTS * 2), layout("full"), 24)
+    speaker = Speaker(Vocabulary.of_texts(TEXTS * 2), 24)
     texts = [*robot.instructions, *(pair.question for pair in other.pairs)]
     states = TorchTokenStates(8, texts)
     return Mixer(
@@ -75,7 +74,7 @@ def mixer(files, tmp_path):
 def test_a_batch_has_both_kinds_and_places_follow_the_shift(mixer):
     windows = np.array([[0, 0], [3, 1]])
     shifted = Augmentation((0.2, 0.2), 0, 0, 0)
-    samples = mixer.batch(windows, 7, Mixture(without_plan=0, hidden=0), shifted, stream(0, 3))
+    samples = mixer.batch(windows, 7, Mixture(without_plan=0), shifted, stream(0, 3))
     assert [said.ids[0] for said in samples.said[:2]] == [PLAN, PLAN]
     assert len(samples.said) == len(samples.kinds) == len(samples.states) == 9
     assert {said.ids[0] for said in samples.said[2:]} <= {PLAN, ANSWER}
@@ -91,14 +90,13 @@ def test_a_batch_has_both_kinds_and_places_follow_the_shift(mixer):
                 assert int(pixel.max()) > 200, "the place is on a bright square of the shifted picture"
 
 
-def test_hidden_instructions_have_no_states_and_only_actions_as_targets(mixer):
+def test_robot_samples_act_by_their_plans_or_by_their_instructions(mixer):
     windows = np.array([[k % 8, 0] for k in range(8)])
-    samples = mixer.batch(windows, 0, Mixture(without_plan=0, hidden=1), Augmentation(), stream(0, 1))
-    assert not samples.stated.any()
-    for said in samples.said:
-        assert ACTION in said.ids
-        assert BIN in {kind for t, kind in zip(said.targets, said.kinds, strict=True) if t != IGNORED}
-        assert all(k >= said.action for k, t in enumerate(said.targets) if t != IGNORED)
+    for share, texts in ((0, mixer._plans), (1, [e.instruction for e in mixer._robot.episodes])):
+        samples = mixer.batch(windows, 3, Mixture(without_plan=share), Augmentation(), stream(0, 1))
+        assert (samples.plans == SentenceEncoder(ORDERED)([texts[k] for k in range(8)])).all()
+    nothing = mixer.batch(windows, 3, Mixture(actions=False), Augmentation(), stream(0, 1))
+    assert not len(nothing.plans)
 
 
 def test_batches_follow_from_seed_and_step(mixer):

@@ -101,7 +101,7 @@ def _rt2_plan(options: RT2TrainOptions) -> rt2_training.TrainingPlan:
     hyperparameters = replace(
         OWN, schedule=schedule, keypoint_loss_weight=0.0, **{name: getattr(options, name) for name in names}
     )
-    mixture = Mixture(options.robot_share, options.questions, options.without_plan, options.hidden)
+    mixture = Mixture(options.robot_share, options.questions, options.without_plan)
     return TrainingPlan(
         size=options.size.value,
         hyperparameters=hyperparameters,

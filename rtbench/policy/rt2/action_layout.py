@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from rtbench.core.action import BINS, MODE, SIZE, Mode, idle
 from rtbench.core.action import convention as action_convention
@@ -44,6 +46,22 @@ class ActionLayout:
     def mode(self) -> int:
         """Place of the mode in the answer."""
         return next(k for k, count in enumerate(self.counts) if count < BINS)
+
+    @property
+    def end(self) -> int:
+        """Number of the mode that ends the episode, in the answer."""
+        return self.modes.index(action_convention(self.convention).modes.index(Mode.TERMINATE))
+
+    def of_logits(self, logits: Tensor) -> Tensor:
+        """Logits float[..., length, 256] of an answer, from float[..., 11, 256] of the convention's tokens.
+
+        Modes that the layout does not know are as unlikely as ones that do not exist.
+        """
+        found = logits[..., list(self.slots), :]
+        modes = torch.full_like(found[..., self.mode, :], -torch.inf)
+        modes[..., : len(self.modes)] = found[..., self.mode, list(self.modes)]
+        found[..., self.mode, :] = modes
+        return found
 
     def to_tokens(self, bins: ArrayLike) -> NDArray[np.int64]:
         """The convention's tokens int64[11] of an answer int[length]."""

@@ -22,7 +22,7 @@ from rtbench.policy.rt2.config import from_json, to_json
 from rtbench.policy.rt2.network import Network
 from rtbench.policy.rt2.vocabulary import Vocabulary
 
-FORMAT, SCHEMA = "rtbench-rt2", "2"
+FORMAT, SCHEMA = "rtbench-rt2", "3"
 MOST_NAMES = 16_384
 """Names of things that weights may have."""
 PAIR = 2
@@ -110,10 +110,15 @@ def load(path: Path) -> Model:
         names = _names(path, metadata["names"])
         check_numbers(path, size.eyes, len(tensors))
         _check_layers(path, size.layers, len(tensors))
-        with torch.device("meta"):  # takes no memory, whatever the size says
-            _check_shapes(path, Network(size, len(vocabulary), torch.zeros(len(names), size.state)), tensors)
-        network = Network(size, len(vocabulary), torch.zeros(len(names), size.state))
         found = layout(metadata["layout"], metadata["convention"])
+
+        def fresh() -> Network:
+            vectors = torch.zeros(len(names), size.state)
+            return Network(size, len(vocabulary), vectors, convention=found.convention)
+
+        with torch.device("meta"):  # takes no memory, whatever the size says
+            _check_shapes(path, fresh(), tensors)
+        network = fresh()
         origin = Origin(
             metadata["encoder"], metadata["encoder_sha256"], metadata["trained_on"], metadata["about"]
         )

@@ -25,7 +25,7 @@ class Size:
     """Backbone of RT-1 that looks at the image; its FiLM layers are given nothing, so that one look serves
     several questions."""
     motor: rt1.Size
-    """RT-1 whose image tokens, given a plan in words, are read before an action."""
+    """RT-1, which acts by a plan in words."""
     merge: int
     """Side of the square of cells of the feature map that become one image token: 1 for a token a cell."""
     things: int
@@ -62,7 +62,7 @@ class Size:
 
     @property
     def suffix(self) -> int:
-        """Positions after image and instruction at most: the markers, words, four places and an action."""
+        """Positions after image and instruction at most: the markers, words and four places."""
         return self.words + 24
 
 

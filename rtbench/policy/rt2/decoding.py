@@ -34,10 +34,14 @@ class Reader(Protocol):
         """Logits float[n] of n ids as the next token, from these rows of the output matrix alone."""
         ...
 
-    def look_again(self, words: Sequence[int] | None) -> None:
-        """Look a second time before an action, by a plan's words; None: by the instruction.
+    def ground(self, plan: Plan) -> Plan:
+        """The plan with names and places that agree; a model that cannot tell gives it back."""
+        ...
 
-        A model that looks once does nothing.
+    def act(self, plan: Plan | None) -> Tensor | None:
+        """Logits float[length, 256] of an action, from a network of its own that follows a plan.
+
+        Without a plan it follows the instruction. None: an action is said as all else is, token by token.
         """
         ...
 
@@ -95,6 +99,8 @@ class Decoder:
     """Order of an action's tokens."""
     most_words: int
     """Words of a plan at most."""
+    terminate_threshold: float = 0.0
+    """Least probability at which an episode is ended; 0: whenever that is the likeliest mode."""
     _words: Tensor = field(init=False, repr=False)
     _places: Tensor = field(init=False, repr=False)
     _bins: Tensor = field(init=False, repr=False)
@@ -112,7 +118,7 @@ class Decoder:
         return self
 
     def plan(self, reader: Reader, choose: Choice) -> Plan:
-        """Decide a plan; it has been read when this returns."""
+        """Decide a plan; as it was decided, it has been read when this returns."""
         reader.read(self.table.plan)
         words: list[int] = []
         while len(words) < self.most_words:
@@ -126,7 +132,7 @@ class Decoder:
         for _ in range(2 * PLACES):
             places.append(choose(reader.logits(self._places)))
             reader.read([int(self.table.places[places[-1]])])
-        return Plan(tuple(words), tuple(places))
+        return reader.ground(Plan(tuple(words), tuple(places)))
 
     def action(
         self, reader: Reader, choose: Choice, plan: Plan | None = None, *, kept: bool = False
@@ -139,13 +145,28 @@ class Decoder:
             plan: The plan that it follows.
             kept: Whether the plan is an earlier one, which the reader has not read.
         """
-        if plan is not None and kept:
+        whole = reader.act(plan)
+        if plan is not None and kept and whole is None:
             reader.read(plan.ids(self.table))
-        reader.look_again(None if plan is None else plan.words)
         ids = list(self.table.action)
         bins: list[int] = []
         for place, count in enumerate(self.layout.counts):
-            reader.read(ids)
-            bins.append(choose(reader.logits(self._bins[:count]), draw=place != self.layout.mode))
+            if whole is None:
+                reader.read(ids)
+                logits = reader.logits(self._bins[:count])
+            else:
+                logits = whole[place, :count]
+            if place == self.layout.mode:
+                logits = self._lasting(logits)
+            bins.append(choose(logits, draw=place != self.layout.mode))
             ids = [int(self.table.bins[bins[-1]])]
         return np.array(bins)
+
+    def _lasting(self, modes: Tensor) -> Tensor:
+        """Logits float[modes] of which the one that ends the episode counts only if it is likely enough."""
+        ends = self.layout.end
+        if not self.terminate_threshold or float(modes.float().softmax(-1)[ends]) >= self.terminate_threshold:
+            return modes
+        lasting = modes.clone()
+        lasting[ends] = -torch.inf
+        return lasting

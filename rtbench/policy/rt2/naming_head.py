@@ -41,8 +41,8 @@ class Named(NamedTuple):
 class Things(NamedTuple):
     """The K likeliest things of N pictures, the likeliest first."""
 
-    vectors: Tensor
-    """float32[N, K, D]: the mean of the names' vectors, each weighted by its probability."""
+    names: Tensor
+    """float32[N, K, V]: probabilities of the names."""
     places: Tensor
     """float32[N, K, 2]: x and y from 0 to 1, from the upper left."""
     presence: Tensor
@@ -108,7 +108,7 @@ class NamingHead(nn.Module):
         here = places.flatten(2).gather(2, index[:, None].expand(-1, WIDTH, -1)).transpose(1, 2)
         shares = (self._scale() * here @ self._words().T).softmax(-1)
         return Things(
-            vectors=shares @ self.vectors.float(),
+            names=shares,
             places=torch.stack([(column + 0.5) / width, (row + 0.5) / height], -1),
             presence=found.sigmoid(),
             cells=row // PARTS * (width // PARTS) + column // PARTS,

@@ -8,8 +8,7 @@ point at the right things in 47 % of seen episodes, though 92 % of the things we
 Instruction and image are a memory of the decoder: each layer makes keys and values of them, and nothing else.
 They are encoded already, by the sentence encoder and by the eyes. The suffix, which is what the model says,
 attends the memory and is causal. A step of training takes 0.38 of the time that it took with both in the
-decoder's own sequence. Before it says an action, the model looks a second time, now by the words of its plan:
-it reads the tokens that RT-1 makes of the image and those words.
+decoder's own sequence. Actions are RT-1's, which looks a second time, by the words of the plan.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from rtbench.policy.rt1.film import FiLM
 from rtbench.policy.rt1.initialization import initialize
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt2.config import Size
-from rtbench.policy.rt2.naming_head import NamingHead
+from rtbench.policy.rt2.naming_head import NamingHead, Things
 from rtbench.policy.rt2.pointer import Pointer
 
 STD = 0.02
@@ -74,19 +73,17 @@ class Eyes(nn.Module):
         projected: Tensor = self.project(features.flatten(2).transpose(1, 2))
         return projected
 
-    def things(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The things in maps as of `feature_map`.
+    def things(self, features: Tensor) -> tuple[Things, Tensor]:
+        """The things in maps as of `feature_map`, and what is known of them beside their names.
 
-        Returns:
-            The vectors of their names, float32[N, things, state]; and what else is known of them, float32[N,
-            things, width]: the features of their cell, their place, and how surely they are there; and their
-            places, float32[N, things, 2].
+        That is float32[N, things, width]: the features of their cell, their place, and how surely they are
+        there.
         """
         found = self.naming.things(features, self.count)
         cells = features.flatten(2).gather(2, found.cells[:, None].expand(-1, features.shape[1], -1))
         about = [cells.transpose(1, 2), waves(found.places), found.presence[..., None]]
         more: Tensor = self.thing(torch.cat([part.to(features.dtype) for part in about], -1))
-        return found.vectors.to(features.dtype), more, found.places
+        return found, more
 
 
 def waves(places: Tensor) -> Tensor:
@@ -143,8 +140,10 @@ class Known(NamedTuple):
     value: Tensor
 
     def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Those of all positions, the newest's after these."""
-        return torch.cat([self.key, key], dim=2), torch.cat([self.value, value], dim=2)
+        """Those of all positions, the newest's after these; these serve all sequences if they are of one."""
+        shape = len(key), *self.key.shape[1:]
+        before = self.key.expand(shape), self.value.expand(shape)
+        return torch.cat([before[0], key], dim=2), torch.cat([before[1], value], dim=2)
 
 
 class LayerCache:
@@ -174,6 +173,10 @@ class Picture(NamedTuple):
     """float32[N, things, state]: vectors of the things' names."""
     places: Tensor
     """float32[N, things, 2]: their places, x and y from 0 to 1."""
+    names: Tensor
+    """float32[N, things, V]: probabilities of their names."""
+    presence: Tensor
+    """float32[N, things]: probabilities that they are there."""
 
     def of(self, numbers: Tensor) -> Picture:
         """Pictures of these numbers int64[B]."""
@@ -182,7 +185,10 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Segments:
-    """Sequences of a batch, each of an instruction, an image and a suffix."""
+    """Sequences of a batch, each of an instruction, an image and a suffix.
+
+    Suffixes may be several of one instruction and image.
+    """
 
     states: Tensor
     """float32[B, T, state]: token states of the instructions."""
@@ -196,36 +202,34 @@ class Segments:
     """bool[B]: False for text alone, which has no image."""
     suffix: Tensor
     """int64[B, S]: ids of what is said; what follows an end is without effect on what is before it."""
-    again: Tensor | None = None
-    """float32[B, tokens, width]: as of `Network.look_again`; None where nothing acts."""
-    acts: Tensor | None = None
-    """int64[B]: position in the suffix at which an action begins, before which `again` is not there; negative
-    where there is no action."""
 
 
 class Network(nn.Module):
     """The whole network."""
 
-    def __init__(self, size: Size, vocabulary: int, names: Tensor, *, seed: int = 0) -> None:
+    def __init__(
+        self, size: Size, vocabulary: int, names: Tensor, *, convention: str = "rtbench", seed: int = 0
+    ) -> None:
         """A network with fresh weights.
 
         Args:
             size: Its dimensions.
             vocabulary: Number of ids that it can say.
             names: float32[V, state]: vectors of the names of what it may see.
+            convention: Action convention.
             seed: Of the weights.
+
+        Raises:
+            UnknownNameError: no such convention.
         """
         super().__init__()
         self.size = size
         self.eyes = Eyes(size, names)
-        self.motor = RT1(size.motor)
-        self.motor.transformer = nn.Identity()  # type: ignore[assignment] # its place is the decoder's
-        self.acting = nn.Linear(size.motor.features, size.width)
-        self.acting_position = nn.Embedding(size.motor.tokens, size.width)
+        self.motor = RT1(size.motor, convention=convention)
         self.state = nn.Linear(size.state, size.width)
         self.mention = nn.Linear(2, size.width)
         self.embed = nn.Embedding(vocabulary, size.width)
-        self.kind = nn.Embedding(5, size.width)
+        self.kind = nn.Embedding(4, size.width)
         self.state_position = nn.Embedding(size.instruction, size.width)
         self.image_position = nn.Embedding(size.cells, size.width)
         self.suffix_position = nn.Embedding(size.suffix, size.width)
@@ -243,8 +247,11 @@ class Network(nn.Module):
     def picture(self, features: Tensor) -> Picture:
         """The same of maps as of `Eyes.feature_map`."""
         squares = self.eyes.squares(features) + self.image_position.weight + self.kind.weight[1]
-        vectors, more, places = self.eyes.things(features)
-        return Picture(squares, self.state(alike(vectors)) + more + self.kind.weight[3], vectors, places)
+        found, more = self.eyes.things(features)
+        # The mean of the names' vectors, each weighted by its probability.
+        vectors = (found.names @ self.eyes.naming.vectors.float()).to(features.dtype)
+        things = self.state(alike(vectors)) + more + self.kind.weight[3]
+        return Picture(squares, things, vectors, found.places, found.names, found.presence)
 
     def image_tokens(self, picture: Picture, states: Tensor, stated: Tensor) -> Tensor:
         """Image tokens float32[B, image tokens, width] for instructions.
@@ -267,24 +274,14 @@ class Network(nn.Module):
         told = self.mention(torch.stack([nearest, behind], -1)) + word
         return torch.cat([picture.squares, picture.things + told], dim=1)
 
-    def look_again(self, images: Tensor, plans: Tensor) -> Tensor:
-        """What is read before an action, float32[N, tokens, width].
+    def act(self, images: Tensor, plans: Tensor) -> Tensor:
+        """Logits float32[N, 11, 256] of actions, minus infinity for modes that do not exist.
 
         Args:
             images: float32[N, 3, H, W], RGB from 0 to 1.
             plans: float32[N, text]: vectors of plans in words, as RT-1 takes those of instructions.
         """
-        return self.place_again(self.motor_tokens(images, plans))
-
-    def motor_tokens(self, images: Tensor, plans: Tensor) -> Tensor:
-        """RT-1's image tokens float32[N, tokens, features], mixed; arguments as of `look_again`."""
-        mixed: Tensor = self.motor.mixers(self.motor.image_tokens(images, plans))
-        return mixed
-
-    def place_again(self, tokens: Tensor) -> Tensor:
-        """Tokens as of `motor_tokens` as positions float32[N, tokens, width]."""
-        placed: Tensor = self.acting(tokens) + self.acting_position.weight
-        return placed + self.kind.weight[4]
+        return cast("Tensor", self.motor(images[:, None], plans))[:, 0]
 
     def forward(self, segments: Segments) -> Tensor:
         """Logits float32[B, S, vocabulary] of what follows each position of the suffixes."""
@@ -306,8 +303,7 @@ class Network(nn.Module):
 
     def positions(self, segments: Segments) -> Tensor:
         """Outputs of the last layer, float32[B, S, width], for the suffixes."""
-        again = [] if segments.again is None else [segments.again]
-        memory = torch.cat([self.place_states(segments.states), segments.images, *again], dim=1)
+        memory = torch.cat([self.place_states(segments.states), segments.images], dim=1)
         x, mask = self.place_suffix(segments.suffix), attention_mask(segments)
         for layer in self.layers:
             x = layer(x, mask, cast("Layer", layer).known(memory))
@@ -348,21 +344,15 @@ def alike(vectors: Tensor) -> Tensor:
 def attention_mask(segments: Segments) -> Tensor:
     """What each position of a suffix may attend, bool[B, 1, S, M + S].
 
-    M counts the instruction, the image tokens, and those of the second look, in this order.
+    M counts the instruction and the image tokens, in this order.
     """
     batch, suffix = segments.suffix.shape
     device = segments.suffix.device
     cells = segments.seen[:, None].expand(-1, segments.images.shape[1])
-    memory = torch.cat([segments.stated, cells], dim=1)[:, None].expand(-1, suffix, -1)
+    memory = torch.cat([segments.stated, cells], dim=1)[:, None].expand(batch, suffix, -1)
     position = torch.arange(suffix, device=device)
-    parts = [memory]
-    if segments.again is not None:
-        acts = torch.full((batch,), suffix, device=device) if segments.acts is None else segments.acts
-        # What is said before the action does not know what is seen by it.
-        acting = position >= torch.where(acts < 0, suffix, acts)[:, None]
-        parts.append(acting[..., None].expand(-1, -1, segments.again.shape[1]))
-    parts.append((position[:, None] >= position).expand(batch, -1, -1))
-    return torch.cat(parts, dim=2)[:, None]
+    causal = (position[:, None] >= position).expand(batch, -1, -1)
+    return torch.cat([memory, causal], dim=2)[:, None]
 
 
 def folded(network: Network, device: torch.device | str = "cpu") -> Network:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rtbench.core.errors import PolicyError
 from rtbench.policy.rt2.action_layout import FULL, ActionLayout, layout
-from rtbench.policy.rt2.decoding import Reader
+from rtbench.policy.rt2.decoding import Plan, Reader
 from rtbench.policy.rt2.policy import PLAN_STEPS, THREADS, Planning, RT2Policy, usable_device
 from rtbench.policy.rt2.token_table import TokenTable, bins_of, locations
 
@@ -162,8 +162,12 @@ class _Reader:
         self._cache = getattr(found, self._argument) if self._keeps else None
         self._last = found.last_hidden_state[0, -1]
 
-    def look_again(self, words: Sequence[int] | None) -> None:
-        """Nothing: PaliGemma looks once."""
+    def ground(self, plan: Plan) -> Plan:
+        """The plan itself."""
+        return plan
+
+    def act(self, plan: Plan | None) -> None:
+        """Nothing: PaliGemma says its actions."""
 
     def logits(self, ids: Tensor) -> Tensor:
         """Logits of ids as the next token. A soft cap, which Gemma 2 has, keeps their order."""
@@ -185,6 +189,7 @@ def from_paligemma(  # noqa: PLR0913 - each is an argument of a card
     plan_steps: int = PLAN_STEPS,
     plan_only: bool = False,
     temperature: float = 0.0,
+    terminate_threshold: float = 0.0,
     cache: bool = True,
     threads: int = THREADS,
     device: str = "cpu",
@@ -201,9 +206,11 @@ def from_paligemma(  # noqa: PLR0913 - each is an argument of a card
         actions: 'full' for eleven tokens, 'arm' for the eight of RT-2.
         convention: Action convention.
         plan: Whether it states plans.
-        plan_steps: Steps for which a plan is kept, unless a sub-goal is reached before.
+        plan_steps: Steps for which a plan is kept, unless a sub-goal is reached before; 0: for the whole
+            episode.
         plan_only: An episode ends with its first plan.
         temperature: As of `rtbench.policy.rt2.policy.from_weights`.
+        terminate_threshold: Likewise.
         cache: Whether keys and values are kept.
         threads: CPU threads, for the whole process.
         device: Where to compute: 'cpu' or 'cuda'.
@@ -228,7 +235,8 @@ def from_paligemma(  # noqa: PLR0913 - each is an argument of a card
     body = PaliGemmaBody(
         network.to(where), processor, table=table, order=layout(actions, convention), cache=cache
     )
-    policy = RT2Policy(body, Planning(plan, plan_steps, plan_only), temperature=temperature)
+    planning = Planning(plan, plan_steps, plan_only)
+    policy = RT2Policy(body, planning, temperature=temperature, terminate_threshold=terminate_threshold)
     commit = getattr(network.config, "_commit_hash", None)
     policy.fingerprint = f"{model} {commit}" if model else ""
     return policy

@@ -5,6 +5,7 @@ Each slot decides by itself, so that what it does cannot depend on what else is 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +27,19 @@ from rtbench.policy.rt1.image import prepare
 from rtbench.policy.rt2.action_layout import ActionLayout
 from rtbench.policy.rt2.checkpoint import Model, load
 from rtbench.policy.rt2.decoding import Choice, Decoder, Plan, Reader
+from rtbench.policy.rt2.grounding import Grounding
 from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256, TokenStates
 from rtbench.policy.rt2.int8 import FLOAT32, INT8, PRECISIONS, in_int8
 from rtbench.policy.rt2.network import folded
-from rtbench.policy.rt2.readers import CachedReader, PlainReader, Prompt
+from rtbench.policy.rt2.readers import CachedReader, Look, PlainReader, Prompt
 from rtbench.policy.rt2.token_table import TokenTable
 from rtbench.policy.text_encoder.encoder import ORDERED, SentenceEncoder
 
 CAMERA = "head"
 PLAN_STEPS = 8
 """Steps for which a plan is kept where no sub-goal is reached before."""
+UNLIMITED = sys.maxsize
+"""More steps than an episode has."""
 THREADS = 1
 """CPU threads where none are asked for, as of RT-1: the simulators want the other cores."""
 
@@ -72,7 +76,7 @@ class Planning:
     wanted: bool = True
     """Whether there are plans at all."""
     steps: int = PLAN_STEPS
-    """Steps for which a plan is kept at most."""
+    """Steps for which a plan is kept at most; 0: for the whole episode."""
     alone: bool = False
     """Whether an episode ends with its first plan, without a motion."""
 
@@ -95,7 +99,9 @@ class _Slot:
 class RT2Policy:
     """A vision-language model that acts."""
 
-    def __init__(self, body: Body, planning: Planning, *, temperature: float = 0.0) -> None:
+    def __init__(
+        self, body: Body, planning: Planning, *, temperature: float = 0.0, terminate_threshold: float = 0.0
+    ) -> None:
         """The policy of a model.
 
         Args:
@@ -103,18 +109,23 @@ class RT2Policy:
             planning: When it states plans.
             temperature: Tokens are drawn with probabilities to the power of 1 / temperature, from the
                 episode's seed; the mode never is. 0: the likeliest.
+            terminate_threshold: Least probability at which it ends an episode. 0: whenever that is the
+                likeliest mode.
 
         Raises:
             PolicyError: an argument that cannot be.
         """
-        if planning.steps < 1:
-            raise PolicyError(f"plan_steps is {planning.steps}; a plan is kept for 1 step at least.")
+        if planning.steps < 0:
+            raise PolicyError(f"plan_steps is {planning.steps}; give 1 or more, or 0 for a whole episode.")
         if not 0 <= temperature < np.inf:
             raise PolicyError(f"temperature is {temperature}; give 0 or more.")
+        if not 0 <= terminate_threshold <= 1:
+            raise PolicyError(f"terminate_threshold is {terminate_threshold}; give a probability, 0 to 1.")
         if planning.alone and not planning.wanted:
             raise PolicyError("plan_only without plans has nothing to say; leave out plan=off.")
         self._body, self._planning, self._temperature = body, planning, temperature
-        self._decoder = Decoder(body.table, body.layout, body.most_words).to(body.device)
+        decoder = Decoder(body.table, body.layout, body.most_words, terminate_threshold)
+        self._decoder = decoder.to(body.device)
         self._slots: dict[int, _Slot] = {}
         self.needs = Needs(cameras=(CAMERA,), convention=body.layout.convention)
         self.fingerprint = ""
@@ -141,7 +152,7 @@ class RT2Policy:
         kept = slot.left > 0
         if self._planning.wanted and not kept:
             slot.plan = self._decoder.plan(reader, slot.choice)
-            slot.left = self._planning.steps
+            slot.left = self._planning.steps or UNLIMITED
             slot.stated = self._told(slot.plan, slot.step)
         if self._planning.alone:
             return self._end()
@@ -165,7 +176,7 @@ class RT2Policy:
         gripper = int(tokens[action_convention(order.convention).order.index(GRIPPER)])
         grip = (int(tokens[order.slots[order.mode]]), gripper >= BINS // 2)
         over = slot.grip is not None and grip != slot.grip
-        slot.left = 0 if over else max(slot.left - 1, 0)
+        slot.left = 0 if over and self._planning.steps else max(slot.left - 1, 0)
         slot.grip = grip
         slot.step += 1
 
@@ -184,6 +195,7 @@ class SmallBody:
         cache: bool = True,
         device: torch.device | str = "cpu",
         precision: str = FLOAT32,
+        grounding: bool = True,
     ) -> None:
         """A body.
 
@@ -192,6 +204,7 @@ class SmallBody:
             precision: One of `PRECISIONS`: what the decoder's matrices are.
             cache: Whether keys and values are kept, which is faster and gives the same tokens.
             device: Where to compute.
+            grounding: Whether plans are grounded in what is seen.
         """
         self.device = torch.device(device)
         self._network = folded(model.network, self.device)
@@ -203,6 +216,8 @@ class SmallBody:
         self._states = TokenStates(self._network.size.instruction, self._vectors)
         self.table, self.layout = model.vocabulary.table(), model.layout
         self.most_words = self._network.size.words
+        names = [name for name, _ in model.names]
+        self._grounding = Grounding(model.vocabulary, names, self.most_words) if grounding else None
 
     def begin(self, instruction: str) -> Prompt:
         """The instruction's keys and values."""
@@ -213,12 +228,12 @@ class SmallBody:
         """Read an image uint8[H, W, 3]."""
         pixels = torch.from_numpy(prepare([image], self._network.size.eyes.image)).to(self.device)
 
-        def again(words: Sequence[int] | None) -> Tensor:
-            text = prompt.instruction if words is None else self.words(words)
-            plan = torch.from_numpy(self._vectors([text])).to(self.device)
-            return self._network.look_again(pixels, plan)
+        def act(plan: Plan | None) -> Tensor:
+            text = prompt.instruction if plan is None else self.words(plan.words)
+            vector = torch.from_numpy(self._vectors([text])).to(self.device)
+            return self.layout.of_logits(self._network.act(pixels, vector))[0]
 
-        return self._reader(prompt, self._network.look(pixels), again)
+        return self._reader(prompt, Look(self._network, pixels, act, self._grounding))
 
     def words(self, ids: Sequence[int]) -> str:
         """The text of ids."""
@@ -232,6 +247,8 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     plan_steps: int = PLAN_STEPS,
     plan_only: bool = False,
     temperature: float = 0.0,
+    terminate_threshold: float = 0.0,
+    grounding: bool = True,
     cache: bool = True,
     precision: str = FLOAT32,
     threads: int = THREADS,
@@ -242,11 +259,16 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     Args:
         weights: File that `rtbench train rt2` made.
         plan: Whether it states plans. With `plan=off` it acts at once.
-        plan_steps: Steps for which a plan is kept, unless a sub-goal is reached before.
+        plan_steps: Steps for which a plan is kept, unless a sub-goal is reached before. 0: for the whole
+            episode, which is planned before the arm hides anything.
         plan_only: An episode ends with its first plan, so that a run measures the choice of targets alone,
             in seconds an episode; see "Target choice" in its report.
         temperature: Tokens are drawn with probabilities to the power of 1 / temperature, from the episode's
             seed; the mode never is. 0: the likeliest.
+        terminate_threshold: Least probability at which it ends an episode. 0: whenever that is the likeliest
+            mode.
+        grounding: Whether names and places of a plan are chosen together, among the things that are seen.
+            With `grounding=off` they are as they were decided, one after the other.
         cache: Whether keys and values are kept while tokens are decided; without, all is computed again for
             each token, for comparison.
         precision: 'float32'; or 'int8' for matrices of the decoder in eight bits, on a CPU.
@@ -272,8 +294,11 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     if precision == INT8 and torch.device(device).type != "cpu":
         raise PolicyError("precision 'int8' is for device 'cpu'; leave one of the two out.")
     torch.set_num_threads(threads)
-    body = SmallBody(model, cache=cache, device=usable_device(device), precision=precision)
-    return RT2Policy(body, Planning(plan, plan_steps, plan_only), temperature=temperature)
+    body = SmallBody(
+        model, cache=cache, device=usable_device(device), precision=precision, grounding=grounding
+    )
+    planning = Planning(plan, plan_steps, plan_only)
+    return RT2Policy(body, planning, temperature=temperature, terminate_threshold=terminate_threshold)
 
 
 def usable_device(name: str) -> torch.device:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import cast
 
 import torch
 from torch import Tensor
 
 from rtbench.core.action import BINS
+from rtbench.policy.rt2.decoding import Plan
+from rtbench.policy.rt2.grounding import Grounding
 from rtbench.policy.rt2.network import Layer, LayerCache, Network, Picture, Segments
 
 
@@ -19,7 +22,7 @@ class Prompt:
         """Read token states float32[T, state] of an instruction, T at least 1."""
         size = network.size
         self.network, self.states, self.instruction = network, states, instruction
-        most = len(states) + size.image_tokens + size.motor.tokens + size.suffix
+        most = len(states) + size.image_tokens + size.suffix
         room = states.new_zeros(size.layers, 2, 1, size.heads, most, size.head)
         self.caches = [LayerCache(part) for part in room]
         remember(network, self.caches, network.place_states(states[None]))
@@ -36,89 +39,118 @@ def remember(network: Network, caches: Sequence[LayerCache], memory: Tensor) -> 
         cache.add(*cast("Layer", layer).known(memory))
 
 
-Again = Callable[[Sequence[int] | None], Tensor]
-"""Second look float32[1, tokens, width], as of `Network.look_again`, by ids of a plan's words; None: by the
-instruction."""
+class Look:
+    """What is seen in an image, looked at when it is first asked for: a kept plan needs no new one."""
+
+    def __init__(
+        self,
+        network: Network,
+        pixels: Tensor,
+        act: Callable[[Plan | None], Tensor],
+        grounding: Grounding | None = None,
+    ) -> None:
+        """A look at an image.
+
+        Args:
+            network: What looks.
+            pixels: float32[1, 3, H, W].
+            act: Gives logits as of `Reader.act`.
+            grounding: Grounds plans; None: they stay as they are decided.
+        """
+        self._network, self._pixels = network, pixels
+        self.act, self.grounding = act, grounding
+
+    @cached_property
+    def picture(self) -> Picture:
+        """What the decoder reads of it."""
+        return self._network.look(self._pixels)
 
 
-class CachedReader:
+class _Looking:
+    """What both readers do with an image."""
+
+    def __init__(self, prompt: Prompt, look: Look) -> None:
+        """Begin with an image; what earlier readers added is dropped when the first token is read."""
+        self._prompt, self._network, self._look = prompt, prompt.network, look
+        self._last = prompt.states.new_zeros(0)
+
+    @cached_property
+    def _images(self) -> Tensor:
+        return self._prompt.image_tokens(self._look.picture)
+
+    def _segments(self, suffixes: Tensor) -> Segments:
+        """Suffixes int64[n, S] after instruction and image."""
+        states = self._prompt.states[None]
+        there = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
+        return Segments(states, there, self._images, self._look.picture.places, there[:, 0], suffixes)
+
+    def act(self, plan: Plan | None) -> Tensor:
+        """Logits float32[length, 256] of an action."""
+        return self._look.act(plan)
+
+    def ground(self, plan: Plan) -> Plan:
+        """The plan with names and places that agree."""
+        if self._look.grounding is None:
+            return plan
+        device = self._prompt.states.device
+        return self._look.grounding(
+            plan, self._look.picture, lambda ids: self._network(self._segments(ids.to(device)))
+        )
+
+    def logits(self, ids: Tensor) -> Tensor:
+        """Logits float32[n] of ids as the next token."""
+        network = self._network
+        found = torch.mv(network.head.weight[ids], self._last) + network.head.bias[ids]
+        if int(ids[0]) >= BINS:  # words
+            return found
+        places = self._look.picture.places
+        pointed = network.pointed(self._last[None, None], self._images, places)[0, 0]
+        return found + torch.where(ids < BINS, pointed[ids.clamp(max=BINS - 1)], 0.0)
+
+
+class CachedReader(_Looking):
     """Reads on from a prompt with an image; what has been read is not computed again."""
 
-    def __init__(self, prompt: Prompt, picture: Picture, again: Again) -> None:
-        """Begin with a picture; what earlier readers added is dropped."""
-        self._network, self._caches = prompt.network, prompt.caches
-        self._picture, self._images = picture, prompt.image_tokens(picture)
-        for cache in self._caches:
-            cache.length = len(prompt.states)
-        remember(self._network, self._caches, self._images)
-        self._look = again
+    def __init__(self, prompt: Prompt, look: Look) -> None:
+        """Begin with an image; what earlier readers added is dropped when the first token is read."""
+        super().__init__(prompt, look)
+        self._caches = prompt.caches
         self._count = 0
-        self._last = self._images[0, 0]
 
-    def look_again(self, words: Sequence[int] | None) -> None:
-        """Look a second time, for what is read from here on."""
-        remember(self._network, self._caches, self._look(words))
+    def _begin(self) -> None:
+        for cache in self._caches:
+            cache.length = len(self._prompt.states)
+        remember(self._network, self._caches, self._images)
 
     def read(self, ids: Sequence[int]) -> None:
         """Read tokens, at least one."""
+        if not self._count:
+            self._begin()
         network, new = self._network, len(ids)
-        x = network.place_suffix(torch.tensor([list(ids)], device=self._last.device), self._count)
+        x = network.place_suffix(torch.tensor([list(ids)], device=self._images.device), self._count)
         mask = _causal(new, self._caches[0].length, x.device) if new > 1 else None
         for layer, cache in zip(network.layers, self._caches, strict=True):
             x = layer(x, mask, cache)
         self._last = network.norm(x[0, -1])
         self._count += new
 
-    def logits(self, ids: Tensor) -> Tensor:
-        """Logits float32[n] of ids as the next token."""
-        return _logits(self._network, ids, self._last, self._images, self._picture.places)
 
-
-class PlainReader:
+class PlainReader(_Looking):
     """The same without a cache: all is computed again for each token."""
 
-    def __init__(self, prompt: Prompt, picture: Picture, again: Again) -> None:
-        """Begin with a picture."""
-        self._prompt, self._picture, self._look = prompt, picture, again
-        self._images = prompt.image_tokens(picture)
-        self._again: Tensor | None = None
-        self._acts = -1
+    def __init__(self, prompt: Prompt, look: Look) -> None:
+        """Begin with an image."""
+        super().__init__(prompt, look)
         self._ids: list[int] = []
-        self._last = self._images[0, 0]
-
-    def look_again(self, words: Sequence[int] | None) -> None:
-        """Look a second time, for what is read from here on."""
-        self._again, self._acts = self._look(words), len(self._ids)
 
     def read(self, ids: Sequence[int]) -> None:
         """Read tokens, at least one."""
         self._ids += ids
-        states = self._prompt.states[None]
-        device = states.device
-        there = torch.ones(states.shape[:2], dtype=torch.bool, device=device)
-        suffix = torch.tensor([self._ids], device=device)
-        acts = torch.tensor([self._acts], device=device)
-        places = self._picture.places
-        segments = Segments(states, there, self._images, places, there[:, 0], suffix, self._again, acts)
-        network = self._prompt.network
-        self._last = network.norm(network.positions(segments)[0, -1])
-
-    def logits(self, ids: Tensor) -> Tensor:
-        """Logits float32[n] of ids as the next token."""
-        network = self._prompt.network
-        return _logits(network, ids, self._last, self._images, self._picture.places)
+        suffix = torch.tensor([self._ids], device=self._prompt.states.device)
+        self._last = self._network.norm(self._network.positions(self._segments(suffix))[0, -1])
 
 
 def _causal(new: int, before: int, device: torch.device) -> Tensor:
     """bool[1, 1, new, before + new]: new positions attend all before them, and themselves."""
     column = torch.arange(before + new, device=device)
     return (column <= torch.arange(before, before + new, device=device)[:, None])[None, None]
-
-
-def _logits(network: Network, ids: Tensor, x: Tensor, images: Tensor, places: Tensor) -> Tensor:
-    """Logits float32[n] of these ids, for the newest position float32[width]."""
-    found = torch.mv(network.head.weight[ids], x) + network.head.bias[ids]
-    if int(ids[0]) >= BINS:  # words
-        return found
-    pointed = network.pointed(x[None, None], images, places)[0, 0]
-    return found + torch.where(ids < BINS, pointed[ids.clamp(max=BINS - 1)], 0.0)

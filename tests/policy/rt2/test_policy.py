@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from rtbench.core.action import convention
+from rtbench.core.action import MODE, Mode, convention
 from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError
+from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.checkpoint import save
+from rtbench.policy.rt2.network import Network
 from rtbench.policy.rt2.policy import Planning, RT2Policy, SmallBody, from_weights
 from rtbench.testing import check_policy
 from tests.helpers.rt2_models import make_model
@@ -63,6 +65,50 @@ def test_weights_that_are_no_numbers_still_give_valid_actions():
     RTBENCH.check_tokens(acted(policy_of(model), steps=1)[0])
 
 
+def test_numbers_of_the_motor_that_are_none_still_give_valid_actions():
+    model = make_model(1)
+    with torch.no_grad():
+        model.network.motor.transformer.output.weight.fill_(torch.nan)
+    RTBENCH.check_tokens(acted(policy_of(model), steps=1)[0])
+
+
+@pytest.mark.parametrize(("threshold", "ends"), [(0.0, True), (0.9, True), (0.95, False)])
+def test_an_episode_is_ended_from_a_probability_on(threshold, ends):
+    model = make_model(1)
+    output = model.network.motor.transformer.output
+    with torch.no_grad():  # all modes alike but terminate, whose probability is 0.93
+        output.weight.zero_()
+        output.bias.zero_()
+        output.bias[RTBENCH.modes.index(Mode.TERMINATE)] = np.log(2 * 0.93 / 0.07)
+    policy = RT2Policy(SmallBody(model), Planning(), terminate_threshold=threshold)
+    modes = acted(policy, steps=2)[:, RTBENCH.order.index(MODE)]
+    assert (modes == RTBENCH.modes.index(Mode.TERMINATE)).all() == ends
+
+
+def test_a_kept_plan_needs_no_look_by_the_decoder(model, monkeypatch):
+    policy = policy_of(model, steps=3)
+    looks = []
+    look = Network.look
+    monkeypatch.setattr(Network, "look", lambda self, images: looks.append(1) or look(self, images))
+    policy.reset(0, "pick coke can", 0)
+    for _ in range(6):
+        policy.act([seen()], [0])
+    assert len(looks) == 2, "steps 0 and 3"
+
+
+@pytest.mark.parametrize("kind", ["full", "arm"])
+def test_logits_are_in_the_order_of_the_layout(kind):
+    order = layout(kind)
+    logits = torch.randn(4, 11, 256, generator=torch.Generator().manual_seed(1))
+    found = order.of_logits(logits)
+    assert found.shape == (4, order.length, 256)
+    for place, slot in enumerate(order.slots):
+        if place != order.mode:
+            assert torch.equal(found[:, place], logits[:, slot])
+    assert torch.equal(found[:, order.mode, : len(order.modes)], logits[:, 10, list(order.modes)])
+    assert (found[:, order.mode, len(order.modes) :] == -torch.inf).all()
+
+
 def test_the_arm_only_layout_moves_no_base():
     rows = acted(policy_of(make_model(5, kind="arm"), temperature=20.0), steps=20)
     assert (rows[:, 7:10] == 128).all()
@@ -113,14 +159,29 @@ def test_a_plan_is_kept_and_renewed_after_its_steps_or_a_sub_goal(model):
     assert policy.stated_plan(0).step == 8, "the hand closed or opened in step 7"
 
 
+def test_a_plan_can_be_kept_for_a_whole_episode(model):
+    policy = policy_of(model, steps=0)
+    policy.reset(0, "pick coke can", 0)
+    for number in range(30):  # of many pictures, so that the untrained hand opens and closes
+        policy.act([seen(number=number)], [0])
+        assert policy.stated_plan(0).step == 0
+    policy.reset(0, "pick coke can", 0)
+    policy.act([seen()], [0])
+    assert policy.stated_plan(0).step == 0
+
+
 def test_without_plans_none_is_stated(model):
     policy = policy_of(model, plan=False)
     acted(policy)
     assert policy.stated_plan(0) is None
 
 
-def test_actions_depend_on_the_plan(model):
-    with_plan, without = (acted(policy_of(make_model(2, scale=3.0), plan=plan)) for plan in (True, False))
+def test_actions_depend_on_the_plan():
+    model = make_model(2, scale=3.0)
+    with torch.no_grad():  # FiLM is the identity at first
+        for weight in model.network.motor.film.parameters():
+            weight.normal_(generator=torch.Generator().manual_seed(1))
+    with_plan, without = (acted(policy_of(model, plan=plan)) for plan in (True, False))
     assert (with_plan != without).any()
 
 
@@ -132,8 +193,9 @@ def test_from_a_file_it_keeps_the_contract_of_policies(tmp_path, model):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"plan_steps": 0}, "plan_steps is 0"),
+        ({"plan_steps": -1}, "plan_steps is -1"),
         ({"temperature": -1.0}, "temperature"),
+        ({"terminate_threshold": 1.5}, "terminate_threshold"),
         ({"device": "moon"}, "moon"),
     ],
 )
