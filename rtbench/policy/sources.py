@@ -134,7 +134,10 @@ def _imports(path: Path, name: str, _stamp: tuple[int, int]) -> tuple[str, ...]:
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements, and what else holds some; no import stands inside an expression, and these are most."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr):
+            continue
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             continue
         yield node

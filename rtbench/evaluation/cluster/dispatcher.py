@@ -87,6 +87,8 @@ class _Replica:
     """Whether its last answer was taken, and it is to be given more."""
     held: dict[str, Job] = field(default_factory=dict)
     """What it was given and has not answered, in the order in which it was given, by key."""
+    told: int = 0
+    """Records in its last answer that had any."""
     given: dict[str, float] = field(default_factory=dict)
     """When it was given that [s, monotonic]."""
 
@@ -164,6 +166,7 @@ class Dispatcher:
             self._bury(cluster, answer.replica, answer.lost)
             return
         replica.heard, replica.answered, replica.waits = time.monotonic(), True, True
+        replica.told = sum(isinstance(event, Played) for event in answer.events) or replica.told
         for event in answer.events:
             if self._tally.enough:
                 return
@@ -220,7 +223,9 @@ class Dispatcher:
                 continue
             own = replica.seat.workers
             # The last ones are not to lie in one replica's queue while another has nothing to do.
-            ahead = min(own, len(self._waiting) * own // (2 * max(1, workers)))
+            share = len(self._waiting) * own // (2 * max(1, workers))
+            # Short episodes come several in an answer, and the next answer should be no later than now.
+            ahead = min(max(own, 2 * replica.told), share)
             batch = []
             while self._waiting and self._fits(replica, own + ahead):
                 batch.append(self._hand(replica, self._waiting.popleft()))

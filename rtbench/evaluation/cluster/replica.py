@@ -21,8 +21,10 @@ from rtbench.result.record import Record
 
 WAIT_S = 1.0
 """How long a replica waits for something to tell [s]: an answer without news is a sign of life."""
-GATHER_S = 0.01
-"""How long it gathers what comes at the same time [s]."""
+GATHER_S = 0.25
+"""How long it gathers records while more episodes wait with it [s]; an answer costs some 3 ms."""
+AT_ONCE_S = 0.01
+"""How long it gathers what comes at the same time, where a worker may have nothing to do [s]."""
 
 
 class EpisodeFeed:
@@ -52,6 +54,8 @@ class Replica:
     def __init__(self, order: Order) -> None:
         """Begin to make the policy and the workers; what comes of it is told by `exchange`."""
         self._order = order
+        self._held = 0
+        """Episodes that were given and not told of."""
         self._feed = EpisodeFeed()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="replica", daemon=True)
@@ -59,15 +63,21 @@ class Replica:
 
     def exchange(self, episodes: list[tuple[int, Episode]]) -> list[Event]:
         """Take episodes to play, and tell what has happened since; waits up to `WAIT_S` for something."""
+        self._held += len(episodes)
         self._feed.give(episodes)
         try:
             found = [self._events.get(timeout=WAIT_S)]
         except queue.Empty:
             return []
-        time.sleep(GATHER_S)
-        while not self._events.empty():
-            found.append(self._events.get())
-        return found
+        began = time.monotonic()
+        while True:
+            told = sum(isinstance(event, Played) for event in found)
+            limit_s = GATHER_S if self._held - told > self._order.workers else AT_ONCE_S
+            try:
+                found.append(self._events.get(timeout=max(0.0, began + limit_s - time.monotonic())))
+            except queue.Empty:
+                self._held -= told
+                return found
 
     def close(self) -> None:
         """Take no more; what was given is played."""

@@ -83,6 +83,15 @@ def test_every_episode_is_played_once_by_all_replicas():
     assert max(len(given) for _, given in done.cluster.seen) == 2, "one to play, one to go on with"
 
 
+def test_who_tells_of_several_at_once_is_given_more_to_go_on_with_and_the_last_ones_are_shared():
+    done = play(count=80)
+    sizes = [len(given) for replica, given in done.cluster.seen if replica == 0 and given]
+    assert sizes[0] == 2
+    assert sizes[1] == 1 + 2 * sizes[0], "one to play, and twice what it told"
+    assert sizes[-1] == 1
+    assert sorted(done.kept) == list(range(80))
+
+
 def test_one_replica_is_enough_for_few_episodes():
     assert play(count=2, workers=(2, 2)).cluster.started == [0]
 
@@ -93,8 +102,8 @@ def test_what_a_dead_replica_held_is_played_again():
             return Answer(1, lost="the actor died")
         return answered(replica, given)
 
-    done = play(behave)
-    assert sorted(done.kept) == list(range(8))
+    done = play(behave, count=30)
+    assert sorted(done.kept) == list(range(30))
     assert done.cluster.started.count(1) == 3
     assert any("the actor died; its episodes are played again" in line for line in done.said)
 

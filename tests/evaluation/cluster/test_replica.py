@@ -10,6 +10,7 @@ import pytest
 
 from rtbench.core.environment import EnvSettings
 from rtbench.core.errors import PolicyError, RtbenchError, UnknownNameError
+from rtbench.core.fault import Fault
 from rtbench.core.importing import load_object
 from rtbench.evaluation.cluster.code import code_of
 from rtbench.evaluation.cluster.messages import Environment, Failed, Order, Played
@@ -19,6 +20,7 @@ from rtbench.evaluation.latency import NO_LATENCY
 from rtbench.evaluation.plan import Limits
 from rtbench.evaluation.player import player_of
 from rtbench.policy.card import resolve
+from rtbench.result.record import of_fault
 from tests.helpers.runs import FACTORY, POLICIES, episodes, essence, play
 
 
@@ -55,6 +57,26 @@ def test_a_replica_plays_what_it_is_given_and_its_records_are_those_of_a_local_r
         records = found
 
     assert essence(Run) == essence(local)
+
+
+def test_records_are_gathered_only_while_more_episodes_wait(monkeypatch):
+    monkeypatch.setattr(Replica, "_run", lambda self: None)
+    monkeypatch.setattr("rtbench.evaluation.cluster.replica.GATHER_S", 60.0)
+    replica, chosen = Replica(order(workers=1)), list(enumerate(episodes(3)))
+    news = [Played(of_fault(episode, "rtbench", Fault("policy", "quick"), [])) for _, episode in chosen]
+    for event in news[:2]:
+        replica._events.put(event)
+    began = time.monotonic()
+    assert replica.exchange(chosen) == news[:2], "the third plays, and none waits behind it"
+    replica._events.put(news[2])
+    assert replica.exchange([]) == news[2:]
+    assert time.monotonic() - began < 30
+
+    monkeypatch.setattr("rtbench.evaluation.cluster.replica.GATHER_S", 0.5)
+    replica._events.put(news[0])
+    began = time.monotonic()
+    assert replica.exchange(chosen) == news[:1]
+    assert time.monotonic() - began >= 0.5, "the second plays while the third waits: nothing is urgent"
 
 
 @pytest.mark.parametrize(
