@@ -71,22 +71,6 @@ class ActionLayout:
         tokens[list(self.slots)] = row
         return tokens
 
-    def of_tokens(self, tokens: ArrayLike) -> NDArray[np.int64]:
-        """The answer int64[..., length] for the convention's tokens int[..., 11].
-
-        A mode that the layout does not know, such as the base's in an arm-only one, is the arm's, with the
-        arm's tokens as they are.
-        """
-        rows = np.asarray(tokens, dtype=np.int64)[..., list(self.slots)].copy()
-        numbers = np.full(len(Mode), self.modes.index(self._arm))
-        numbers[list(self.modes)] = np.arange(len(self.modes))
-        rows[..., self.mode] = numbers[rows[..., self.mode]]
-        return rows
-
-    @property
-    def _arm(self) -> int:
-        return action_convention(self.convention).modes.index(Mode.ARM)
-
 
 def layout(name: str, convention: str = "rtbench") -> ActionLayout:
     """The layout of that name for an action convention.
