@@ -31,10 +31,11 @@ def facts(known: Knowledge, sets: tuple[str, ...], *, emoji: bool = False) -> It
     for entry in BUNDLED.things().values():
         if entry.set in sets:
             yield from _of_thing(known, entry)
-    for group in ("colors", "kinds"):
+    for group in ("colors", "kinds", "drawers"):
         for english, row in known.words[group].items():
             for language, word in row.items():
-                yield Pair(f"{word} = ?", english, kind="translation", language=language)
+                text = english.replace("_", " ")
+                yield Pair(f"{word} = ?", text, kind="translation", language=language)
     yield from _numbers()
     if emoji:
         yield from _emoji()

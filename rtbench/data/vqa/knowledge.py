@@ -44,11 +44,11 @@ class Knowledge:
     languages: tuple[str, ...]
     """Languages besides English, BCP 47."""
     words: Mapping[str, Mapping[str, Mapping[str, str]]]
-    """'things', 'colors' or 'kinds' -> entry -> language -> word."""
-    ends: Mapping[str, Mapping[str, str]]
-    """Language -> end of a feminine word -> its end in the accusative; see `moved`."""
+    """'things', 'colors', 'kinds', 'drawers' or 'sources' -> entry -> language -> word."""
+    ends: Mapping[str, Mapping[str, Mapping[str, str]]]
+    """'nouns' and so on -> language -> end of a word -> what stands there where it is moved; see `moved`."""
     phrases: Mapping[str, Mapping[str, tuple[str, ...]]]
-    """'where', 'pick', 'near' or 'into' -> language -> sentences with {a} and {b}."""
+    """'where', or what is done, as 'pick' -> language -> sentences with {a} and {b}."""
 
     def fact(self, name: str) -> Fact:
         """What is known of an object; nothing is a `Fact` too."""
@@ -60,26 +60,47 @@ class Knowledge:
         return found[0] if len(found) == 1 else ""
 
     def name(self, thing: str, language: str) -> str:
-        """The object's name in a language; '' where it has none."""
-        return self.words["things"].get(thing, {}).get(language, "")
+        """The name of an object or drawer in a language; '' where it has none."""
+        row = self.words["things"].get(thing) or self.words["drawers"].get(thing, {})
+        return row.get(language, "")
+
+    def source(self, thing: str, language: str) -> str:
+        """A bowl or drawer as what something is taken out of, 'aus der ...'; '' where it has no name."""
+        return self.words["sources"].get(thing, {}).get(language, "")
 
 
 def moved(name: str, language: str) -> str:
-    """A name as what is moved: the accusative of German, Russian and Polish by rules of thumb."""
+    """A name as what is moved: the accusative of German, Russian, Polish and Turkish by rules of thumb."""
     if language == "de" and name.startswith("der "):
         return f"den {name.removeprefix('der ')}".replace("e Becher", "en Becher")
-    ends = knowledge().ends.get(language, {})
+    if language == "tr":
+        return _turkish(name)
+    nouns, adjectives = (knowledge().ends[kind].get(language, {}) for kind in ("nouns", "adjectives"))
     first, *rest = name.split(" ")
-    end = _end(first, ends)
-    if not end:
-        return name
-    # After an adjective, which has two letters more, comes what agrees with it; after a noun a genitive.
-    rest = (
-        [word.removesuffix(e) + ends[e] if (e := _end(word, ends)) else word for word in rest]
-        if (end in ("ая", "яя", "ła"))
-        else rest
-    )
-    return " ".join([first.removesuffix(end) + ends[end], *rest])
+    if not rest or not _end(first, adjectives):
+        return " ".join([_ended(first, nouns), *rest])  # after a noun comes a genitive
+    *between, last = rest
+    middle = [_ended(_ended(word, adjectives), nouns) for word in between]
+    return " ".join([_ended(first, adjectives), *middle, _ended(last, nouns)])
+
+
+def _turkish(name: str) -> str:
+    """The definite accusative: a vowel that agrees with the last one, after y, or n in 'kola kutusu'."""
+    vowels, softer = (knowledge().ends[kind]["tr"] for kind in ("vowels", "softer"))
+    if (whole := _ended(name, knowledge().ends["whole"]["tr"])) != name:
+        return whole
+    *before, word = name.split(" ")
+    found = [vowels[letter] for letter in word if letter in vowels]
+    vowel = found[-1] if found else "i"
+    if word[-1] in vowels:
+        return f"{name}{'n' if before and word[-1] in vowels.values() else 'y'}{vowel}"
+    return f"{_ended(name, softer) if len(found) > 1 else name}{vowel}"
+
+
+def _ended(word: str, ends: Mapping[str, str]) -> str:
+    """A word with its last letters exchanged, if they are among the ends."""
+    end = _end(word, ends)
+    return word.removesuffix(end) + ends[end] if end else word
 
 
 def _end(word: str, ends: Mapping[str, str]) -> str:

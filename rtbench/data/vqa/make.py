@@ -48,7 +48,7 @@ COMMANDS = 0.25
 MOST_WORKERS = 8
 _TRIES = 12
 """Draws for each pair; a picture without cards has nothing to ask about symbols."""
-_FORM = 1
+_FORM = 2
 """Raised where other pairs are made from the same settings."""
 
 

@@ -25,7 +25,7 @@ from rtbench.data.state import addresses
 from rtbench.data.state_renderer import StateRenderer
 from rtbench.env.placement import DROP, Placer
 from rtbench.env.scene import Scene, load_scene
-from rtbench.task.object_entry import CAN_TOPPLE, FITS_BOWL, MOVABLE, RECEPTACLE, ObjectEntry
+from rtbench.task.object_entry import CAN_TOPPLE, FITS_BOWL, FITS_DRAWER, MOVABLE, RECEPTACLE, ObjectEntry
 from rtbench.task.robot_entry import BASE_JOINTS
 from rtbench.task.task import Goal, Start, Task
 
@@ -43,6 +43,8 @@ ARM_SPREAD, BASE_SPREAD = 0.08, (0.02, 0.02, 0.03)
 """Standard deviation of the arm's joints about their start [rad]; half range of the base's [m, m, rad]."""
 STACKED, SMALL = 0.3, 0.05
 """Share of the pictures in which a thing lies in or on another one where it can; its largest radius [m]."""
+FILLED = 0.5
+"""Share of the open drawers in which a thing lies where one can."""
 ALIKE = 0.3
 """Share of the pictures with several things of one kind."""
 _TRIES = 40
@@ -57,7 +59,7 @@ class Layout:
     poses: Mapping[str, Pose]
     """Their poses in the world."""
     under: Mapping[str, str]
-    """What lies in or on another thing -> that thing."""
+    """What lies in or on another thing, or in a drawer -> that."""
     lying: tuple[str, ...]
     """Those that lie on their side."""
     drawers: Mapping[str, float]
@@ -97,7 +99,7 @@ class View:
     drawers: Mapping[str, Seen]
     """Drawers, likewise."""
     under: Mapping[str, str] = field(default_factory=dict)
-    """What lies in or on another thing -> that thing."""
+    """What lies in or on another thing, or in a drawer -> that."""
     lying: tuple[str, ...] = ()
     """Those that lie on their side."""
     open: tuple[str, ...] = ()
@@ -223,8 +225,11 @@ def _put_down(scene: Scene, random: np.random.Generator, objects: list[str]) -> 
         drawer = _some(random, list(scene.spec.drawers), 1)[0]
         drawers = {drawer: float(random.uniform(0.12, 0.24))}
     bowls = {o: b for o, b in under.items() if RECEPTACLE in things[b].tags}
-    start = Start(place=bowls, lying=lying, drawers=drawers, station=station)
-    foils = tuple(dict.fromkeys([*bowls.values(), *bowls]))
+    free = [o for o in objects if o not in (*lying, *under, *under.values())]
+    filled = _filled(scene, random, free, drawers)
+    under = {**under, **filled}
+    start = Start(place={**bowls, **filled}, lying=lying, drawers=drawers, station=station)
+    foils = tuple(dict.fromkeys([*bowls.values(), *bowls, *filled]))
     task = Task("", "", SCENE, (), Goal("all"), start, (), 1, foils=foils)
     standing = [o for o in objects if o not in under]
     order = tuple(dict.fromkeys([*foils, *standing]))
@@ -246,6 +251,16 @@ def _stacked(scene: Scene, random: np.random.Generator, objects: list[str]) -> d
     if not small or not bases or random.random() > STACKED:
         return {}
     return {_some(random, small, 1)[0]: _some(random, bases, 1)[0]}
+
+
+def _filled(
+    scene: Scene, random: np.random.Generator, objects: list[str], drawers: Mapping[str, float]
+) -> dict[str, str]:
+    """One thing in an open drawer, now and then."""
+    fit = [o for o in objects if FITS_DRAWER in scene.objects[o].tags]
+    if not fit or not drawers or random.random() > FILLED:
+        return {}
+    return {_some(random, fit, 1)[0]: next(iter(drawers))}
 
 
 def _some(random: np.random.Generator, names: list[str], count: int) -> list[str]:

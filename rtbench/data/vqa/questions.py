@@ -230,7 +230,8 @@ def negation(ask: Asking) -> Pair | None:
 def translation(ask: Asking) -> Pair | None:
     """Where something is, in another language; the answer is its English name."""
     language = ask.say(*ask.known.languages)
-    named = [(t, ask.known.name(t.name, language)) for t in ask.seen]
+    things = [*ask.seen, *ask.view.drawers.values()]
+    named = [(t, ask.known.name(t.name, language)) for t in things]
     found = ask.one([(t, word) for t, word in named if word])
     if found is None:
         return None

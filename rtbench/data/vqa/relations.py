@@ -78,15 +78,13 @@ def _between(ask: Asking) -> Pair | None:
 
 
 def _on(ask: Asking) -> Pair | None:
-    pairs = [
-        (ask.view.seen[a], ask.view.seen[b])
-        for a, b in ask.view.under.items()
-        if a in ask.view.seen and b in ask.view.seen
-    ]
+    seen = ask.view.seen
+    bases = {**seen, **ask.view.drawers}
+    pairs = [(seen[a], bases[b]) for a, b in ask.view.under.items() if a in seen and b in bases]
     if (found := ask.one(pairs)) is None:
         return None
     top, base = found
-    word = "in" if base.entry and RECEPTACLE in base.entry.tags else "on"
+    word = "in" if base.entry is None or RECEPTACLE in base.entry.tags else "on"
     if ask.random.random() < 0.5:
         return pointed(f"what is {word} {ask.name(base)}?", [top], "relation")
     return pointed(f"what is {ask.name(top)} {word}?", [base], "relation")
