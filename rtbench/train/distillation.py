@@ -70,7 +70,6 @@ class DistillationTrainer(Trainer):
         plain = replace(hyperparameters, keypoint_loss_weight=0.0, naming_loss_weight=0.0)
         options = {"temperature": distillation.temperature, "hard weight": distillation.hard_weight}
         super().__init__(folder, training, network, plain, {**about, **options})
-        self._layout = model.layout
         self.teacher_origin = model.origin
         """Where the teacher's weights come from."""
         self._teacher = model.network.eval().requires_grad_(requires_grad=False)
