@@ -214,6 +214,17 @@ class TrainOptions:
             rich_help_panel=AUXILIARY,
         ),
     ] = 0.0
+    plan_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of the windows that are told a plan with places in place of the instruction, as RT-2 "
+            "tells it, from 0 to 1.",
+            rich_help_panel=AUXILIARY,
+        ),
+    ] = 0.0
     output: Output
     minutes: Minutes = None
     episodes: Episodes = 16

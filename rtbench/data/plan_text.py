@@ -15,11 +15,21 @@ from rtbench.core.episode import Episode
 from rtbench.task.library import BUNDLED
 from rtbench.task.task import Task
 
+PLACES = 2
+"""Places of a plan: of the thing to be moved, and of where it goes."""
+
 
 def plan_text(episode: Episode) -> str:
     """The plan of an episode's task; of a task that is not shipped, the episode's own instruction."""
     task = _tasks().get(episode.task)
     return task.templates[0] if task else episode.instruction
+
+
+def plan_names(episode: Episode) -> tuple[str, ...]:
+    """What the plan calls the things of the task, at most `PLACES` of them; drawers are not among them."""
+    task, things = _tasks().get(episode.task), BUNDLED.things()
+    objects = task.objects[:PLACES] if task else ()
+    return tuple(things[name].names[0] for name in objects if name in things)
 
 
 def plan_places(points: NDArray[np.float32]) -> NDArray[np.float32]:

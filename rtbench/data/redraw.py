@@ -52,7 +52,8 @@ class Redrawing:
     own: bool = False
     """Whether each demonstration is also drawn in the room's own look, first."""
     frames: int | None = None
-    """Frames to draw of a demonstration under each look, of random steps; None: all."""
+    """Frames to draw of a demonstration under each look: the first, in which a plan is made, and others of
+    random steps; None: all."""
     library: Library = BUNDLED
     """Where tasks, scenes and objects are read from."""
 
@@ -226,7 +227,8 @@ def _steps(demo: Demonstration, look: str, how: Redrawing) -> NDArray[np.int64]:
     if how.frames is None or how.frames >= len(demo):
         return np.arange(len(demo))
     random = generator("frames of a look", how.seed, demo.episode.key, look)
-    return np.sort(random.choice(len(demo), how.frames, replace=False))
+    others = 1 + random.choice(len(demo) - 1, how.frames - 1, replace=False)
+    return np.sort(np.concatenate([[0], others]))
 
 
 def _numbers(output: Path) -> Redrawn:

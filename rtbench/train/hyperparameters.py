@@ -33,6 +33,9 @@ class Hyperparameters:
     `rtbench.train.keypoint_loss`."""
     naming_loss_weight: float = 0.0
     """Weight of the dense naming loss, likewise; 0 for none. See `rtbench.train.naming_loss`."""
+    plan_share: float = 0.0
+    """Share of the windows whose network is told a plan and its places in place of the instruction, as RT-2
+    tells it. See `rtbench.train.told_plans`."""
     freeze_backbone: bool = False
     """Whether only the layers after the image tokens are trained (`rtbench.train.frozen_backbone`). Images
     are not augmented then, and the keypoint and naming losses are off."""

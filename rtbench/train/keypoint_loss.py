@@ -59,15 +59,17 @@ class KeypointNetwork(nn.Module):
         for weight in self.head.parameters():
             nn.init.zeros_(weight)
 
-    def forward(self, images: Tensor, text: Tensor) -> Outputs:
+    def forward(self, images: Tensor, text: Tensor, places: Tensor | None = None) -> Outputs:
         """Action logits, attention scores, positions and scores of names.
 
         Args:
             images: float32[B, T, 3, H, W], as of `RT1.forward`.
             text: float32[B, text], as of `RT1.forward`.
+            places: float32[B, places, 2], as of `RT1.forward`.
         """
         network, count = self.network, images.shape[1]
-        features = network.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
+        every = None if places is None else places.repeat_interleave(count, dim=0)
+        features = network.feature_map(images.flatten(0, 1), text.repeat_interleave(count, dim=0), every)
         rows = features.flatten(2).transpose(1, 2)
         scores = network.token_learner.scores(rows)
         tokens = network.token_learner.sums(scores, rows)

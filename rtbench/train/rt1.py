@@ -31,6 +31,7 @@ from rtbench.train.distillation import Distillation, DistillationTrainer
 from rtbench.train.frozen_backbone import to_image_tokens
 from rtbench.train.hyperparameters import OWN, Hyperparameters
 from rtbench.train.publish import CardText, merge_trained_on, publish, trained_on
+from rtbench.train.told_plans import ToldPlans
 from rtbench.train.trainer import Trainer, TrainingData
 from rtbench.train.training_loop import Ending, Monitoring
 
@@ -125,7 +126,9 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
     }
     hp = plan.hyperparameters
     inputs = to_image_tokens(data, network, texts, say) if hp.freeze_backbone else data
-    training = TrainingData(inputs, texts, _name_vectors(data, hp))
+    plans = _told_plans(data, network, hp)
+    plan_texts = None if plans is None else encoder(plans.texts)
+    training = TrainingData(inputs, texts, _name_vectors(data, hp), plans, plan_texts)
     if taught := plan.distillation:
         about["teacher"] = content_hash(taught.teacher)
         student = DistillationTrainer(folder, training, network, hp, about, taught)
@@ -245,6 +248,15 @@ def _name_vectors(data: Dataset, hp: Hyperparameters) -> NDArray[np.float32] | N
         )
     # The order of words, which the instructions' encoder may append, is nothing to a name.
     return SentenceEncoder(DEFAULT)([name.text for name in data.seen.vocabulary])
+
+
+def _told_plans(data: Dataset, network: RT1, hp: Hyperparameters) -> ToldPlans | None:
+    """Plans to tell; None where no window has one."""
+    if not hp.plan_share or hp.freeze_backbone:
+        return None
+    if not network.size.places:
+        raise SessionError(f"--plan-share: size {network.size.name!r} is told no places; train 'small' or 'base'.")
+    return ToldPlans(data)
 
 
 def _arguments(plan: TrainingPlan) -> dict[str, str]:

@@ -27,6 +27,7 @@ from rtbench.train.metrics import Meter, Score, constant_score, majority
 from rtbench.train.metrics_log import NAMING, Measurement, MetricsLog
 from rtbench.train.moving_average import moving_average
 from rtbench.train.naming_loss import Found
+from rtbench.train.told_plans import ToldPlans
 from rtbench.train.training_loop import Trained, TrainingLoop, accelerator
 from rtbench.train.window_sampler import Order, Windows, batches, cut
 
@@ -44,6 +45,10 @@ class TrainingData:
     """float32[n, D]: the vector of each of the data's instructions."""
     names: NDArray[np.float32] | None = None
     """float32[V, D']: the vector of each name of the data's vocabulary; needed for the naming loss alone."""
+    plans: ToldPlans | None = None
+    """Plans that the network is told in place of instructions; needed where some windows have plans."""
+    plan_texts: NDArray[np.float32] | None = None
+    """float32[m, D]: the vector of each of their texts."""
 
 
 class Trainer(TrainingLoop):
@@ -70,12 +75,16 @@ class Trainer(TrainingLoop):
             StateError: the folder has a state of another training.
         """
         hp = hyperparameters
-        # The published network has weights that nothing uses.
-        self.accelerator = accelerator(bf16=hp.bf16, unused=network.size.action_embedding)
+        # The published network has weights that nothing uses, and so has one that is told no places.
+        unused = network.size.action_embedding or (network.size.places > 0 and training.plans is None)
+        self.accelerator = accelerator(bf16=hp.bf16, unused=unused)
         device: torch.device = self.accelerator.device
         self._folder, self._hp, self._size = folder, hp, network.size
         self._data = _on_gpu(training.data, device)
         self._texts = torch.from_numpy(training.texts).to(device)
+        self._plans = training.plans
+        if training.plan_texts is not None:
+            self._plan_texts = torch.from_numpy(training.plan_texts).to(device)
         self._sampler = Sampler(self._data, network.size.frames)
         self._validation = self._data.validation(hp.val_fraction)
         # On a CPU convolutions take up to a quarter less time so.
@@ -151,11 +160,12 @@ class Trainer(TrainingLoop):
     def _loss(self, chosen: Windows) -> Tensor:
         """The loss of a batch of windows, a scalar; its tokens are added to the meter."""
         hp = self._hp
-        batch = self._sampler.batch(chosen[self.accelerator.process_index :: self.accelerator.num_processes])
+        mine = chosen[self.accelerator.process_index :: self.accelerator.num_processes]
+        batch = self._sampler.batch(mine)
         labels, valid = self._on_device(batch.labels), self._on_device(batch.valid)
         torch.manual_seed(entropy("dropout", hp.seed, *self._stream) >> 65)
         self._model.train()
-        logits, auxiliary = self._forward(batch)
+        logits, auxiliary = self._forward(batch, mine)
         smoothing, rps = hp.label_smoothing_bins, hp.rps_weight
         loss = token_loss(logits, labels, valid, label_smoothing_bins=smoothing, rps_weight=rps)
         # Losses of smoothed targets cannot be compared; the reported loss is cross-entropy in any case.
@@ -165,19 +175,32 @@ class Trainer(TrainingLoop):
             loss = loss / published_divisor(hp.batch, self._size.frames, self._size.tokens)
         return loss + auxiliary
 
-    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor | float]:
-        """Logits for a batch, and the weighted keypoint and naming losses."""
+    def _forward(self, batch: Batch, windows: Windows) -> tuple[Tensor, Tensor | float]:
+        """Logits for the batch of some windows, and the weighted keypoint and naming losses."""
         hp, images = self._hp, self._on_device(batch.images)
         if hp.freeze_backbone:
             return self._model(images.float()), 0.0
         _, _, height, width, _ = images.shape
         random = generator("augmentation", hp.seed, *self._stream)
         drawn = draw(hp.augmentation, len(images), height, width, random)
-        output = self._model(self._resized(augment(images, drawn)), self._texts[batch.texts])
+        text, places = self._told(batch, windows)
+        output = self._model(self._resized(augment(images, drawn)), text, places)
         if not isinstance(output, Outputs):
             return output, 0.0
         shift = Shift(drawn, images.shape[1], height, width)
         return output.logits, auxiliary_loss(output, batch.to(self.accelerator.device), shift, hp)
+
+    def _told(self, batch: Batch, windows: Windows) -> tuple[Tensor, Tensor | None]:
+        """What the network is told: vectors float32[B, D], and places float32[B, 2, 2] where it can be."""
+        text = self._texts[batch.texts]
+        if self._plans is None:
+            return text, None
+        random = generator("told plans", self._hp.seed, *self._stream)
+        told = random.random(len(windows)) < self._hp.plan_share
+        numbers, places = self._plans.draw(windows[:, 0], random)
+        places[~told] = np.nan
+        chosen = self._on_device(torch.from_numpy(told))[:, None]
+        return torch.where(chosen, self._plan_texts[numbers], text), self._on_device(torch.from_numpy(places))
 
     def _resized(self, images: Tensor) -> Tensor:
         """Images float32[B, T, 3, h, w] in the network's size, as they are resized in an episode."""

@@ -183,6 +183,7 @@ def test_single_frames_are_steps_of_their_demonstration(states, tmp_path):
         assert len(part) == 3
         steps = [whole.hashes.tolist().index(value) for value in part.hashes.tolist()]
         assert steps == sorted(set(steps))
+        assert steps[0] == 0, "in which a plan is made"
         for name in ("tokens", "labels", "images", "proprio", "points", "grips", "states"):
             assert np.array_equal(getattr(part, name), getattr(whole, name)[steps], equal_nan=True), name
         chosen.append(steps)

@@ -110,6 +110,28 @@ def test_it_begins_with_weights_that_are_given(tmp_path, demos):
     assert torch.equal(first[name], second[name])
 
 
+def test_plans_are_told_in_their_share(tmp_path, demos):
+    assert _train(demos, tmp_path / "plain").code == 0
+    assert _train(demos, tmp_path / "told", "--plan-share", 0.5).code == 0
+    plain, told = (
+        load(tmp_path / name / "policies" / f"{name}.safetensors").network for name in ("plain", "told")
+    )
+    assert not plain.places.conv.weight.any()
+    assert told.places.conv.weight.any()
+    assert _train(demos, tmp_path / "parts", "--plan-share", 0.5, "--minutes", 0).code == 0
+    assert _train(demos, tmp_path / "parts", "--plan-share", 0.5).code == 0
+    parts = load(tmp_path / "parts" / "policies" / "parts.safetensors").network
+    for one, other in zip(told.parameters(), parts.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_size_without_places_is_told_no_plans(tmp_path, demos, monkeypatch):
+    monkeypatch.setitem(config.SIZES, "paper", replace(NETWORK, name="paper", places=0))
+    said = _train(demos, tmp_path / "out", "--size", "paper", "--plan-share", 0.5)
+    assert said.code == 2
+    assert "size 'paper' is told no places" in said.err
+
+
 def test_what_sees_can_stay_frozen(tmp_path, demos):
     _train(demos, tmp_path / "first")
     start = tmp_path / "first/policies/first.safetensors"

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 EXAMPLE = "Example:  rtbench train rt1 --data demos.h5 --output trained/mine --minutes 40"
 RECIPE_OPTIONS = ("label_smoothing_bins", "rps_weight", "keypoint_loss_weight", "ema_decay")
 """Options that the recipe decides where they are not given."""
-OPTIONS = ("batch", "balance", "naming_loss_weight", "freeze_backbone", "bf16", "val_fraction", "seed")
+OPTIONS = (
+    "batch", "balance", "naming_loss_weight", "plan_share", "freeze_backbone", "bf16", "val_fraction", "seed",
+)  # fmt: skip
 """Options of the same name and value in every recipe."""
 RT2_OPTIONS = ("batch", "balance", "naming_loss_weight", "bf16", "val_fraction", "seed")
 """Those of RT-2."""

@@ -86,6 +86,9 @@ class Size:
     action_embedding: bool
     """Whether the published network's embedding of past actions is there. It is multiplied by zero, in the
     released code too: dead weight that only counts."""
+    places: int = 0
+    """Places that it can be told beside its instruction; see `rtbench.policy.rt1.told_places`. Published:
+    none."""
 
     @property
     def published(self) -> bool:
@@ -193,6 +196,7 @@ BASE = Size(
     drop_connect=0.2,
     momentum=0.01,
     action_embedding=False,
+    places=2,
 )
 """EfficientNet-B0 at stride 16, for a GPU."""
 
@@ -218,6 +222,7 @@ SMALL = Size(
     drop_connect=0.0,
     momentum=0.05,
     action_embedding=False,
+    places=2,
 )
 """Trains on two CPU cores: narrow while the map is large, where the time goes, and wide at stride 16. The
 first block does not expand: twice the channels at half the image's size cost a fifth of a step."""

@@ -15,6 +15,7 @@ from rtbench.policy.rt1.film import FiLM
 from rtbench.policy.rt1.initialization import initialize, initialize_as_keras
 from rtbench.policy.rt1.mixer import Mixer
 from rtbench.policy.rt1.token_learner import TokenLearner
+from rtbench.policy.rt1.told_places import ToldPlaces
 from rtbench.policy.rt1.transformer import Transformer
 
 
@@ -47,10 +48,11 @@ class RT1(nn.Module):
         mixers = (Mixer(size.tokens, size.features, size.mixed) for _ in range(size.mixers))
         self.mixers = nn.Sequential(*mixers)
         self.transformer = Transformer(size)
+        self.places = ToldPlaces(size.places, size.features) if size.places else None
         self.register_buffer("position", _positions(*size.map), persistent=False)
         self._initialise(torch.Generator().manual_seed(entropy("rt1 weights", seed) >> 65))
 
-    def forward(self, images: Tensor, text: Tensor) -> Tensor:
+    def forward(self, images: Tensor, text: Tensor, places: Tensor | None = None) -> Tensor:
         """Logits for every frame of windows.
 
         Args:
@@ -58,12 +60,15 @@ class RT1(nn.Module):
                 `size.frames`. A window that begins with its episode has frame 0 first, and what follows its
                 last frame is without effect on it.
             text: float32[B, text].
+            places: float32[B, places, 2], x and y from 0 to 1, in all frames; NaN for one that is not told;
+                None: none is.
 
         Returns:
             float32[B, T, 11, 256]; mode tokens that do not exist have minus infinity.
         """
         count = images.shape[1]
-        tokens = self.image_tokens(images.flatten(0, 1), text.repeat_interleave(count, dim=0))
+        every = None if places is None else places.repeat_interleave(count, dim=0)
+        tokens = self.image_tokens(images.flatten(0, 1), text.repeat_interleave(count, dim=0), every)
         return self.logits(tokens.view(-1, count, *tokens.shape[1:]))
 
     def logits(self, tokens: Tensor) -> Tensor:
@@ -71,12 +76,13 @@ class RT1(nn.Module):
         mixed = self.mixers(tokens.flatten(0, 1))
         return self.mask(self.transformer(mixed.view(tokens.shape)))
 
-    def feature_map(self, images: Tensor, text: Tensor) -> Tensor:
+    def feature_map(self, images: Tensor, text: Tensor, places: Tensor | None = None) -> Tensor:
         """The projected map float32[N, features, H', W'], with H', W' of `Size.map`.
 
         Args:
             images: float32[N, 3, H, W], RGB from 0 to 1.
             text: float32[N, text].
+            places: float32[N, places, 2], as of `forward`.
         """
         language = self.language(text)
         features = self.backbone(images, language)
@@ -84,16 +90,18 @@ class RT1(nn.Module):
             position = self.position.to(features.dtype).expand(len(features), -1, -1, -1)
             features = torch.cat([features, position], dim=1)
         modulated: Tensor = self.film(self.projection(features), language)
+        if places is not None and self.places is not None:
+            modulated = self.places(modulated, places)
         return modulated
 
-    def image_tokens(self, images: Tensor, text: Tensor) -> Tensor:
+    def image_tokens(self, images: Tensor, text: Tensor, places: Tensor | None = None) -> Tensor:
         """Image tokens float32[N, tokens, features] of single frames; arguments as in `feature_map`.
 
-        They depend on nothing but their frame and the text, so that they can be kept from step to step.
+        They depend on nothing but their frame and what is told, so that they can be kept from step to step.
         """
         if images.shape[-2:] != self.size.image:
             raise ValueError(f"images are {tuple(images.shape[-2:])}, the network's {self.size.image}")
-        rows = self.feature_map(images, text).flatten(2).transpose(1, 2)
+        rows = self.feature_map(images, text, places).flatten(2).transpose(1, 2)
         learnt: Tensor = self.token_learner(rows)
         return learnt
 
@@ -108,7 +116,7 @@ class RT1(nn.Module):
         """Draw all weights: by Keras' rules for the published network; FiLM is zero."""
         (initialize_as_keras if self.size.published else initialize)(self, generator)
         for module in self.modules():
-            if isinstance(module, FiLM):
+            if isinstance(module, FiLM | ToldPlaces):
                 module.zero()
 
 

@@ -31,6 +31,8 @@ def _all(size: Size) -> Iterator[tuple[str, Shape]]:
         yield from _linear(f"mixers.{number}.hidden", frame, size.mixed)
         yield from _linear(f"mixers.{number}.output", size.mixed, frame)
     yield from _transformer(size)
+    if size.places:
+        yield "places.conv.weight", (size.features, size.places, 1, 1)
 
 
 def _backbone(size: Size) -> Iterator[tuple[str, Shape]]:

@@ -28,7 +28,7 @@ ABOUT = "rtbench"
 """The one key below it: safetensors writes several in random order, and equal weights need equal hashes."""
 LARGEST = 4096
 """Largest number in a size that is read. The published network's largest is 1,536."""
-_MAY_BE_ZERO = {"mixers", "mixed", "layers"}
+_MAY_BE_ZERO = {"mixers", "mixed", "layers", "places"}
 """Numbers of a size that may be zero."""
 
 
@@ -74,7 +74,7 @@ def read(
         path: The file.
         sha256: Its hash, where that is known.
         convention: Action convention that it must have; None: any.
-        size: Size that it must have; None: any.
+        size: Size that it must have; None: any. Weights that are told no places serve one that is.
 
     Raises:
         CheckpointError: weights that cannot be used; names the tensor, what was expected and what was found.
@@ -98,7 +98,17 @@ def read(
     except SafetensorError as error:
         raise CheckpointError(f"{path}: its header is damaged: {error}.") from None
     check_finite(path, tensors)
-    return replace(weights, tensors=tensors)
+    weights = replace(weights, tensors=tensors)
+    return weights if size is None else _with_places(weights, size.places)
+
+
+def _with_places(weights: Weights, places: int) -> Weights:
+    """The weights with room for so many told places: they begin at zero, and decide what they did before."""
+    if weights.size.places == places:
+        return weights
+    room = np.zeros((weights.size.features, places, 1, 1), np.float32)
+    size = replace(weights.size, places=places)
+    return replace(weights, size=size, tensors={**weights.tensors, "places.conv.weight": room})
 
 
 def _header(path: Path) -> tuple[dict[str, Shape], dict[str, str], dict[str, str]]:
@@ -222,7 +232,7 @@ def _check_use(path: Path, weights: Weights, convention: str | None, size: Size 
         raise CheckpointError(
             f"{path}: its tokens are of convention {weights.convention!r}, expected {convention!r}."
         )
-    if size is not None and weights.size != size:
+    if size is not None and weights.size not in (size, replace(size, places=0)):
         differs = next(key for key, value in vars(size).items() if getattr(weights.size, key) != value)
         raise CheckpointError(
             f"{path}: weights of size {weights.size.name!r}, expected {size.name!r}: {differs} is "

@@ -9,7 +9,6 @@ words, of the places, and of the name where the thing is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +20,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from rtbench.core.action import BINS
 from rtbench.policy.rt2.decoding import PLACES, Plan
 from rtbench.policy.rt2.network import Picture
+from rtbench.policy.rt2.spoken_names import pattern
 from rtbench.policy.rt2.vocabulary import Vocabulary
 
 PRESENT = 0.3
@@ -58,8 +58,7 @@ class Grounding:
             most_words: Words of a plan at most.
         """
         self._vocabulary, self._names, self._most = vocabulary, list(names), most_words
-        longest_first = sorted(map(re.escape, names), key=len, reverse=True)
-        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)")
+        self._pattern = pattern(names)
         self._table = vocabulary.table()
         ids = [*self._table.end_of_words, *self._table.words.tolist()]
         self._impossible = torch.ones(len(vocabulary), dtype=torch.bool)

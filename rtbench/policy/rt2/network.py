@@ -274,14 +274,16 @@ class Network(nn.Module):
         told = self.mention(torch.stack([nearest, behind], -1)) + word
         return torch.cat([picture.squares, picture.things + told], dim=1)
 
-    def act(self, images: Tensor, plans: Tensor) -> Tensor:
+    def act(self, images: Tensor, plans: Tensor, places: Tensor | None = None) -> Tensor:
         """Logits float32[N, 11, 256] of actions, minus infinity for modes that do not exist.
 
         Args:
             images: float32[N, 3, H, W], RGB from 0 to 1.
             plans: float32[N, text]: vectors of plans in words, as RT-1 takes those of instructions.
+            places: float32[N, 2, 2]: their places when they were made, x and y from 0 to 1; NaN for one that
+                is not told, None for none.
         """
-        return cast("Tensor", self.motor(images[:, None], plans))[:, 0]
+        return cast("Tensor", self.motor(images[:, None], plans, places))[:, 0]
 
     def forward(self, segments: Segments) -> Tensor:
         """Logits float32[B, S, vocabulary] of what follows each position of the suffixes."""

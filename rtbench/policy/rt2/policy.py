@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import numpy as np
 import torch
@@ -32,8 +32,11 @@ from rtbench.policy.rt2.instruction import ENCODER, ENCODER_SHA256, TokenStates
 from rtbench.policy.rt2.int8 import FLOAT32, INT8, PRECISIONS, in_int8
 from rtbench.policy.rt2.network import folded
 from rtbench.policy.rt2.readers import CachedReader, Look, PlainReader, Prompt
+from rtbench.policy.rt2.spoken_names import hidden, pattern
 from rtbench.policy.rt2.token_table import TokenTable
 from rtbench.policy.text_encoder.encoder import ORDERED, SentenceEncoder
+from rtbench.task.library import BUNDLED
+from rtbench.task.object_entry import Kind
 
 CAMERA = "head"
 PLAN_STEPS = 8
@@ -196,6 +199,7 @@ class SmallBody:
         device: torch.device | str = "cpu",
         precision: str = FLOAT32,
         grounding: bool = True,
+        pointing: bool = True,
     ) -> None:
         """A body.
 
@@ -205,6 +209,7 @@ class SmallBody:
             cache: Whether keys and values are kept, which is faster and gives the same tokens.
             device: Where to compute.
             grounding: Whether plans are grounded in what is seen.
+            pointing: Whether RT-1 is told the places of a plan beside its words.
         """
         self.device = torch.device(device)
         self._network = folded(model.network, self.device)
@@ -218,6 +223,8 @@ class SmallBody:
         self.most_words = self._network.size.words
         names = [name for name, _ in model.names]
         self._grounding = Grounding(model.vocabulary, names, self.most_words) if grounding else None
+        self._pointing = pointing and self._network.motor.places is not None
+        self._unknown = pattern(_unknown_names(model) if self._pointing else ())
 
     def begin(self, instruction: str) -> Prompt:
         """The instruction's keys and values."""
@@ -229,15 +236,27 @@ class SmallBody:
         pixels = torch.from_numpy(prepare([image], self._network.size.eyes.image)).to(self.device)
 
         def act(plan: Plan | None) -> Tensor:
-            text = prompt.instruction if plan is None else self.words(plan.words)
+            text = prompt.instruction if plan is None else hidden(self.words(plan.words), self._unknown)
             vector = torch.from_numpy(self._vectors([text])).to(self.device)
-            return self.layout.of_logits(self._network.act(pixels, vector))[0]
+            places = None
+            if plan is not None and self._pointing:
+                places = torch.tensor([plan.points(self.table)], device=self.device)
+            return self.layout.of_logits(self._network.act(pixels, vector, places))[0]
 
         return self._reader(prompt, Look(self._network, pixels, act, self._grounding))
 
     def words(self, ids: Sequence[int]) -> str:
         """The text of ids."""
         return self._vocabulary.decode(ids)
+
+
+def _unknown_names(model: Model) -> list[str]:
+    """Names of objects that the model can see and RT-1 was not trained on; none where that is not known."""
+    trained = model.origin.trained_on.get("objects", ())
+    things = BUNDLED.things()
+    known = {things[name].names[0] for name in trained if name in things}
+    objects = [name for name, kind in model.names if kind in get_args(Kind)]
+    return [name for name in objects if name not in known] if known else []
 
 
 def from_weights(  # noqa: PLR0913 - each is an argument of a card
@@ -249,6 +268,7 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
     temperature: float = 0.0,
     terminate_threshold: float = 0.0,
     grounding: bool = True,
+    pointing: bool = True,
     cache: bool = True,
     precision: str = FLOAT32,
     threads: int = THREADS,
@@ -269,6 +289,8 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
             mode.
         grounding: Whether names and places of a plan are chosen together, among the things that are seen.
             With `grounding=off` they are as they were decided, one after the other.
+        pointing: Whether RT-1 is told the places of a plan, where its weights can be. With `pointing=off` it
+            acts by the words alone.
         cache: Whether keys and values are kept while tokens are decided; without, all is computed again for
             each token, for comparison.
         precision: 'float32'; or 'int8' for matrices of the decoder in eight bits, on a CPU.
@@ -295,7 +317,12 @@ def from_weights(  # noqa: PLR0913 - each is an argument of a card
         raise PolicyError("precision 'int8' is for device 'cpu'; leave one of the two out.")
     torch.set_num_threads(threads)
     body = SmallBody(
-        model, cache=cache, device=usable_device(device), precision=precision, grounding=grounding
+        model,
+        cache=cache,
+        device=usable_device(device),
+        precision=precision,
+        grounding=grounding,
+        pointing=pointing,
     )
     planning = Planning(plan, plan_steps, plan_only)
     return RT2Policy(body, planning, temperature=temperature, terminate_threshold=terminate_threshold)

@@ -64,7 +64,7 @@ def test_frames_that_fill_up_do_not_count(flags: list[bool]) -> None:
 def test_gradients_are_finite_though_modes_are_masked(spread: float, distance: float) -> None:
     network = trained()
     images, text = uniform(2, 3, 3, *TINY.image), normal(2, TINY.text)
-    logits = network.train()(images, text)
+    logits = network.train()(images, text, uniform(2, 2, 2))
     token_loss(logits, batch()[1], label_smoothing_bins=spread, rps_weight=distance).backward()
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     assert all(gradient.isfinite().all() for gradient in gradients)

@@ -11,8 +11,9 @@ from rtbench.core.episode import Observation
 from rtbench.core.errors import PolicyError
 from rtbench.policy.rt2.action_layout import layout
 from rtbench.policy.rt2.checkpoint import save
+from rtbench.policy.rt2.decoding import Plan
 from rtbench.policy.rt2.network import Network
-from rtbench.policy.rt2.policy import Planning, RT2Policy, SmallBody, from_weights
+from rtbench.policy.rt2.policy import Planning, RT2Policy, SmallBody, _unknown_names, from_weights
 from rtbench.testing import check_policy
 from tests.helpers.rt2_models import make_model
 
@@ -183,6 +184,44 @@ def test_actions_depend_on_the_plan():
             weight.normal_(generator=torch.Generator().manual_seed(1))
     with_plan, without = (acted(policy_of(model, plan=plan)) for plan in (True, False))
     assert (with_plan != without).any()
+
+
+def test_rt1_is_told_places_and_no_names_that_it_does_not_know(monkeypatch):
+    model = make_model(2)
+    names = (("apple", "apple"), ("sponge", "block"), ("coke can", "can"), ("top drawer", "drawer"))
+    model = replace(model, names=names, origin=replace(model.origin, trained_on={"objects": ["coke_can"]}))
+    body = SmallBody(model, grounding=False)
+    told = []
+    act = Network.act
+
+    def listen(self, images, plans, places=None):
+        told.append((plans, places))
+        return act(self, images, plans, places)
+
+    monkeypatch.setattr(Network, "act", listen)
+    said = []
+    vectors = body._vectors
+    body._vectors = lambda texts: said.extend(texts) or vectors(texts)
+    words = tuple(model.vocabulary.encode("move apple near coke can"))
+    prompt = body.begin("anything")
+    plan = Plan(words, (10, 20, 30, 40))
+    body.look(prompt, seen().images["head"]).act(plan)
+    assert said == ["move thing near coke can"]
+    expected = torch.tensor([[[20.5, 10.5], [40.5, 30.5]]]) / 256
+    torch.testing.assert_close(told[0][1], expected)
+    body.look(prompt, seen().images["head"]).act(None)
+    assert said[1:] == ["anything"]
+    assert told[1][1] is None
+    alone = SmallBody(model, grounding=False, pointing=False)
+    alone._vectors = body._vectors
+    alone.look(prompt, seen().images["head"]).act(plan)
+    assert said[2:] == ["move apple near coke can"]
+    assert told[2][1] is None
+
+
+def test_where_what_rt1_knows_is_not_said_no_name_is_hidden():
+    model = make_model(2)
+    assert _unknown_names(replace(model, names=(("apple", "apple"),))) == []
 
 
 def test_from_a_file_it_keeps_the_contract_of_policies(tmp_path, model):
