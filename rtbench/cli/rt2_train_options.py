@@ -139,7 +139,7 @@ class RT2TrainOptions:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File of RT-1 weights of size small, whose backbone the eyes begin with.",
+            help="File of RT-1 weights of size small, whose backbone the eyes begin with. They act too.",
             show_default="random weights",
             rich_help_panel=NETWORK,
         ),
@@ -153,6 +153,15 @@ class RT2TrainOptions:
             rich_help_panel=NETWORK,
         ),
     ] = 0
+    motor: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File of RT-1 weights of size small that act, in place of those of --init or --eyes.",
+            show_default="those of --init or --eyes",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
     freeze_eyes: Annotated[
         bool,
         typer.Option(

@@ -79,5 +79,8 @@ class CoModule(nn.Module):
             said.ids,
         )
         acted = len(samples.plans)
-        plans = torch.from_numpy(samples.plans).to(device)
-        return Outputs(network(segments), names, network.act(images[:acted], plans) if acted else None)
+        logits = network(segments)
+        if not acted:
+            return Outputs(logits, names)
+        plans, told = (torch.from_numpy(part).to(device) for part in (samples.plans, samples.told))
+        return Outputs(logits, names, network.act(images[:acted], plans, told))

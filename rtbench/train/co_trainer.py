@@ -169,7 +169,8 @@ class CoTrainer(TrainingLoop):
         self._meter.sums.zero_()
         for samples in self._in_parts(windows, [], mixture):
             with torch.no_grad():
-                acted = network.act(self._pixels(samples), self._on_device(torch.from_numpy(samples.plans)))
+                plans, told = (torch.from_numpy(part) for part in (samples.plans, samples.told))
+                acted = network.act(self._pixels(samples), self._on_device(plans), self._on_device(told))
             self._action_loss(acted, samples)
         score = self._meter.score(self.accelerator.reduce(self._meter.sums.clone()))
         self._meter.sums.copy_(before)

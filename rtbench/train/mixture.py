@@ -68,6 +68,8 @@ class Samples:
     plans: NDArray[np.float32]
     """float32[R, text]: vectors of the robot samples' plans in words; of the instruction where one acts
     without a plan. Without actions R is 0."""
+    told: NDArray[np.float32]
+    """float32[R, 2, 2]: the places of these plans in their demonstration's first frame, NaN for none."""
     seen: FrameLabels | None = None
     """Names and places of what is seen in the pictures, before they are changed."""
 
@@ -102,6 +104,7 @@ class Mixer:
             self._first = np.cumsum(robot.lengths) - robot.lengths
             self._plans = [plan_text(episode) for episode in robot.episodes]
             self._places = plan_places(robot.points.numpy())
+            self._first_places = self._places[self._first]
         self._frames = 0 if robot is None else len(robot.frames)
         self._groups = [] if other is None else _groups(other)
         self._alone = 0 if other is None else int((other.pictures < 0).sum())
@@ -164,7 +167,7 @@ class Mixer:
             for k, (demo, frame) in enumerate(zip(windows[:, 0].tolist(), frames.tolist(), strict=True)):
                 places = _shifted(self._places[frame], drawn, k, images)
                 chosen.append(self._robot_sample(demo, places, mixture, random))
-        robot = [sample for sample, _ in chosen]
+        robot = [sample for sample, _, _ in chosen]
         asked = (
             []
             if not mixture.words
@@ -174,7 +177,10 @@ class Mixer:
         )
         states, stated = _padded([text for text, _, _ in [*robot, *asked]], self._states)
         acting = mixture.actions and mixture.words and len(windows)
-        plans = self._vectors([plan for _, plan in chosen]) if acting else np.zeros((0, 1), np.float32)
+        plans, told = np.zeros((0, 1), np.float32), np.zeros((0, 2, 2), np.float32)
+        if acting:
+            plans = self._vectors([plan for _, plan, _ in chosen])
+            told = np.stack([places for _, _, places in chosen])
         labels = np.zeros((0, 11), np.int64)
         if self._robot is not None:
             labels = self._robot.labels[torch.from_numpy(frames)].numpy().astype(np.int64)
@@ -189,6 +195,7 @@ class Mixer:
             kinds=tuple(kind for _, _, kind in [*robot, *asked]),
             labels=labels,
             plans=plans,
+            told=told,
             seen=None
             if self._names is None or not len(every)
             else self._names.of(every, np.ones(len(every), np.bool_)),
@@ -222,13 +229,16 @@ class Mixer:
         places: NDArray[np.float32],
         mixture: Mixture,
         random: np.random.Generator,
-    ) -> tuple[tuple[str, Said, str], str]:
-        """Instruction, suffix and kind; and the words by which RT-1 acts."""
+    ) -> tuple[tuple[str, Said, str], str, NDArray[np.float32]]:
+        """Instruction, suffix and kind; and the words and places by which RT-1 acts."""
         if self._robot is None:
             raise ValueError("no demonstrations")
         text, plan = self._robot.episodes[demo].instruction, self._plans[demo]
         bare = random.random() < mixture.without_plan
-        return (text, self._speaker.plan(plan, places), ""), text if bare and mixture.actions else plan
+        said = (text, self._speaker.plan(plan, places), "")
+        if bare and mixture.actions:
+            return said, text, np.full((2, 2), np.nan, np.float32)
+        return said, plan, self._first_places[demo]
 
     def _asked(self, number: int, picture: int, drawn: Draw, images: Tensor) -> tuple[str, Said, str]:
         if self._other is None:

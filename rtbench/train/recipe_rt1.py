@@ -105,10 +105,10 @@ def _training(how: Parameters, name: str, data: Sequence[str], number: int, *, p
     count = how.steps if number == 0 else max(1, how.steps // 2)
     before = f"round{number - 1}"
     init = ("--init", str(root / before / "policies" / f"{before}.safetensors")) if number else ()
-    losses = ("--keypoint-loss-weight", "2", "--naming-loss-weight", "1", "--random-shift", "0")
+    losses = ("--keypoint-loss-weight", "2", "--naming-loss-weight", "1", "--plan-share", "0.5")
     command = (
         "train", "rt1", "--data", *data, "--output", str(root / name), "--steps", str(count), "--batch",
-        str(how.batch), "--lr", f"{how.rate:g}", "--episodes", "0", *losses, *init,
+        str(how.batch), "--lr", f"{how.rate:g}", "--episodes", "0", "--random-shift", "0", *losses, *init,
     )  # fmt: skip
     return Step(name, command, processes, ("--threads", "1") if processes > 1 else ())
 

@@ -255,7 +255,8 @@ def _told_plans(data: Dataset, network: RT1, hp: Hyperparameters) -> ToldPlans |
     if not hp.plan_share or hp.freeze_backbone:
         return None
     if not network.size.places:
-        raise SessionError(f"--plan-share: size {network.size.name!r} is told no places; train 'small' or 'base'.")
+        name = network.size.name
+        raise SessionError(f"--plan-share: size {name!r} is told no places; train 'small' or 'base'.")
     return ToldPlans(data)
 
 

@@ -19,6 +19,7 @@ from rtbench.data.plan_text import plan_text
 from rtbench.data.vision_language import VisionLanguage, read_all
 from rtbench.policy.card import FOLDER
 from rtbench.policy.rt1 import checkpoint as rt1_checkpoint
+from rtbench.policy.rt1 import config as rt1_config
 from rtbench.policy.rt1.weights import Origin
 from rtbench.policy.rt2.action_layout import FULL, layout
 from rtbench.policy.rt2.checkpoint import Model, load, save
@@ -56,7 +57,9 @@ class TrainingPlan:
     init: Path | None = None
     """File of RT-2 weights to begin with."""
     eyes: Path | None = None
-    """File of RT-1 weights to begin the eyes with."""
+    """File of RT-1 weights to begin the eyes with; they act too, unless `motor` does."""
+    motor: Path | None = None
+    """File of RT-1 weights that act, in place of those of `init` or `eyes`."""
     last_layers: int = 0
     """Layers of the decoder that are trained; 0 for all weights."""
     lora: int = 0
@@ -129,6 +132,7 @@ def _train(
         "size": model.network.size.name,
         "init": plan.init and content_hash(plan.init),
         "eyes": plan.eyes and content_hash(plan.eyes),
+        "motor": plan.motor and content_hash(plan.motor),
         "last layers": plan.last_layers,
         "lora": plan.lora,
     }
@@ -202,6 +206,8 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
             raise SessionError(
                 f"{plan.init}: weights of size {found.network.size.name!r}, not {plan.size!r}."
             )
+        if plan.motor is not None:
+            found = replace(found, origin=_with_motor(found.network, found.origin, plan.motor, named.motor))
         found.network.train()
         return _with_more_names(found, robot, other)
     texts = [] if robot is None else [plan_text(episode) for episode in robot.episodes]
@@ -218,11 +224,9 @@ def _model(plan: TrainingPlan, robot: Dataset | None, other: VisionLanguage | No
     network = Network(named, len(vocabulary), vectors, convention=order.convention, seed=seed)
     origin = Origin(ENCODER, ENCODER_SHA256)
     if plan.eyes is not None:
-        # What RT-1 was trained on is not new to who looks with its eyes.
-        seen = _borrow_eyes(network, plan.eyes)
-        origin = replace(
-            origin, trained_on=seen.trained_on, about=f"RT-1: {seen.about}" if seen.about else ""
-        )
+        _borrow_eyes(network, plan.eyes)
+    if acting := plan.motor or plan.eyes:
+        origin = _with_motor(network, origin, acting, named.motor)
     return Model(network, vocabulary, order, origin, labels.vocabulary)
 
 
@@ -240,14 +244,9 @@ def _with_more_names(model: Model, robot: Dataset | None, other: VisionLanguage 
     return replace(model, names=labels.vocabulary)
 
 
-def _borrow_eyes(network: Network, path: Path) -> Origin:
-    """Begin both looks with an RT-1's weights, and give their origin.
-
-    The first look has no FiLM layers, which speak of instructions.
-    """
-    loaded = rt1_checkpoint.load(path)
-    rt1 = loaded.network
-    found = rt1.backbone.state_dict()
+def _borrow_eyes(network: Network, path: Path) -> None:
+    """Begin the eyes with an RT-1's backbone, without its FiLM layers, which speak of instructions."""
+    found = rt1_checkpoint.load(path).network.backbone.state_dict()
     wanted = network.eyes.backbone.state_dict()
     taken = {name: value for name, value in found.items() if ".film." not in name}
     for name, value in taken.items():
@@ -255,14 +254,21 @@ def _borrow_eyes(network: Network, path: Path) -> Origin:
             raise SessionError(
                 f"{path}: its backbone is another than that of size {network.size.name!r}: {name}."
             )
-    if rt1.convention != network.motor.convention:
-        raise SessionError(
-            f"{path}: acts in the convention {rt1.convention!r}; the demonstrations are in "
-            f"{network.motor.convention!r}."
-        )
     network.eyes.backbone.load_state_dict({**wanted, **taken})
-    network.motor.load_state_dict(rt1.state_dict())
-    return loaded.origin
+
+
+def _with_motor(network: Network, origin: Origin, path: Path, wanted: rt1_config.Size) -> Origin:
+    """Let an RT-1 act, and give the origin of both: what it was trained on is not new to who acts by it."""
+    acting = rt1_checkpoint.load(path, convention=network.motor.convention, size=wanted)
+    network.motor, network.size = acting.network.train(), replace(network.size, motor=wanted)
+    about = "; ".join(
+        filter(None, (origin.about, f"RT-1: {acting.origin.about}" if acting.origin.about else ""))
+    )
+    trained_on = acting.origin.trained_on
+    if trained_on and origin.trained_on:
+        both = merge_trained_on(TrainedOn(**trained_on), TrainedOn(**origin.trained_on))
+        trained_on = both.model_copy(update={"about": about}).model_dump(mode="json", exclude_defaults=True)
+    return replace(origin, trained_on=trained_on or origin.trained_on, about=about)
 
 
 def _origin(

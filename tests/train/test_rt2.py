@@ -10,6 +10,10 @@ from rtbench.core.errors import MissingExtraError
 from rtbench.data.plan_text import plan_places, plan_text
 from rtbench.data.vision_language import read
 from rtbench.policy.card import build, resolve
+from rtbench.policy.rt1 import checkpoint as rt1_checkpoint
+from rtbench.policy.rt1 import weights as rt1_weights
+from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.weights import CheckpointError
 from rtbench.policy.rt2.checkpoint import load
 from rtbench.policy.rt2.config import TINY
 from rtbench.policy.rt2.instruction import TokenStates
@@ -91,10 +95,12 @@ def test_a_batch_has_both_kinds_and_places_follow_the_shift(mixer):
 
 
 def test_robot_samples_act_by_their_plans_or_by_their_instructions(mixer):
-    windows = np.array([[k % 8, 0] for k in range(8)])
+    windows = np.array([[k, 1] for k in range(8)])
     for share, texts in ((0, mixer._plans), (1, [e.instruction for e in mixer._robot.episodes])):
         samples = mixer.batch(windows, 3, Mixture(without_plan=share), Augmentation(), stream(0, 1))
         assert (samples.plans == SentenceEncoder(ORDERED)([texts[k] for k in range(8)])).all()
+        told = plan_places(mixer._robot.points.numpy())[mixer._first[:8]]
+        assert np.array_equal(samples.told, np.full_like(told, np.nan) if share else told, equal_nan=True)
     nothing = mixer.batch(windows, 3, Mixture(actions=False), Augmentation(), stream(0, 1))
     assert not len(nothing.plans)
 
@@ -162,6 +168,28 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(files, tmp_path):
         assert torch.equal(value, other[name]), name
     with pytest.raises(StateError, match="mixture robot_share"):
         run(files, halves, plan_of(training=CoTraining(mixture=Mixture(robot_share=0.66))))
+
+
+def test_another_rt1_may_act(files, tmp_path):
+    acting = RT1(replace(TINY.motor, places=0), seed=5)
+    trained = {"skills": ["drive"], "scenes": ["office_kitchen"], "objects": ["apple"]}
+    path = tmp_path / "rt1.safetensors"
+    rt1_checkpoint.save(path, acting, rt1_weights.Origin("words", "ab" * 32, trained, "long ago"))
+    run(files, tmp_path / "first", plan_of(training=CoTraining("eyes")))
+    init = tmp_path / "first" / "policies" / "first.safetensors"
+    run(files, tmp_path / "second", plan_of(training=CoTraining("grounding"), init=init, motor=path))
+    found = load(tmp_path / "second" / "policies" / "second.safetensors")
+    assert found.network.size == TINY, "with room for places"
+    expected = acting.state_dict() | {"places.conv.weight": torch.zeros(TINY.motor.features, 2, 1, 1)}
+    for name, value in found.network.motor.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            torch.testing.assert_close(value, expected[name], atol=2e-3, rtol=2e-3)
+    assert "RT-1: long ago" in found.origin.about
+    assert "drive" in found.origin.trained_on["skills"]
+    wide = RT1(replace(TINY.motor, width=32), seed=5)
+    rt1_checkpoint.save(path, wide, rt1_weights.Origin("words", "ab" * 32))
+    with pytest.raises(CheckpointError, match="width is 32"):
+        run(files, tmp_path / "third", plan_of(init=init, motor=path))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

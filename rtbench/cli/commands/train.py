@@ -110,6 +110,7 @@ def _rt2_plan(options: RT2TrainOptions) -> rt2_training.TrainingPlan:
         training=CoTraining(options.stage.value, mixture, options.freeze_eyes),
         init=options.init,
         eyes=options.eyes,
+        motor=options.motor,
         last_layers=options.last_layers,
         lora=options.lora,
         skip_bad=options.skip_bad,

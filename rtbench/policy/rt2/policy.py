@@ -252,9 +252,9 @@ class SmallBody:
 
 def _unknown_names(model: Model) -> list[str]:
     """Names of objects that the model can see and RT-1 was not trained on; none where that is not known."""
-    trained = model.origin.trained_on.get("objects", ())
-    things = BUNDLED.things()
-    known = {things[name].names[0] for name in trained if name in things}
+    trained, tasks, things = model.origin.trained_on, BUNDLED.tasks(), BUNDLED.things()
+    met = {name for task in trained.get("tasks", ()) if task in tasks for name in tasks[task].objects}
+    known = {things[name].names[0] for name in {*met, *trained.get("objects", ())} if name in things}
     objects = [name for name, kind in model.names if kind in get_args(Kind)]
     return [name for name in objects if name not in known] if known else []
 
