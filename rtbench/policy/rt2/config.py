@@ -70,7 +70,7 @@ _EYES = replace(rt1.SMALL, name="eyes", text=1, film=1)
 SMALL = Size(
     name="small",
     eyes=_EYES,
-    motor=replace(rt1.SMALL, name="motor"),
+    motor=rt1.SMALL,
     merge=2,
     things=20,
     state=STATE_WIDTH,

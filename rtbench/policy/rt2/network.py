@@ -1,4 +1,4 @@
-"""Our own small RT-2: eyes, the token states of an instruction, and a decoder of words, places and actions.
+"""Our own small RT-2: eyes, the token states of an instruction, a decoder of words and places, and an RT-1.
 
 The eyes give two kinds of image tokens: squares of cells of their map, and the things that are named in it,
 each with its name and place. Names and instructions are of one sentence encoder, and enter by one matrix, so
@@ -8,7 +8,7 @@ point at the right things in 47 % of seen episodes, though 92 % of the things we
 Instruction and image are a memory of the decoder: each layer makes keys and values of them, and nothing else.
 They are encoded already, by the sentence encoder and by the eyes. The suffix, which is what the model says,
 attends the memory and is causal. A step of training takes 0.38 of the time that it took with both in the
-decoder's own sequence. Actions are RT-1's, which looks a second time, by the words of the plan.
+decoder's own sequence. Actions are RT-1's, which looks a second time, by the words and places of the plan.
 """
 
 from __future__ import annotations

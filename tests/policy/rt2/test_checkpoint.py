@@ -7,8 +7,11 @@ import json
 import pytest
 import torch
 
+from rtbench.policy.rt1.checkpoint import load as load_rt1
 from rtbench.policy.rt1.weights import ABOUT, METADATA, CheckpointError
 from rtbench.policy.rt2.checkpoint import load, save
+from rtbench.policy.rt2.config import SMALL
+from tests.helpers.paths import ROOT
 from tests.helpers.rt2_models import make_model
 from tests.helpers.safetensors_files import change_header
 
@@ -71,3 +74,7 @@ def test_a_damaged_header_is_a_sentence(whole, tmp_path, about):
     change_header(path, lambda header: header[METADATA].update({ABOUT: about}))
     with pytest.raises(CheckpointError, match=r"damaged|no safetensors"):
         load(path)
+
+
+def test_the_shipped_rt1_may_act():
+    assert load_rt1(ROOT / "policies" / "rt1.safetensors", size=SMALL.motor).network.size == SMALL.motor
