@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +25,7 @@ from rtbench.data.demonstration import (
     check,
     check_alike,
 )
+from rtbench.data.hdf5_errors import writing
 from rtbench.data.naming import Naming
 
 _STRIP = 4
@@ -55,7 +54,7 @@ class Writer:
         self._count = self._frames = 0
         self._failed: set[str] = set()
         self._open = ExitStack()
-        with self._writing():
+        with writing(self.path, DemonstrationError):
             beside = self._open.enter_context(atomic_write(self.path))
             self._file = self._open.enter_context(h5py.File(beside, "w"))
         settings = json.dumps(header.settings, sort_keys=True, allow_nan=False)
@@ -76,7 +75,7 @@ class Writer:
         except ValueError as error:
             raise DemonstrationError(f"{self.path}: episode {demo.episode.key}: {error}") from None
         name = self._next(len(demo))
-        with self._writing():
+        with writing(self.path, DemonstrationError):
             _write(self._data.create_group(name), demo, self._convention)
 
     def copy(self, other: Demonstrations, number: int) -> None:
@@ -87,7 +86,7 @@ class Writer:
         """
         check_alike(other.path, other.header, self.header)
         name = self._next(int(other.lengths[number]))
-        with self._writing():
+        with writing(self.path, DemonstrationError):
             other.copy(number, self._data, name)
 
     def fail(self, key: str) -> None:
@@ -103,7 +102,7 @@ class Writer:
         if error is not None:
             self._open.__exit__(kind, error, trace)
             return
-        with self._writing(), self._open:
+        with writing(self.path, DemonstrationError), self._open:
             self._finish()
 
     def _finish(self) -> None:
@@ -115,17 +114,6 @@ class Writer:
         self._count += 1
         self._frames += steps
         return name
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, RuntimeError) as error:
-            number = getattr(error, "errno", None)
-            reason = os.strerror(number) if number else str(error).rstrip(".")
-            raise DemonstrationError(
-                f"{self.path}: cannot be written: {reason}. Choose another place, or free some space."
-            ) from None
 
 
 def _write(group: Any, demo: Demonstration, spec: Convention) -> None:

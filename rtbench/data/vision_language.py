@@ -14,9 +14,8 @@ A file is HDF5. Its attributes are ``format``, ``schema``, ``size`` (height and 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import RtbenchError
+from rtbench.data.hdf5_errors import writing
 from rtbench.data.hdf5_probe import ProbeError, probe
 from rtbench.data.naming import Name, Naming, join, problem
 
@@ -114,7 +114,7 @@ class VisionLanguageWriter:
         self._pairs: list[Pair] = []
         self._pictures: list[int] = []
         self._open = ExitStack()
-        with self._writing():
+        with writing(self._path, VisionLanguageError):
             beside = self._open.enter_context(atomic_write(path))
             self._file = self._open.enter_context(h5py.File(beside, "w"))
             self._images = self._file.create_dataset(
@@ -145,7 +145,7 @@ class VisionLanguageWriter:
             )
         if reason := problem(labels, 1):
             raise VisionLanguageError(f"{self._path}: picture {number}: {reason}.")
-        with self._writing():
+        with writing(self._path, VisionLanguageError):
             self._images.resize(number + 1, 0)
             self._images[number] = image
         self._namings.append(labels)
@@ -174,7 +174,7 @@ class VisionLanguageWriter:
         if error is not None:
             self._open.__exit__(kind, error, trace)
             return
-        with self._writing(), self._open:
+        with writing(self._path, VisionLanguageError), self._open:
             self._finish()
 
     def _finish(self) -> None:
@@ -193,17 +193,6 @@ class VisionLanguageWriter:
         points = np.array([(place.x, place.y) for place in places], np.float32).reshape(-1, 2)
         pairs.create_dataset("places", data=points)
         pairs.create_dataset("names", data=[place.name for place in places], dtype=_UTF8)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, RuntimeError) as error:
-            number = getattr(error, "errno", None)
-            reason = os.strerror(number) if number else str(error).rstrip(".")
-            raise VisionLanguageError(
-                f"{self._path}: cannot be written: {reason}. Choose another place, or free some space."
-            ) from None
 
 
 def read(path: Path) -> VisionLanguage:
