@@ -35,6 +35,7 @@ class SizeName(StrEnum):
     """Sizes of RT-1."""
 
     SMALL = "small"
+    SMALL_STATES = "small-states"
     BASE = "base"
     PAPER = "paper"
 
@@ -81,7 +82,8 @@ class TrainOptions:
     size: Annotated[
         SizeName,
         typer.Option(
-            help="Size of the network: small for a CPU, base for a GPU, or paper as published.",
+            help="Size of the network: small for a CPU, small-states the same told by token states, base for "
+            "a GPU, or paper as published.",
             rich_help_panel=NETWORK,
         ),
     ] = SizeName.SMALL

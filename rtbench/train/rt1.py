@@ -6,10 +6,10 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from rtbench.policy.rt1.config import Size, size
 from rtbench.policy.rt1.imagenet import load_imagenet
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.weights import Origin
-from rtbench.policy.text_encoder.encoder import BUILT_IN, DEFAULT, ORDERED, SentenceEncoder
+from rtbench.policy.text_encoder.encoder import BUILT_IN, DEFAULT, ORDERED, STATES, SentenceEncoder
 from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import learning_curves, metrics_log
 from rtbench.train.dataset import Dataset, load
@@ -36,6 +36,7 @@ from rtbench.train.trainer import Trainer, TrainingData
 from rtbench.train.training_loop import Ending, Monitoring
 
 if TYPE_CHECKING:
+    from rtbench.policy.rt1.conditioner import Conditioner
     from rtbench.train.eval_callback import EvalCallback
 
 CURVES = "curves.png"
@@ -55,8 +56,8 @@ class TrainingPlan:
     """Name of the network's size."""
     hyperparameters: Hyperparameters = OWN
     """Settings that decide the weights."""
-    encoder: str = ORDERED
-    """Language encoder: see `SentenceEncoder`."""
+    encoder: str | None = None
+    """Language encoder, for `SentenceEncoder`; None: the built-in one that the size is told by."""
     init: Path | None = None
     """File of weights to begin with."""
     imagenet: Path | None = None
@@ -115,9 +116,9 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
         raise SessionError(f"{folder}: cannot be made: {error.strerror}; choose another --output.") from None
     sharers = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     data = load(files, folder, skip=plan.skip_bad, sharers=sharers, window=size(plan.size).frames)
-    encoder = SentenceEncoder(plan.encoder)
+    encoder = _encoder(plan)
     texts = encoder(data.instructions)
-    network, before = _network(plan, data, texts.shape[1])
+    network, before = _network(plan, data, texts.shape[1], say)
     about = {
         "size": network.size.name,
         "encoder": encoder.sha256,
@@ -189,7 +190,20 @@ def policy_name(folder: Path) -> str:
     return letters.strip("-_") or "rt1"
 
 
-def _network(plan: TrainingPlan, data: Dataset, text: int) -> tuple[RT1, Origin | None]:
+def _encoder(plan: TrainingPlan) -> SentenceEncoder:
+    """The language encoder that the plan names, or the built-in one for its size."""
+    states = size(plan.size).states
+    if states and plan.encoder not in {None, STATES}:
+        raise SessionError(
+            f"size {plan.size!r} is told token states of the built-in encoder; leave --encoder out, or train "
+            "'small', which is told any encoder's vectors."
+        )
+    return SentenceEncoder(plan.encoder or (STATES if states else ORDERED))
+
+
+def _network(
+    plan: TrainingPlan, data: Dataset, text: int, say: Callable[[str], None]
+) -> tuple[RT1, Origin | None]:
     """The network to begin with, and the origin of its weights; None for fresh ones."""
     named = size(plan.size, text=text)
     _check_image_size(data, named)
@@ -198,12 +212,40 @@ def _network(plan: TrainingPlan, data: Dataset, text: int) -> tuple[RT1, Origin 
     if plan.init is not None:
         if plan.imagenet is not None:
             raise SessionError(f"{plan.init} has a backbone already; give --init or --imagenet, not both.")
-        found = checkpoint.load(plan.init, convention=data.convention, size=named)
+        found = _begun(plan, plan.init, data, named, say)
         return found.network, found.origin
     network = RT1(named, convention=data.convention, seed=plan.hyperparameters.seed)
     if plan.imagenet is not None:
         load_imagenet(network, plan.imagenet)
     return network, None
+
+
+def _begun(
+    plan: TrainingPlan, path: Path, data: Dataset, named: Size, say: Callable[[str], None]
+) -> checkpoint.Checkpoint:
+    """The network of a file of weights, of size `named`.
+
+    Weights that are told one vector serve a size that is told token states, if all else is equal. What reads
+    the states is fresh then. It begins by giving the same vector for every text: random ones would be over
+    five times as long as those that the FiLM layers were trained on.
+    """
+    found = checkpoint.load(path, convention=data.convention)
+    had = found.network.size
+    alike = replace(named, name=had.name, text=had.text, states=0, places=had.places) == had
+    if not named.states or not alike or had.places not in {0, named.places}:
+        return checkpoint.load(path, convention=data.convention, size=named)
+    if plan.hyperparameters.freeze_backbone:
+        raise SessionError(
+            f"{path} is told one vector, and --freeze-backbone would not train what reads token states; give "
+            f"weights of size {named.name!r} as --init, or train without it."
+        )
+    network = RT1(named, convention=data.convention, seed=plan.hyperparameters.seed)
+    state = found.network.state_dict()
+    kept = {name: value for name, value in state.items() if not name.startswith("language.")}
+    network.load_state_dict(kept, strict=False)
+    cast("Conditioner", network.language).begin_with(state.get("language.bias"))
+    say(f"{path.name} is told one vector: what reads token states begins anew, all else is from the file")
+    return replace(found, network=network.eval())
 
 
 def _check_image_size(data: Dataset, size: Size) -> None:
@@ -262,7 +304,9 @@ def _told_plans(data: Dataset, network: RT1, hp: Hyperparameters) -> ToldPlans |
 
 def _arguments(plan: TrainingPlan) -> dict[str, str]:
     """Arguments of the policy: weights name their encoder, but not the folder of a user's own encoder."""
-    return {} if plan.encoder in BUILT_IN else {"encoder": str(Path(plan.encoder).resolve())}
+    if plan.encoder is None or plan.encoder in BUILT_IN:
+        return {}
+    return {"encoder": str(Path(plan.encoder).resolve())}
 
 
 def _summary(data: Dataset, network: RT1, trainer: Trainer) -> str:

@@ -19,6 +19,8 @@ TINY = replace(
     stages=(Stage(3, 1, 1, 8, 1), Stage(3, 2, 2, 12, 2), Stage(5, 2, 2, 16, 1)),
     top=24, features=16, tokens=4, mixed=10, width=24, layers=2, heads=2, key_dim=8, dropout=0.0,
 )  # fmt: skip
+TINY_STATES = replace(TINY, name="tiny-states", text=5 * 6, states=5)
+"""Told five token states of six numbers each."""
 
 
 def torch_numbers(*names: str | int) -> torch.Generator:

@@ -17,6 +17,7 @@ from rtbench.policy.rt1 import config
 from rtbench.policy.rt1.checkpoint import load, save
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.weights import Origin
+from rtbench.policy.text_encoder.encoder import MOST_STATES, STATES, SentenceEncoder
 from rtbench.task.library import BUNDLED, Library
 from rtbench.train import eval_callback, rt1
 from rtbench.train.learning_curves import draw
@@ -26,6 +27,7 @@ from rtbench.train.publish import CardText, publish, trained_on
 from rtbench.train.rt1 import flush_denormals, policy_name
 from tests.helpers import training_data
 from tests.helpers.commands import rtbench, width
+from tests.helpers.rt1_networks import observation
 from tests.helpers.training_data import TINY
 
 NETWORK = replace(TINY, text=384)
@@ -130,6 +132,69 @@ def test_a_size_without_places_is_told_no_plans(tmp_path, demos, monkeypatch):
     said = _train(demos, tmp_path / "out", "--size", "paper", "--plan-share", 0.5)
     assert said.code == 2
     assert "size 'paper' is told no places" in said.err
+
+
+@pytest.fixture
+def states(monkeypatch):
+    """A size that is told token states, by the encoder in the box."""
+    size = replace(NETWORK, name="small-states", text=MOST_STATES * 384, states=MOST_STATES)
+    monkeypatch.setitem(config.SIZES, "small-states", size)
+    monkeypatch.setattr(
+        rt1, "SentenceEncoder", lambda source: SentenceEncoder(source) if source == STATES else Words()
+    )
+    return size
+
+
+def test_token_states_are_learnt_from_and_played_by(tmp_path, demos, states):
+    said = _train(demos, tmp_path / "out", "--size", "small-states")
+    assert (said.code, said.err) == (0, "")
+    found = load(tmp_path / "out/policies/out.safetensors")
+    assert (found.network.size, found.origin.encoder) == (states, STATES)
+    fresh = RT1(states).language.state_dict()
+    assert all(not torch.equal(fresh[name], v) for name, v in found.network.language.state_dict().items())
+    policy = cards.build(cards.resolve("out", Library([tmp_path / "out"])))
+    policy.reset(0, "pick apple", 0)
+    policy.reset(1, "open top drawer", 0)
+    assert policy.act([observation(1), observation(1)], [0, 1]).shape == (2, 11)
+    assert (policy._slots[0].tokens != policy._slots[1].tokens).any()
+
+
+def test_weights_that_are_told_one_vector_begin_ones_that_read_token_states(tmp_path, demos, states):
+    _train(demos, tmp_path / "first", "--lr", 0.1)
+    start = tmp_path / "first/policies/first.safetensors"
+    options = ("--size", "small-states", "--init", start)
+    said = _train(demos, tmp_path / "still", *options, "--lr", 0, "--ema-decay", 0)
+    assert said.code == 0
+    assert "first.safetensors is told one vector: what reads token states begins anew" in said.out
+    first, still = (
+        dict(load(path).network.named_parameters())
+        for path in (start, tmp_path / "still/policies/still.safetensors")
+    )
+    assert all(torch.equal(first[name], still[name]) for name in first if "language" not in name)
+    assert torch.equal(first["language.bias"], still["language.output.bias"])
+    assert first["language.bias"].any()
+    _train(demos, tmp_path / "second", *options)
+    again = tmp_path / "second/policies/second.safetensors"
+    assert load(again).network.language.output.weight.any()
+    third = _train(demos, tmp_path / "third", "--size", "small-states", "--init", again)
+    assert third.code == 0
+    assert "begins anew" not in third.out
+
+
+def test_what_token_states_cannot_begin_with_is_said(tmp_path, demos, states):
+    _train(demos, tmp_path / "first", "--minutes", 0)
+    start = tmp_path / "first/policies/first.safetensors"
+    refused = _train(demos, tmp_path / "a", "--size", "small-states", "--init", start, "--freeze-backbone")
+    assert refused.code == 2
+    assert "give weights of size 'small-states' as --init" in refused.err
+    other = tmp_path / "wide.safetensors"
+    save(other, RT1(replace(NETWORK, width=32)), ORIGIN)
+    refused = _train(demos, tmp_path / "b", "--size", "small-states", "--init", other)
+    assert refused.code == 2
+    assert "weights of size 'small', expected 'small-states'" in refused.err
+    refused = _train(demos, tmp_path / "c", "--size", "small-states", "--encoder", tmp_path)
+    assert refused.code == 2
+    assert "leave --encoder out" in refused.err
 
 
 def test_what_sees_can_stay_frozen(tmp_path, demos):

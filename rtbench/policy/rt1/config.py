@@ -20,6 +20,12 @@ SQUEEZE = 4
 """Channels that enter a block, over those in the bottleneck of its squeeze-and-excitation."""
 TOKEN_LEARNER_HIDDEN = 64
 """Width of the layer that decides where a token looks."""
+CONDITIONER_QUERIES = 4
+"""Queries that attend to the token states of an instruction."""
+CONDITIONER_HIDDEN = 256
+"""Width of the layer between what they find and the vector that FiLM layers see."""
+ABSENT = -1e4
+"""What is added to their scores of a token state that is not there: its share is zero to the last bit."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,10 @@ class Size:
     frames: int
     """Frames of the window, the current one included."""
     text: int
-    """Length of the language vector that goes in."""
+    """Length of the language vector that goes in: a sentence's, or its token states laid end to end."""
     film: int
-    """Length of the one that FiLM layers see; where it differs from `text`, a linear layer is between."""
+    """Length of the one that FiLM layers see. Where it differs from `text`, a linear layer is between; of
+    token states, `rtbench.policy.rt1.conditioner` makes it."""
     stem: int
     """Channels after the first convolution, which halves the image."""
     stages: tuple[Stage, ...]
@@ -89,6 +96,8 @@ class Size:
     places: int = 0
     """Places that it can be told beside its instruction; see `rtbench.policy.rt1.told_places`. Published:
     none."""
+    states: int = 0
+    """Token states of an instruction that are read at most; 0: it is told as one vector. Published: 0."""
 
     @property
     def published(self) -> bool:
@@ -227,7 +236,11 @@ SMALL = Size(
 """Trains on two CPU cores: narrow while the map is large, where the time goes, and wide at stride 16. The
 first block does not expand: twice the channels at half the image's size cost a fifth of a step."""
 
-SIZES = {size.name: size for size in (PAPER, BASE, SMALL)}
+SMALL_STATES = replace(SMALL, name="small-states", text=24 * 384, states=24)
+"""The same, told the token states of its instruction. No instruction of the suites `seen` and `novel` has
+more than 20."""
+
+SIZES = {size.name: size for size in (PAPER, BASE, SMALL, SMALL_STATES)}
 
 
 def size(name: str, *, text: int | None = None) -> Size:

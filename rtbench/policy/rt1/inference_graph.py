@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rtbench.core.action import MODE, SIZE, Mode
 from rtbench.core.action import convention as action_convention
-from rtbench.policy.rt1.config import BATCH_NORM_EPS, LAYER_NORM_EPS, Size, Stage
+from rtbench.policy.rt1.config import ABSENT, BATCH_NORM_EPS, LAYER_NORM_EPS, Size, Stage
 from rtbench.policy.rt1.onnx_model import Graph, Value
 from rtbench.policy.rt1.weights import Weights
 
@@ -99,11 +99,29 @@ class _ImageGraph(_Network):
         """Scale and shift float32[N, channels, 1, 1] of every FiLM layer, of the projected map last."""
         blocks = sum(stage.repeats for stage in self.size.stages)
         names = [*(f"backbone.blocks.{number}.film" for number in range(blocks)), "film"]
-        language = self.linear(text, "language") if self.size.text != self.size.film else text
+        language = self._language(text)
         parts = [f"{name}.{part}" for name in names for part in ("multiply", "add")]
         widths = [len(self.tensors[f"{part}.bias"]) for part in parts]
         every = self.node("Unsqueeze", self.linear(language, *parts), self.constant([2, 3]))
         return self.nodes("Split", every, self.constant(widths), count=len(parts), axis=1)
+
+    def _language(self, text: Value) -> Value:
+        """The vector float32[N, film] that FiLM layers see."""
+        size = self.size
+        if not size.states:
+            return self.linear(text, "language") if size.text != size.film else text
+        states = self.reshape(text, 0, size.states, size.text // size.states)
+        largest = self.node("ReduceMax", self.node("Abs", states), self.constant([2]), keepdims=1)
+        there = self.node("Sign", largest)
+        place = self.tensors["language.position.weight"].T + self.tensors["language.position.bias"]
+        x = self.node("Add", self.norm(states, "language.norm"), self.constant(place))
+        missing = self.node("Sub", self.constant(np.ones(1)), there)
+        barred = self.node("Mul", missing, self.constant(np.array([ABSENT])))
+        scores = self.node("Add", self.linear(x, "language.query"), barred)
+        shares = self.node("Mul", self.node("Softmax", scores, axis=1), there)
+        found = self.node("MatMul", self.node("Transpose", shares, perm=[0, 2, 1]), x)
+        inner = self.gelu(self.linear(self.reshape(found, 0, -1), "language.hidden"))
+        return self.linear(inner, "language.output")
 
     def _modulated(self, x: Value, scale: Value, shift: Value) -> Value:
         scale = self.node("Add", scale, self.constant(np.ones(1)))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rtbench.core.action import MODE, Mode, convention
 from rtbench.core.seeding import entropy
+from rtbench.policy.rt1.conditioner import Conditioner
 from rtbench.policy.rt1.config import Size
 from rtbench.policy.rt1.efficientnet import EfficientNet
 from rtbench.policy.rt1.film import FiLM
@@ -39,7 +40,7 @@ class RT1(nn.Module):
         self.size = size
         self.convention = convention
         self.mode_slot = _convention(convention).order.index(MODE)
-        self.language = nn.Linear(size.text, size.film) if size.text != size.film else nn.Identity()
+        self.language = _language(size)
         self.backbone = EfficientNet(size)
         inputs = size.top + 2 * size.coordinates
         self.projection = nn.Conv2d(inputs, size.features, 1, bias=False)
@@ -59,7 +60,7 @@ class RT1(nn.Module):
             images: float32[B, T, 3, H, W], RGB from 0 to 1, of the size's height and width; T at most
                 `size.frames`. A window that begins with its episode has frame 0 first, and what follows its
                 last frame is without effect on it.
-            text: float32[B, text].
+            text: float32[B, text]; token states are laid end to end, with zeros after the last one.
             places: float32[B, places, 2], x and y from 0 to 1, in all frames; NaN for one that is not told;
                 None: none is.
 
@@ -118,6 +119,13 @@ class RT1(nn.Module):
         for module in self.modules():
             if isinstance(module, FiLM | ToldPlaces):
                 module.zero()
+
+
+def _language(size: Size) -> nn.Module:
+    """What makes the vector that FiLM layers see, float32[N, film], of float32[N, text]."""
+    if size.states:
+        return Conditioner(size)
+    return nn.Linear(size.text, size.film) if size.text != size.film else nn.Identity()
 
 
 def _positions(height: int, width: int) -> Tensor:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rtbench.core.action import BINS, SIZE
-from rtbench.policy.rt1.config import SQUEEZE, TOKEN_LEARNER_HIDDEN, Size
+from rtbench.policy.rt1.config import (
+    CONDITIONER_HIDDEN,
+    CONDITIONER_QUERIES,
+    SQUEEZE,
+    TOKEN_LEARNER_HIDDEN,
+    Size,
+)
 
 Shape = tuple[int, ...]
 
@@ -16,7 +22,9 @@ def tensor_shapes(size: Size) -> dict[str, Shape]:
 
 
 def _all(size: Size) -> Iterator[tuple[str, Shape]]:
-    if size.text != size.film:
+    if size.states:
+        yield from _conditioner(size)
+    elif size.text != size.film:
         yield from _linear("language", size.text, size.film)
     yield from _backbone(size)
     inputs = size.top + 2 * size.coordinates
@@ -33,6 +41,15 @@ def _all(size: Size) -> Iterator[tuple[str, Shape]]:
     yield from _transformer(size)
     if size.places:
         yield "places.conv.weight", (size.features, size.places, 1, 1)
+
+
+def _conditioner(size: Size) -> Iterator[tuple[str, Shape]]:
+    width = size.text // size.states
+    yield from _norm("language.norm", width)
+    yield from _linear("language.position", size.states, width)
+    yield from _linear("language.query", width, CONDITIONER_QUERIES)
+    yield from _linear("language.hidden", CONDITIONER_QUERIES * width, CONDITIONER_HIDDEN)
+    yield from _linear("language.output", CONDITIONER_HIDDEN, size.film)
 
 
 def _backbone(size: Size) -> Iterator[tuple[str, Shape]]:

@@ -26,9 +26,10 @@ METADATA = "__metadata__"
 """Key of the metadata in the header of safetensors."""
 ABOUT = "rtbench"
 """The one key below it: safetensors writes several in random order, and equal weights need equal hashes."""
-LARGEST = 4096
-"""Largest number in a size that is read. The published network's largest is 1,536."""
-_MAY_BE_ZERO = {"mixers", "mixed", "layers", "places"}
+LARGEST = 16_384
+"""Largest number in a size that is read. Token states laid end to end have 9,216 numbers, and the published
+network's largest is 1,536."""
+_MAY_BE_ZERO = {"mixers", "mixed", "layers", "places", "states"}
 """Numbers of a size that may be zero."""
 
 
@@ -203,6 +204,11 @@ def check_numbers(path: Path, size: Size, tensors: int) -> None:
                 raise CheckpointError(f"{where} a number from 0 to 1.")
             if entry.type in {"str", "bool"} and type(value).__name__ != entry.type:
                 raise CheckpointError(f"{where} a {'text' if entry.type == 'str' else 'truth value'}.")
+    if size.states and size.text % size.states:
+        raise CheckpointError(
+            f"{path}: its size card cannot be read: text is {size.text}, expected a multiple of its "
+            f"{size.states} states."
+        )
     layers = size.layers + size.mixers + sum(stage.repeats for stage in size.stages)
     if layers > tensors:
         raise CheckpointError(f"{path}: its size has {layers} layers, but the file only {tensors} tensors.")

@@ -62,21 +62,22 @@ class MiniLM:
     state_size = WIDTH
     """Length of a word piece's state."""
 
-    def __init__(self, folder: Path, *, order: bool = False) -> None:
+    def __init__(self, folder: Path, *, order: bool = False, states: int = 0) -> None:
         """Read the weights.
 
         Args:
             folder: Where the files of `FILES` are.
             order: Append the vector for the order of the words.
+            states: Word pieces whose states are a text's vector, in place of their mean; 0: the mean is.
 
         Raises:
             SentenceError: a file is missing, or its hash differs.
         """
         for name, sha256 in FILES.items():
             _check(folder / name, sha256)
-        self._order = order
+        self._order, self._most = order, states
         self._threads = ThreadpoolController()
-        self.size = 2 * WIDTH if order else WIDTH
+        self.size = states * WIDTH or (2 * WIDTH if order else WIDTH)
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(LENGTH)
@@ -92,8 +93,15 @@ class MiniLM:
         self._layers = [_Layer(tensors, f"encoder.layer.{number}") for number in range(LAYERS)]
 
     def encode(self, text: str) -> NDArray[np.float32]:
-        """Vector float32[384] of norm one; with the words' order two of these, float32[768]."""
+        """Vector float32[384] of norm one; with the words' order two of these, float32[768].
+
+        Of states, float32[states * 384]: those of the first word pieces, then zeros. A state is never zero.
+        """
         states = self._states(text)
+        if self._most:
+            vector = np.zeros((self._most, WIDTH), np.float32)
+            vector[: len(states)] = states[: self._most]
+            return vector.ravel()
         parts = [states.mean(0)]
         if self._order:
             parts.append(np.linspace(1, -1, len(states)) @ states)

@@ -83,6 +83,8 @@ def test_a_file_whose_halves_are_all_relabelled_is_refused(half: Path, dtype: st
         (lambda size: size.update(coordinates=1), "coordinates is 1, expected a truth value"),
         (lambda size: size["stages"][0].update(repeats=10**9), "repeats is 1000000000"),
         (lambda size: size["stages"][0].update(stride=-1), "stride is -1"),
+        (lambda size: size.update(states=5), "text is 12, expected a multiple of its 5 states"),
+        (lambda size: size.update(states=-1), "states is -1, expected a whole number from 0"),
         (lambda size: size.update(name=["x"]), "name is .*, expected a text"),
     ],
 )  # fmt: skip
@@ -94,6 +96,11 @@ def test_numbers_of_a_size_are_bounded(
     with pytest.raises(CheckpointError, match=message):
         read(path)
     assert time.process_time() - began < 2
+
+
+def test_a_size_from_before_there_were_token_states_is_told_one_vector(path: Path) -> None:
+    resize(path, lambda size: size.pop("states"))
+    assert read(path).size == TINY
 
 
 def test_deep_json_is_a_damaged_file(path: Path) -> None:

@@ -11,7 +11,15 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from rtbench.policy.text_encoder.encoder import DEFAULT, DEFAULT_SHA256, ORDERED, SentenceEncoder
+from rtbench.policy.rt1.config import SIZES
+from rtbench.policy.text_encoder.encoder import (
+    DEFAULT,
+    DEFAULT_SHA256,
+    MOST_STATES,
+    ORDERED,
+    STATES,
+    SentenceEncoder,
+)
 from rtbench.policy.text_encoder.minilm import FILES, WHEEL, MiniLM, model_folder, read_files
 from rtbench.policy.text_encoder.user_encoder import SentenceError
 from rtbench.task.library import Library
@@ -62,6 +70,22 @@ def test_encoders_in_the_box_do_not_share_vectors(tmp_path):
     assert (plain.sha256, plain(["pick apple"]).shape) == (DEFAULT_SHA256, (1, 384))
     assert ordered.sha256 != plain.sha256
     assert (ordered.size, ordered(["pick apple"]).shape) == (768, (1, 768))
+
+
+def test_token_states_are_laid_end_to_end(tmp_path, encoder):
+    texts = ["pick apple", "pick apple " * 20, ""]
+    states = SentenceEncoder(STATES, cache=tmp_path)
+    vectors = states(texts)
+    size = SIZES["small-states"]
+    assert (size.text, size.states) == (states.size, MOST_STATES) == (9216, 24)
+    assert (vectors.shape, vectors.dtype) == ((3, 9216), np.float32)
+    for vector, whole in zip(vectors, encoder.token_states(texts), strict=True):
+        rows = vector.reshape(MOST_STATES, 384)
+        count = min(len(whole), MOST_STATES)
+        assert np.array_equal(rows[:count], whole[:count])
+        assert not rows[count:].any()
+        assert rows[:count].any(axis=1).all()
+    assert len({states.sha256, encoder.sha256, SentenceEncoder(ORDERED).sha256}) == 3
 
 
 def test_a_text_has_one_vector_whatever_stands_beside_it(tmp_path, encoder):
