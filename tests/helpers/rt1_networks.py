@@ -19,6 +19,10 @@ TINY = replace(
     stages=(Stage(3, 1, 1, 8, 1), Stage(3, 2, 2, 12, 2), Stage(5, 2, 2, 16, 1)),
     top=24, features=16, tokens=4, mixed=10, width=24, layers=2, heads=2, key_dim=8, dropout=0.0,
 )  # fmt: skip
+TINY_LITE = replace(
+    TINY, name="tiny-lite", lite=True,
+    stages=(Stage(3, 1, 1, 8, 1), Stage(5, 2, 6, 12, 2), Stage(3, 2, 6, 16, 1)),
+)  # fmt: skip
 
 
 def torch_numbers(*names: str | int) -> torch.Generator:

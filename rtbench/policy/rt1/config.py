@@ -1,7 +1,7 @@
 """Sizes of RT-1: every number that makes one network differ from another.
 
 `paper` is the published network, number by number: variable shapes of the released `rt1main`, and
-`configs/transformer_mixin.gin` of google-research/robotics_transformer. `base` and `small` are ours.
+`configs/transformer_mixin.gin` of google-research/robotics_transformer. `base`, `small` and `lite` are ours.
 """
 
 from __future__ import annotations
@@ -89,6 +89,9 @@ class Size:
     places: int = 0
     """Places that it can be told beside its instruction; see `rtbench.policy.rt1.told_places`. Published:
     none."""
+    lite: bool = False
+    """Whether the backbone is an EfficientNet-Lite: without squeeze-and-excitation, with ReLU6 in place of
+    SiLU, and with the mean and deviation of the images that its ImageNet weights were trained with."""
 
     @property
     def published(self) -> bool:
@@ -227,7 +230,18 @@ SMALL = Size(
 """Trains on two CPU cores: narrow while the map is large, where the time goes, and wide at stride 16. The
 first block does not expand: twice the channels at half the image's size cost a fifth of a step."""
 
-SIZES = {size.name: size for size in (PAPER, BASE, SMALL)}
+LITE = replace(
+    SMALL,
+    name="lite",
+    stem=32,
+    stages=_efficientnet(1.0, 1.0, (1, 2, 2, 2, 1, 2, 1))[:5],
+    momentum=0.01,
+    lite=True,
+)
+"""`small` with another backbone: EfficientNet-Lite0 up to stride 16. `rtbench.policy.rt1.imagenet` reads its
+ImageNet weights; the momentum is that of their training."""
+
+SIZES = {size.name: size for size in (PAPER, BASE, SMALL, LITE)}
 
 
 def size(name: str, *, text: int | None = None) -> Size:
