@@ -64,7 +64,7 @@ class DemosOptions:
         typer.Option(
             metavar="SIZE",
             help="Size of the images: HEIGHTxWIDTH in pixels, or the size of the RT-1 to train. That is "
-            "128x160 for small and base, and 256x320 for paper.",
+            "128x160 for small, lite and base, and 256x320 for paper.",
             rich_help_panel=DATA,
         ),
     ] = "small"

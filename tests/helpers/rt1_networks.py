@@ -21,6 +21,10 @@ TINY = replace(
 )  # fmt: skip
 TINY_STATES = replace(TINY, name="tiny-states", text=5 * 6, states=5)
 """Told five token states of six numbers each."""
+TINY_LITE = replace(
+    TINY, name="tiny-lite", lite=True,
+    stages=(Stage(3, 1, 1, 8, 1), Stage(5, 2, 6, 12, 2), Stage(3, 2, 6, 16, 1)),
+)  # fmt: skip
 
 
 def torch_numbers(*names: str | int) -> torch.Generator:

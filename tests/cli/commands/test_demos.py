@@ -11,7 +11,13 @@ from rtbench.policy.rt1.config import SIZES
 
 @pytest.mark.parametrize(
     ("size", "image"),
-    [("paper", (256, 320)), ("base", (128, 160)), ("small", (128, 160)), ("48x60", (48, 60))],
+    [
+        ("paper", (256, 320)),
+        ("base", (128, 160)),
+        ("small", (128, 160)),
+        ("lite", (128, 160)),
+        ("48x60", (48, 60)),
+    ],
 )
 def test_images_are_as_large_as_the_network_to_train_needs(size, image):
     assert image_size(size) == image

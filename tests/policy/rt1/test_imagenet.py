@@ -114,7 +114,10 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         ({"bn1.bias": torch.zeros(5)}, "tensor bn1.bias is [5], expected [8]"),
         ({"bn1.bias": torch.full((8,), math.nan)}, "tensor bn1.bias has numbers that are NaN"),
         ({"blocks.2.0.bn1.bias": torch.zeros(5)}, "tensor blocks.2.0.bn1.bias has no place"),
-        ({"conv_stem.weight": None}, "names of neither torchvision's nor timm's"),
+        (
+            {"conv_stem.weight": None},
+            "names of neither torchvision's nor timm's EfficientNet, of which size 'tiny'",
+        ),
     ]
     for changes, message in cases:
         with pytest.raises(CheckpointError, match=re.escape(message)):

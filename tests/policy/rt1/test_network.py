@@ -16,7 +16,7 @@ from torch import nn
 from rtbench.core.action import MODE, SIZE, convention
 from rtbench.core.errors import UnknownNameError
 from rtbench.policy.rt1.checkpoint import COUNTER, weights_of
-from rtbench.policy.rt1.config import BASE, PAPER, SIZES, SMALL, SMALL_STATES, Size, size
+from rtbench.policy.rt1.config import BASE, LITE, PAPER, SIZES, SMALL, SMALL_STATES, Size, size
 from rtbench.policy.rt1.efficientnet import ConvNorm, EfficientNet
 from rtbench.policy.rt1.film import FiLM
 from rtbench.policy.rt1.inference import Inference
@@ -24,7 +24,7 @@ from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.tensor_shapes import tensor_shapes
 from rtbench.policy.rt1.token_learner import TokenLearner
 from rtbench.policy.rt1.transformer import attention_mask
-from tests.helpers.rt1_networks import TINY, TINY_STATES, normal, trained, uniform
+from tests.helpers.rt1_networks import TINY, TINY_LITE, TINY_STATES, normal, trained, uniform
 
 STEP = TINY.tokens + SIZE
 
@@ -93,7 +93,7 @@ def test_300_pixels_give_9_by_9(paper: RT1) -> None:
         assert paper.feature_map(uniform(1, 3, 300, 300), normal(1, 512)).shape == (1, 512, 9, 9)
 
 
-@pytest.mark.parametrize("name", ["base", "small", "small-states"])
+@pytest.mark.parametrize("name", ["base", "small", "small-states", "lite"])
 def test_our_sizes_have_stride_16(name: str) -> None:
     network = RT1(size(name)).eval()
     with torch.inference_mode():
@@ -105,6 +105,31 @@ def test_our_sizes_have_stride_16(name: str) -> None:
 def test_small_is_small() -> None:
     assert 4e6 <= count(RT1(SMALL)) < count(RT1(SMALL_STATES)) <= 5e6
     assert count(RT1(BASE)) < 12e6
+
+
+def test_lite_is_small_with_other_eyes() -> None:
+    others = {name for name, value in vars(LITE).items() if value != getattr(SMALL, name)}
+    assert others == {"name", "stem", "stages", "momentum", "lite"}
+    network = RT1(LITE)
+    backbone = network.backbone
+    films = sum(count(block.film) for block in backbone.blocks)
+    assert len(backbone.blocks) == 11
+    assert count(backbone) - films - count(backbone.top) == 700_768
+    assert 4e6 <= count(network) <= 5e6
+
+
+def test_lite_has_no_squeeze_and_excitation_and_relu6() -> None:
+    network = trained(TINY_LITE)
+    assert all(block.squeeze is None for block in network.backbone.blocks)
+    pixels = torch.tensor([0.0, 127.0, 255.0])[:, None, None].expand(1, 3, *TINY.image)
+    normed = []
+    network.backbone.stem.register_forward_pre_hook(lambda _, given: normed.append(given[0]))
+    with torch.inference_mode():
+        seen = network.backbone(pixels / 255, normal(1, TINY.film))
+        bright = network.backbone(1e3 * uniform(1, 3, *TINY.image), normal(1, TINY.film))
+    torch.testing.assert_close(normed[0], (pixels - 127) / 128)
+    assert seen.min() == 0
+    assert bright.max() == 6
 
 
 @given(st.tuples(st.integers(32, 90), st.integers(32, 90)))
@@ -258,11 +283,10 @@ PUBLISHED = replace(
     TINY, name="published", image=(37, 45), text=8, coordinates=False, action_embedding=True, frames=3
 )
 """As the published network where it differs from ours; sides that are odd in some layers."""
+ENGINE_SIZES = [TINY, TINY_LITE, TINY_STATES, PUBLISHED, replace(SMALL, frames=4)]
 
 
-@pytest.mark.parametrize(
-    "size", [TINY, PUBLISHED, TINY_STATES, replace(SMALL, frames=4)], ids=lambda size: size.name
-)
+@pytest.mark.parametrize("size", ENGINE_SIZES, ids=lambda size: size.name)
 def test_the_engine_decides_as_the_network(size: Size) -> None:
     """For windows of every length."""
     network = trained(size)
@@ -306,7 +330,7 @@ def test_the_engine_has_a_copy_of_the_weights(tiny: RT1) -> None:
 
 @pytest.mark.parametrize(
     "size",
-    [TINY, PUBLISHED, TINY_STATES, SMALL, SMALL_STATES, BASE, PAPER],
+    [TINY, TINY_LITE, PUBLISHED, TINY_STATES, SMALL, SMALL_STATES, LITE, BASE, PAPER],
     ids=lambda size: size.name,
 )
 def test_names_and_shapes_of_tensors_are_the_networks(size: Size) -> None:
@@ -350,7 +374,7 @@ def test_images_of_another_size_are_refused(tiny: RT1) -> None:
 def test_sizes_by_name() -> None:
     assert size("paper") is PAPER
     assert size("small", text=512).text == 512
-    assert set(SIZES) == {"paper", "base", "small", "small-states"}
+    assert set(SIZES) == {"paper", "base", "small", "small-states", "lite"}
     with pytest.raises(UnknownNameError, match="Did you mean 'small'"):
         size("smal")
 
