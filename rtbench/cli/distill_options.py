@@ -16,6 +16,7 @@ from rtbench.cli.training_options import (
     OPTIMIZATION,
     OUTPUT,
     Balance,
+    Bf16,
     Episodes,
     GradClip,
     Lr,
@@ -86,5 +87,6 @@ class DistillOptions:
     minutes: Minutes = None
     episodes: Episodes = 16
     seed: Seed = 0
+    bf16: Bf16 = False
     threads: Threads = None
     jobs: Annotated[Jobs, Panel(OUTPUT)] = None

@@ -39,6 +39,7 @@ def distill(options: DistillOptions) -> None:
             balance=options.balance,
             keypoint_loss_weight=0.0,
             seed=options.seed,
+            bf16=options.bf16,
         ),
         init=options.init,
         minutes=float("inf") if options.minutes is None else options.minutes,
