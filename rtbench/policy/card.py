@@ -30,6 +30,9 @@ FOLDER = "policies"
 GROUP = "rtbench.policies"
 """Entry point group in which installed packages offer policies: NAME = 'package.module:Class'."""
 CAMERAS = ("head", "wrist")
+_TRUTH = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
+"""What a word means where a factory takes a truth value."""
+_TRUTH_TYPES = ("bool", "bool | None")
 
 
 class Card(Entry):
@@ -119,6 +122,7 @@ def build(card: Card) -> Policy:
     with _command_line(place):
         factory = load_object(card.factory)
         _check_arguments(card, factory, arguments)
+        arguments = _with_truth_values(card, factory, arguments)
         try:
             policy = factory(**arguments)
         except RtbenchError:
@@ -218,6 +222,26 @@ def _check_inside(card: Card, key: str, name: str | None) -> None:
             f"policy {card.name}: {key} {name} is outside of the card's folder; put the file, "
             "or a link to it, beside the card."
         )
+
+
+def _with_truth_values(card: Card, factory: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with truth values where the factory takes some and a word such as 'off' is given.
+
+    A word alone would count as true.
+    """
+    try:
+        parameters = inspect.signature(factory).parameters
+    except ValueError:
+        return dict(arguments)
+    found = dict(arguments)
+    for name, value in arguments.items():
+        annotation = parameters[name].annotation if name in parameters else None
+        if not isinstance(value, str) or str(getattr(annotation, "__name__", annotation)) not in _TRUTH_TYPES:
+            continue
+        if value.lower() not in _TRUTH:
+            raise PolicyError(f"policy {card.name}: argument {name} is {value!r}; give on or off.")
+        found[name] = _TRUTH[value.lower()]
+    return found
 
 
 def _check_arguments(card: Card, factory: Any, arguments: Mapping[str, Any]) -> None:
