@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbench.core.episode import Episode
+from rtbench.policy.rt2.decoding import PLACES
 from rtbench.task.library import BUNDLED
 from rtbench.task.task import Task
-
-PLACES = 2
-"""Places of a plan: of the thing to be moved, and of where it goes."""
 
 
 def plan_text(episode: Episode) -> str:

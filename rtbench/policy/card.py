@@ -121,8 +121,7 @@ def build(card: Card) -> Policy:
         arguments["weights"] = card.weights
     with _command_line(place):
         factory = load_object(card.factory)
-        _check_arguments(card, factory, arguments)
-        arguments = _with_truth_values(card, factory, arguments)
+        arguments = _checked(card, factory, arguments)
         try:
             policy = factory(**arguments)
         except RtbenchError:
@@ -224,28 +223,11 @@ def _check_inside(card: Card, key: str, name: str | None) -> None:
         )
 
 
-def _with_truth_values(card: Card, factory: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments, with truth values where the factory takes some and a word such as 'off' is given.
+def _checked(card: Card, factory: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments as the factory takes them.
 
-    A word alone would count as true.
+    A misspelt one is the user's mistake; a TypeError from inside the class is not.
     """
-    try:
-        parameters = inspect.signature(factory).parameters
-    except ValueError:
-        return dict(arguments)
-    found = dict(arguments)
-    for name, value in arguments.items():
-        annotation = parameters[name].annotation if name in parameters else None
-        if not isinstance(value, str) or str(getattr(annotation, "__name__", annotation)) not in _TRUTH_TYPES:
-            continue
-        if value.lower() not in _TRUTH:
-            raise PolicyError(f"policy {card.name}: argument {name} is {value!r}; give on or off.")
-        found[name] = _TRUTH[value.lower()]
-    return found
-
-
-def _check_arguments(card: Card, factory: Any, arguments: Mapping[str, Any]) -> None:
-    """A misspelt argument is the user's mistake; a TypeError from inside the class is not."""
     if not callable(factory):
         raise PolicyError(f"policy {card.name}: {card.factory} is no class or function.")
     renamed = getattr(inspect.getmodule(factory), "RENAMED_ARGUMENTS", {})
@@ -255,7 +237,7 @@ def _check_arguments(card: Card, factory: Any, arguments: Mapping[str, Any]) -> 
         signature = inspect.signature(factory)
         signature.bind(**arguments)
     except ValueError:
-        return  # written in C, without a signature
+        return arguments  # written in C, without a signature
     except TypeError as error:
         known = list(signature.parameters)
         close = next((c for a in arguments if a not in known and (c := nearest(a, known))), None)
@@ -263,3 +245,22 @@ def _check_arguments(card: Card, factory: Any, arguments: Mapping[str, Any]) -> 
         raise PolicyError(
             f"policy {card.name}: {error}.{hint} Arguments: {', '.join(known) or 'none'}."
         ) from None
+    return {
+        name: _truth_value(card, name, value) if _takes_truth(signature, name) else value
+        for name, value in arguments.items()
+    }
+
+
+def _takes_truth(signature: inspect.Signature, name: str) -> bool:
+    """Whether a parameter is a truth value, or none."""
+    annotation = signature.parameters[name].annotation if name in signature.parameters else None
+    return str(getattr(annotation, "__name__", annotation)) in _TRUTH_TYPES
+
+
+def _truth_value(card: Card, name: str, value: Any) -> Any:
+    """The truth value that a word such as 'off' stands for; a word alone would count as true."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() not in _TRUTH:
+        raise PolicyError(f"policy {card.name}: argument {name} is {value!r}; give on or off.")
+    return _TRUTH[value.lower()]

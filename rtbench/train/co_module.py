@@ -78,9 +78,7 @@ class CoModule(nn.Module):
             pictures >= 0,
             said.ids,
         )
-        acted = len(samples.plans)
         logits = network(segments)
-        if not acted:
+        if not (acted := len(samples.plans)):
             return Outputs(logits, names)
-        plans, told = (torch.from_numpy(part).to(device) for part in (samples.plans, samples.told))
-        return Outputs(logits, names, network.act(images[:acted], plans, told))
+        return Outputs(logits, names, network.act(images[:acted], *samples.acting(device)))

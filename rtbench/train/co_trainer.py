@@ -169,8 +169,7 @@ class CoTrainer(TrainingLoop):
         self._meter.sums.zero_()
         for samples in self._in_parts(windows, [], mixture):
             with torch.no_grad():
-                plans, told = (torch.from_numpy(part) for part in (samples.plans, samples.told))
-                acted = network.act(self._pixels(samples), self._on_device(plans), self._on_device(told))
+                acted = network.act(self._pixels(samples), *samples.acting(self.accelerator.device))
             self._action_loss(acted, samples)
         score = self._meter.score(self.accelerator.reduce(self._meter.sums.clone()))
         self._meter.sums.copy_(before)

@@ -104,6 +104,12 @@ class Dataset:
         total.update(self.labels.cpu().numpy().tobytes())
         return total.hexdigest()[:16]
 
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """int64[n]: number of the first frame of each demonstration."""
+        found: NDArray[np.int64] = np.cumsum(self.lengths) - self.lengths
+        return found
+
     def skills(self) -> NDArray[np.int64]:
         """int64[n]: a number for the skill of each demonstration."""
         _, numbers = np.unique([episode.skill for episode in self.episodes], return_inverse=True)
@@ -133,7 +139,7 @@ class Sampler:
     def __init__(self, data: Dataset, length: int) -> None:
         """For windows of `length` frames."""
         self._data, self._length = data, length
-        self._first = np.cumsum(data.lengths) - data.lengths
+        self._first = data.first
         number = {text: k for k, text in enumerate(data.instructions)}
         self._texts = np.array([number[episode.instruction] for episode in data.episodes])
 

@@ -88,9 +88,8 @@ class DistillationTrainer(Trainer):
         mixture = Mixture(robot_share=1.0, without_plan=0.0)
         samples = self._mixer.batch(mine, 0, mixture, hp.augmentation, stream(hp.seed, *self._stream))
         pixels = self._resized(augment(self._on_device(samples.images)[:, None], samples.drawn))
-        plans, told = (torch.from_numpy(part).to(pixels.device) for part in (samples.plans, samples.told))
         with torch.no_grad():
-            taught = self._teacher.act(pixels[:, 0], plans, told)
+            taught = self._teacher.act(pixels[:, 0], *samples.acting(pixels.device))
         torch.manual_seed(entropy("dropout", hp.seed, *self._stream) >> 65)
         self._model.train()
         labels = torch.from_numpy(samples.labels).to(pixels.device)[:, None]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from rtbench.data.keypoints import POINTS
 from rtbench.policy.rt1.network import RT1
+from rtbench.policy.rt1.told_places import log_gaussian
 from rtbench.policy.rt2.naming_head import Named
 
 TARGET_MEAN = (0.7, -0.1, 1.0, 0.04, *[0.0] * 9, *[0.5] * 2 * POINTS)
@@ -115,5 +116,4 @@ def position_loss(positions: Tensor, hand: Tensor, points: Tensor, valid: Tensor
 
 def gaussian(place: Tensor, cells: int) -> Tensor:
     """float[..., cells]: weights of a row of cells around a place in it, from 0 to `cells`; they sum to 1."""
-    middles = torch.arange(cells, device=place.device) + 0.5
-    return (-0.5 * ((middles - place[..., None]) / HEATMAP_STD) ** 2).softmax(-1)
+    return log_gaussian(place, cells, HEATMAP_STD).softmax(-1)

@@ -73,6 +73,10 @@ class Samples:
     seen: FrameLabels | None = None
     """Names and places of what is seen in the pictures, before they are changed."""
 
+    def acting(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """`plans` and `told` on a device, as `Network.act` takes them."""
+        return torch.from_numpy(self.plans).to(device), torch.from_numpy(self.told).to(device)
+
 
 class Mixer:
     """Draws batches from both kinds of data."""
@@ -101,7 +105,7 @@ class Mixer:
         self._speaker, self._states, self._names = speaker, states, names
         self._vectors = vectors
         if robot is not None:
-            self._first = np.cumsum(robot.lengths) - robot.lengths
+            self._first = robot.first
             self._plans = [plan_text(episode) for episode in robot.episodes]
             self._places = plan_places(robot.points.numpy())
             self._first_places = self._places[self._first]

@@ -128,8 +128,9 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
     hp = plan.hyperparameters
     inputs = to_image_tokens(data, network, texts, say) if hp.freeze_backbone else data
     plans = _told_plans(data, network, hp)
-    plan_texts = None if plans is None else encoder(plans.texts)
-    training = TrainingData(inputs, texts, _name_vectors(data, hp), plans, plan_texts)
+    if plans is not None:
+        texts = np.concatenate([texts, encoder(plans.texts)])
+    training = TrainingData(inputs, texts, _name_vectors(data, hp), plans)
     if taught := plan.distillation:
         about["teacher"] = content_hash(taught.teacher)
         student = DistillationTrainer(folder, training, network, hp, about, taught)
@@ -230,10 +231,12 @@ def _begun(
     the states is fresh then. It begins by giving the same vector for every text: random ones would be over
     five times as long as those that the FiLM layers were trained on.
     """
+    if not named.states:
+        return checkpoint.load(path, convention=data.convention, size=named)
     found = checkpoint.load(path, convention=data.convention)
     had = found.network.size
-    alike = replace(named, name=had.name, text=had.text, states=0, places=had.places) == had
-    if not named.states or not alike or had.places not in {0, named.places}:
+    told_vector = replace(named, name=had.name, text=had.text, states=0)
+    if had not in (told_vector, replace(told_vector, places=0)):
         return checkpoint.load(path, convention=data.convention, size=named)
     if plan.hyperparameters.freeze_backbone:
         raise SessionError(

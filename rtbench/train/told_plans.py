@@ -7,10 +7,11 @@ Where both are told and differ, either may be wrong.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbench.core.episode import Episode
 from rtbench.data.plan_text import plan_names, plan_places, plan_text
 from rtbench.policy.rt2.spoken_names import hidden, pattern
 from rtbench.train.dataset import Dataset
@@ -30,13 +31,12 @@ class ToldPlans:
 
     def __init__(self, data: Dataset) -> None:
         """Plans and first places of all demonstrations; a demonstration's first frame is its episode's."""
-        wordings = [_wordings(episode) for episode in data.episodes]
+        wordings = [_wordings(plan_text(episode), plan_names(episode)) for episode in data.episodes]
         self.texts = tuple(dict.fromkeys(text for texts in wordings for text in texts))
         """All wordings, each once."""
         number = {text: k for k, text in enumerate(self.texts)}
         self._wordings = np.array([[number[text] for text in texts] for texts in wordings])
-        first = np.cumsum(data.lengths) - data.lengths
-        self._places = plan_places(data.points.cpu().numpy()[first])
+        self._places = plan_places(data.points.cpu().numpy()[data.first])
 
     def draw(
         self, demos: NDArray[np.int64], random: np.random.Generator
@@ -64,8 +64,7 @@ class ToldPlans:
         return self._wordings[demos, ~named @ np.array([1, 2])], places
 
 
-def _wordings(episode: Episode) -> list[str]:
+@cache
+def _wordings(text: str, names: tuple[str, ...]) -> list[str]:
     """The plan as it is, without the name of its first thing, without that of the second, without both."""
-    text, names = plan_text(episode), plan_names(episode)
-    chosen = [(), names[:1], names[1:], names]
-    return [hidden(text, pattern(each)) for each in chosen]
+    return [hidden(text, pattern(each)) for each in ((), names[:1], names[1:], names)]

@@ -42,13 +42,11 @@ class TrainingData:
     data: Dataset
     """Demonstrations; with image tokens in place of pixels where the backbone is frozen."""
     texts: NDArray[np.float32]
-    """float32[n, D]: the vector of each of the data's instructions."""
+    """float32[n, D]: the vector of each of the data's instructions; then of each text of `plans`, if any."""
     names: NDArray[np.float32] | None = None
     """float32[V, D']: the vector of each name of the data's vocabulary; needed for the naming loss alone."""
     plans: ToldPlans | None = None
     """Plans that the network is told in place of instructions; needed where some windows have plans."""
-    plan_texts: NDArray[np.float32] | None = None
-    """float32[m, D]: the vector of each of their texts."""
 
 
 class Trainer(TrainingLoop):
@@ -83,8 +81,6 @@ class Trainer(TrainingLoop):
         self._data = _on_gpu(training.data, device)
         self._texts = torch.from_numpy(training.texts).to(device)
         self._plans = training.plans
-        if training.plan_texts is not None:
-            self._plan_texts = torch.from_numpy(training.plan_texts).to(device)
         self._sampler = Sampler(self._data, network.size.frames)
         self._validation = self._data.validation(hp.val_fraction)
         # On a CPU convolutions take up to a quarter less time so.
@@ -192,15 +188,14 @@ class Trainer(TrainingLoop):
 
     def _told(self, batch: Batch, windows: Windows) -> tuple[Tensor, Tensor | None]:
         """What the network is told: vectors float32[B, D], and places float32[B, 2, 2] where it can be."""
-        text = self._texts[batch.texts]
         if self._plans is None:
-            return text, None
+            return self._texts[batch.texts], None
         random = generator("told plans", self._hp.seed, *self._stream)
         told = random.random(len(windows)) < self._hp.plan_share
         numbers, places = self._plans.draw(windows[:, 0], random)
+        numbers += len(self._texts) - len(self._plans.texts)
         places[~told] = np.nan
-        chosen = self._on_device(torch.from_numpy(told))[:, None]
-        return torch.where(chosen, self._plan_texts[numbers], text), self._on_device(torch.from_numpy(places))
+        return self._texts[np.where(told, numbers, batch.texts)], self._on_device(torch.from_numpy(places))
 
     def _resized(self, images: Tensor) -> Tensor:
         """Images float32[B, T, 3, h, w] in the network's size, as they are resized in an episode."""

@@ -52,11 +52,17 @@ def heat(places: Tensor, height: int, width: int) -> Tensor:
     """Gaussians float32[N, n, height, width] around places float32[N, n, 2]; zero for one that is NaN."""
     told = places.isfinite().all(-1)
     x, y = places.nan_to_num().float().unbind(-1)
-    across, down = _around(x * width, width), _around(y * height, height)
+    across, down = (log_gaussian(p, n, STD).exp() for p, n in ((x * width, width), (y * height, height)))
     return LOUDNESS * told[..., None, None] * down[..., :, None] * across[..., None, :]
 
 
-def _around(place: Tensor, cells: int) -> Tensor:
-    """float32[..., cells]: 1 in a cell whose middle is at the place, less beside it."""
+def log_gaussian(place: Tensor, cells: int, std: float) -> Tensor:
+    """Logarithm float32[..., cells] of a Gaussian over a row of cells: 0 where the place is a cell's middle.
+
+    Args:
+        place: float32[...], from 0 to `cells`.
+        cells: Cells of the row.
+        std: Standard deviation [cells].
+    """
     middles = torch.arange(cells, device=place.device) + 0.5
-    return (-0.5 * ((middles - place[..., None]) / STD) ** 2).exp()
+    return -0.5 * ((middles - place[..., None]) / std) ** 2
