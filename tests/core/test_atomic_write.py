@@ -3,6 +3,7 @@
 import os
 import resource
 import stat
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,13 +112,18 @@ def test_a_very_long_name(tmp_path):
 
 @contextmanager
 def full_disk(size):
-    """No file may be longer than that: what a full disk is to a writer."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    """No file may be longer than that: what a full disk is to a writer.
+
+    Python does not see that bytecode was cut off, and other tests could not import it.
+    """
+    before, bytecode = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = bytecode
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,9 @@ def test_a_signal_ends_with_its_code_a_summary_and_whole_records(
 
 def test_a_disk_that_fills_up_keeps_earlier_records(tmp_path, uninterrupted):
     body = """
-        import resource
+        import os, resource
+        # Python does not see that bytecode was cut off, and other tests could not import it.
+        sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
         try:
             go()
