@@ -7,12 +7,9 @@ its own, which appears whole or not at all, so that a drawing that was killed go
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +29,7 @@ from rtbench.data.demonstration import (
 from rtbench.data.hdf5_writer import Writer
 from rtbench.data.looks import Look, draw_look
 from rtbench.data.naming import join
+from rtbench.data.part_processes import make_parts
 from rtbench.data.shards import Blocks
 from rtbench.data.state_renderer import StateRenderer
 from rtbench.result.provenance import code_hash
@@ -169,30 +167,19 @@ def _draw_blocks(
         finally:
             renderer.close()
         return
-    # A GL context does not survive a fork.
-    pool = ProcessPoolExecutor(
-        min(workers, len(missing)), multiprocessing.get_context("spawn"), initializer=_begin
+    died = DemonstrationError(
+        f"{source}: a process that draws was killed, for want of memory perhaps; run the command again, with "
+        "fewer --jobs."
     )
-    try:
-        jobs = [pool.submit(_draw_block, source, header, how, path, numbers) for path, numbers in missing]
-        for job in as_completed(jobs):
-            yield job.result()
-    except BrokenProcessPool:
-        raise DemonstrationError(
-            f"{source}: a process that draws was killed, for want of memory perhaps; run the command again, "
-            "with fewer --jobs."
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+    yield from make_parts(partial(_draw_missing, source, header, how), missing, workers, died)
+
+
+def _draw_missing(source: Path, header: Header, how: Redrawing, block: tuple[Path, range]) -> int:
+    return _draw_block(source, header, how, *block)
 
 
 _OWN: dict[Library, StateRenderer] = {}
 """This process's renderer, by its library, where it draws many blocks; it ends with the process."""
-
-
-def _begin() -> None:
-    """Leave Ctrl-C to the process that waits."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _draw_block(

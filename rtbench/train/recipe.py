@@ -107,7 +107,7 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / DONE
-    done: dict[str, list[str]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    done = _done(path)
     for number, step in enumerate(chain, 1):
         place, command = f"{number}/{len(chain)} {step.name}", list(step.command)
         if (before := done.get(step.name)) is not None:
@@ -121,9 +121,15 @@ def run(
         say(f"{place}: rtbench {' '.join((*command, *step.without))}")
         if code := call(_argv(step)):
             raise RecipeError(f"{step.name} ended with exit code {code}; the same command goes on with it.")
-        done[step.name] = command
+        # Another chain of the same folder, such as another arm, may have ended a step meanwhile.
+        done = {**_done(path), step.name: command}
         with atomic_write(path) as beside:
             beside.write_text(json.dumps(done, indent=1), "utf-8")
+
+
+def _done(path: Path) -> dict[str, list[str]]:
+    """Commands of the steps that are done, by name."""
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def _argv(step: Step) -> list[str]:

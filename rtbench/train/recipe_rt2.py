@@ -1,9 +1,9 @@
 """The chain from RT-1's weights to RT-2's: `make rt2`, or `python -m rtbench.train.recipe_rt2`.
 
-Pictures with questions are made, and demonstrations recorded and drawn. Eyes are trained first, then plans
-and answers behind frozen eyes. Actions are RT-1's, which follows the plans as it is. `RT2_ARM` names the arm
-of a comparison: all arms have the same network, first weights, demonstrations and numbers of steps, and
-differ in the vision-language data alone.
+Pictures with questions are made, and demonstrations recorded and drawn. An RT-1 is trained to follow plans
+and their places, unless one is given. Eyes are trained next, then plans and answers behind frozen eyes.
+Actions are that RT-1's. `RT2_ARM` names the arm of a comparison: all arms have the same network, first
+weights, demonstrations and numbers of steps, and differ in the vision-language data alone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ class Parameters:
     seed: int = 0
     """Of the decoder's first weights, and of what is drawn in training."""
     rt1: str = "policies/rt1.safetensors"
-    """RT-1's weights: the eyes begin with its backbone, and it acts."""
+    """RT-1's weights, with whose backbone the eyes begin."""
+    motor: str = ""
+    """Weights of an RT-1 that follows plans and their places, which acts; empty: `rt1`, trained to do so."""
+    motor_steps: int = 4000
+    """Steps of that training."""
     pictures: int = 6000
     """Pictures with questions."""
     demos: int = 2000
@@ -59,15 +63,17 @@ class Parameters:
     """Episodes of each suite that the last weights play."""
     jobs: int = 0
     """Worker processes; 0: as many as cores."""
+    bf16: int = 0
+    """1: trainings on a CPU compute in bfloat16, faster where it has instructions for it (AMX)."""
 
 
-def steps(how: Parameters, *, cores: int, gpu: bool) -> Sequence[Step]:  # noqa: ARG001 - as of `Steps`
+def steps(how: Parameters, *, cores: int, gpu: bool) -> Sequence[Step]:
     """All steps, in their order.
 
     Args:
         how: The parameters.
         cores: Cores of the machine.
-        gpu: Not used: one process trains.
+        gpu: Whether training is on a GPU.
 
     Raises:
         UnknownNameError: no such arm.
@@ -85,7 +91,12 @@ def steps(how: Parameters, *, cores: int, gpu: bool) -> Sequence[Step]:  # noqa:
     found = [Step("states", demos, without=jobs), Step("frames", looks, without=jobs)]
     if how.arm != ROBOT:
         found.insert(0, Step(Path(questions).stem, vqa, without=jobs))
-    found += _trainings(how, root, frames, questions)
+    motor = how.motor
+    if not motor:
+        processes = 1 if gpu else how.jobs or cores
+        found.append(_motor(how, root, frames, processes))
+        motor = str(root / "motor" / "policies" / "motor.safetensors")
+    found += _trainings(how, root, frames, questions, motor)
     last = found[-1].name
     acting = (*ACTING, "--policy-arg", "plan_steps=0")
     play_last = ("run", "--policy", last, "--content", str(root / last), "--out", str(root / "runs"), *acting)
@@ -96,14 +107,28 @@ def steps(how: Parameters, *, cores: int, gpu: bool) -> Sequence[Step]:  # noqa:
     return found
 
 
-def _trainings(how: Parameters, root: Path, frames: str, questions: str) -> list[Step]:
+def _motor(how: Parameters, root: Path, frames: str, processes: int) -> Step:
+    command = (
+        "train", "rt1", "--data", frames, "--init", how.rt1, "--steps", str(how.motor_steps), "--batch", "64",
+        "--lr", "4e-4", "--keypoint-loss-weight", "2", "--plan-share", "0.5", "--random-shift", "0",
+        "--episodes", "0", *_precision(how), "--output", str(root / "motor"),
+    )  # fmt: skip
+    return Step("motor", command, processes, ("--threads", "1") if processes > 1 else ())
+
+
+def _precision(how: Parameters) -> tuple[str, ...]:
+    return ("--bf16",) if how.bf16 else ()
+
+
+def _trainings(how: Parameters, root: Path, frames: str, questions: str, motor: str) -> list[Step]:
     robot, other = ("--data", frames), ("--vqa", questions)
 
     def train(name: str, stage: str, count: int, share: float, init: tuple[str, str], *more: str) -> Step:
         data = (*(robot if share > 0 else ()), *(other if share < 1 else ()))
         command = (
             "train", "rt2", *data, "--stage", stage, "--steps", str(count), "--robot-share", f"{share:g}",
-            *init, "--seed", str(how.seed), "--episodes", "0", *more, "--output", str(root / name),
+            *init, "--seed", str(how.seed), "--episodes", "0", *more, *_precision(how),
+            "--output", str(root / name),
         )  # fmt: skip
         return Step(name, command)
 
@@ -111,11 +136,11 @@ def _trainings(how: Parameters, root: Path, frames: str, questions: str) -> list
         return "--init", str(root / name / "policies" / f"{name}.safetensors")
 
     tuned = ("--freeze-eyes", "--batch", str(how.batch), "--lr", f"{how.rate:g}")
-    eyes, last = f"eyes-{how.arm}-{how.seed}", f"rt2-{how.arm}-{how.seed}"
-    share = 1.0 if how.arm == ROBOT else 0.0
-    found = [
-        train(eyes, "eyes", how.eyes, share, ("--eyes", how.rt1), "--batch", "64", "--lr", "1e-3"),
-    ]
+    # Of arms that see the same pictures, the eyes are the same.
+    seen, share = ("frames", 1.0) if how.arm == ROBOT else (Path(questions).stem, 0.0)
+    eyes, last = f"eyes-{seen}-{how.seed}", f"rt2-{how.arm}-{how.seed}"
+    first = ("--motor", motor, "--batch", "64", "--lr", "1e-3")
+    found = [train(eyes, "eyes", how.eyes, share, ("--eyes", how.rt1), *first)]
     if how.arm == FIRST:
         before, half = f"first-{how.seed}", how.steps // 2
         found.append(train(before, "grounding", half, 0.0, weights(eyes), *tuned))

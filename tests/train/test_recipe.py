@@ -92,7 +92,9 @@ def test_the_arms_differ_in_their_data_alone():
         arm: recipe_rt2.steps(recipe_rt2.Parameters("f", arm=arm), cores=2, gpu=False)
         for arm in recipe_rt2.ARMS
     }
-    trained = {arm: [s.command for s in chain if s.command[0] == "train"] for arm, chain in arms.items()}
+    trained = {
+        arm: [s.command for s in chain if s.command[:2] == ("train", "rt2")] for arm, chain in arms.items()
+    }
 
     def total(commands, stages=("grounding", "actions")):
         return sum(int(c[c.index("--steps") + 1]) for c in commands if c[c.index("--stage") + 1] in stages)
@@ -107,6 +109,47 @@ def test_the_arms_differ_in_their_data_alone():
     for chain in arms.values():
         played = [s.command[s.command.index("--suite") + 1] for s in chain if s.command[0] == "run"]
         assert set(played) == {"seen", "novel", "emergent"}
+
+
+def test_arms_share_what_does_not_differ():
+    def made(**how) -> dict[str, tuple[str, ...]]:
+        found = recipe_rt2.steps(recipe_rt2.Parameters("f", **how), cores=2, gpu=False)
+        return {step.name: step.command for step in found}
+
+    arms = {arm: made(arm=arm) for arm in recipe_rt2.ARMS}
+    for one in arms.values():
+        for other in arms.values():
+            assert all(one[name] == other[name] for name in {*one} & {*other}), "one name, one command"
+    assert "eyes-questions-0" in {*arms["co"]} & {*arms["first"]}
+    assert all(f"eyes-{name}-0" in arms[arm] for arm, name in (("robot", "frames"), ("cardless", "cardless")))
+
+
+def test_the_hand_is_trained_to_follow_plans_unless_one_is_given():
+    found = recipe_rt2.steps(recipe_rt2.Parameters("f"), cores=2, gpu=False)
+    motor = next(step for step in found if step.name == "motor")
+    assert motor.processes == 2
+    assert "--plan-share" in motor.command
+    eyes = next(step.command for step in found if step.name == "eyes-questions-0")
+    assert eyes[eyes.index("--motor") + 1] == "f/motor/policies/motor.safetensors"
+    given = recipe_rt2.steps(recipe_rt2.Parameters("f", motor="hand", bf16=1), cores=2, gpu=False)
+    assert "motor" not in {step.name for step in given}
+    trainings = [step.command for step in given if step.command[0] == "train"]
+    assert all("--bf16" in command for command in trainings)
+    assert trainings[0][trainings[0].index("--motor") + 1] == "hand"
+
+
+def test_chains_of_one_folder_keep_each_others_steps(tmp_path):
+    """Two arms run side by side; each ends steps while the other is in one."""
+
+    def call(argv):
+        if argv[-1] == "a":
+            run([Step("b", ("ls", "b"))], tmp_path, call, lambda _: None)
+        return 0
+
+    run([Step("a", ("ls", "a"))], tmp_path, call, lambda _: None)
+    said = []
+    run([Step("a", ("ls", "a")), Step("b", ("ls", "b"))], tmp_path, lambda _: 1, said.append)
+    assert said == ["1/2 a: done", "2/2 b: done"]
 
 
 def test_an_unknown_arm_is_refused(monkeypatch, capsys):

@@ -11,16 +11,12 @@ import fcntl
 import json
 import os
 import shutil
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +27,7 @@ from rtbench.core.atomic_write import atomic_write
 from rtbench.core.errors import UnknownNameError
 from rtbench.core.seeding import generator
 from rtbench.data.naming import Naming
+from rtbench.data.part_processes import make_parts
 from rtbench.data.vision_language import Pair, VisionLanguage, VisionLanguageError, VisionLanguageWriter, read
 from rtbench.data.vqa.asking import Asking
 from rtbench.data.vqa.commands import command
@@ -187,34 +184,11 @@ def _played(job: _Job, missing: list[int], workers: int) -> Iterator[int]:
     if workers == 1 or len(missing) <= 1:
         yield from map(job.part, missing)
         return
-    pool = ProcessPoolExecutor(
-        min(workers, len(missing)), mp_context=get_context("spawn"), initializer=_begin, initargs=(job,)
+    died = VisionLanguageError(
+        f"{job.folder}: a worker died; the same command goes on from here. If it lacked memory, give "
+        "--jobs 1."
     )
-    try:
-        jobs = [pool.submit(_in_worker, number) for number in missing]
-        for one in as_completed(jobs):
-            yield one.result()
-    except BrokenProcessPool:
-        raise VisionLanguageError(
-            f"{job.folder}: a worker died; the same command goes on from here. If it lacked memory, give "
-            "--jobs 1."
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_of_worker: list[_Job] = []
-"""In a worker: its job."""
-
-
-def _begin(job: _Job) -> None:
-    """Ctrl-C reaches all processes of a terminal; the command itself ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _of_worker[:] = [job]
-
-
-def _in_worker(number: int) -> int:
-    return _of_worker[0].part(number)
+    yield from make_parts(job.part, missing, workers, died)
 
 
 @cache
