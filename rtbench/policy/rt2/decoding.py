@@ -7,6 +7,7 @@ bounded, and whatever the logits are, the action is valid.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -44,6 +45,29 @@ class Reader(Protocol):
         Without a plan it follows the instruction. None: an action is said as all else is, token by token.
         """
         ...
+
+
+class LazyReading(ABC):
+    """Reads tokens when it is first asked what follows them: what nothing follows is never read."""
+
+    def __init__(self) -> None:
+        self._unread: list[int] = []
+        self._output = torch.empty(0)
+
+    def read(self, ids: Sequence[int]) -> None:
+        """Read tokens, at least one."""
+        self._unread += ids
+
+    def _last(self) -> Tensor:
+        """Output float[width] of the last token that was read, normalised."""
+        if self._unread:
+            self._output = self._read(self._unread)
+            self._unread = []
+        return self._output
+
+    @abstractmethod
+    def _read(self, ids: Sequence[int]) -> Tensor:
+        """Read on, and give the output for the last of these tokens."""
 
 
 @dataclass(frozen=True)

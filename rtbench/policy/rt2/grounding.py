@@ -9,6 +9,7 @@ words, of the places, and of the name where the thing is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -29,6 +30,8 @@ NAMES = 3
 """Likeliest names of a thing that are tried."""
 ROUNDS = 2
 """How often all names of a plan are chosen in turn at most."""
+AT_ONCE = 8
+"""Plans of which the places are looked at together."""
 NEAR = 5
 """Bins on each side that count as the place of a thing: the parts of cells that have places are six wide."""
 Logits = Callable[[Tensor], Tensor]
@@ -101,8 +104,7 @@ class Grounding:
             free = [thing for thing in choices[slot] if thing.number not in taken]
             trials = [[*best[:slot], thing, *best[slot + 1 :]] for thing in free]
             evidence = torch.tensor([sum(thing.evidence for thing in trial) for trial in trials])
-            scores = self._scores([filled(trial) for trial in trials], logits) + evidence
-            chosen = trials[int(scores.argmax())]
+            chosen = trials[self._likeliest([filled(trial) for trial in trials], evidence, logits)]
             settled = settled | {slot} if chosen == best else {slot}
             best = chosen
         return filled(best)
@@ -118,26 +120,54 @@ class Grounding:
             found += [_Thing(number, self._names[name], float(chances[number, name])) for name in names]
         return found
 
-    def _scores(self, plans: Sequence[Plan], logits: Logits) -> Tensor:
-        """Log-probabilities float32[n] of plans."""
-        suffixes = [plan.ids(self._table) for plan in plans]
-        length = max(map(len, suffixes))
-        ids = torch.tensor([[*suffix, *[0] * (length - len(suffix))] for suffix in suffixes])
-        found = logits(ids).float().cpu()[:, :-1]
-        targets = ids[:, 1:, None]
-        position = torch.arange(length - 1)
-        start = torch.tensor([len(self._table.plan) + len(plan.words) for plan in plans])[:, None]
+    def _likeliest(self, plans: Sequence[Plan], evidence: Tensor, logits: Logits) -> int:
+        """Number of the plan of which words, places and evidence float32[n] are likeliest together.
+
+        Many plans have the same words, and the places of most need not be looked at: no place makes a plan
+        likelier than its words and its evidence are.
+        """
+        words = list({plan.words: None for plan in plans})
+        said = self._said(words, logits)
+        bounds = evidence + torch.stack([said[words.index(plan.words)] for plan in plans])
+        order: list[int] = bounds.argsort(descending=True, stable=True).tolist()
+        best, most = order[0], -math.inf
+        for start in range(0, len(order), AT_ONCE):
+            tried = [k for k in order[start : start + AT_ONCE] if bounds[k] > most]
+            if not tried:
+                break
+            scores = bounds[tried] + self._pointed([plans[k] for k in tried], logits)
+            if float(scores.max()) > most:
+                best, most = tried[int(scores.argmax())], float(scores.max())
+        return best
+
+    def _said(self, plans: Sequence[tuple[int, ...]], logits: Logits) -> Tensor:
+        """Log-probabilities float32[n] of the words of plans, and of their ends."""
+        table = self._table
+        ids = _padded([[*table.plan, *words, table.end_of_words[0]] for words in plans])
+        found = logits(ids[:, :-1]).float().cpu()[:, len(table.plan) - 1 :]
+        chances = found.masked_fill(self._impossible, -torch.inf).log_softmax(-1)
+        said = chances.gather(2, ids[:, len(table.plan) :, None])[..., 0]
         # The end is not decided where there are as many words as may be.
-        ends = torch.tensor([len(plan.words) < self._most for plan in plans])[:, None]
-        words = (position < start - 1) | ((position == start - 1) & ends)
-        first = start + len(self._table.end_of_words) - 1
-        places = (position >= first) & (position < first + 2 * PLACES)
-        said = found.masked_fill(self._impossible, -torch.inf).log_softmax(-1).gather(2, targets)[..., 0]
-        chances = found[..., :BINS].softmax(-1)
+        decided = torch.tensor([min(len(words) + 1, self._most) for words in plans])[:, None]
+        return said.masked_fill(torch.arange(said.shape[1]) >= decided, 0).sum(1)
+
+    def _pointed(self, plans: Sequence[Plan], logits: Logits) -> Tensor:
+        """Log-probabilities float32[n] of the places of plans, each with the bins around it."""
+        ids = _padded([plan.ids(self._table) for plan in plans])
+        before = len(self._table.plan) + len(self._table.end_of_words)
+        first = torch.tensor([before + len(plan.words) for plan in plans])[:, None]
+        decided = first + torch.arange(2 * PLACES)
+        found = logits(ids[:, :-1]).float().cpu()
+        chances = found[torch.arange(len(plans))[:, None], decided - 1, :BINS].softmax(-1)
         width = 2 * NEAR + 1
         around = width * F.avg_pool1d(chances, width, 1, NEAR, count_include_pad=True)
-        pointed = around.gather(2, targets.clamp(max=BINS - 1))[..., 0].log()
-        return said.masked_fill(~words, 0).sum(1) + pointed.masked_fill(~places, 0).sum(1)
+        return around.gather(2, ids.gather(1, decided)[..., None])[..., 0].log().sum(1)
+
+
+def _padded(suffixes: Sequence[Sequence[int]]) -> Tensor:
+    """Suffixes as int64[n, longest]; what follows the end of one is without effect on it."""
+    length = max(map(len, suffixes))
+    return torch.tensor([[*suffix, *[0] * (length - len(suffix))] for suffix in suffixes])
 
 
 def _away(place: Sequence[int], other: Sequence[int]) -> int:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rtbench.core.errors import PolicyError
 from rtbench.policy.rt2.action_layout import FULL, ActionLayout, layout
-from rtbench.policy.rt2.decoding import Plan, Reader
+from rtbench.policy.rt2.decoding import LazyReading, Plan, Reader
 from rtbench.policy.rt2.policy import PLAN_STEPS, THREADS, Planning, RT2Policy, usable_device
 from rtbench.policy.rt2.token_table import TokenTable, bins_of, locations
 
@@ -124,10 +124,11 @@ class PaliGemmaBody:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
 
-class _Reader:
+class _Reader(LazyReading):
     """Reads an image and a prompt with what is said after them, and goes on from its cache."""
 
     def __init__(self, model: Any, prompt: Sequence[int], pixels: Tensor, *, cache: bool) -> None:
+        super().__init__()
         self._model, self._pixels = model, pixels
         self._prompt, self._said = list(prompt), list[int]()
         self._keeps = cache
@@ -135,10 +136,8 @@ class _Reader:
         # Renamed in transformers 5.24; the old name warns there.
         parameters = inspect.signature(model.forward).parameters
         self._argument = "cache" if "cache" in parameters else "past_key_values"
-        self._last = torch.empty(0)
 
-    def read(self, ids: Sequence[int]) -> None:
-        """Read tokens, at least one."""
+    def _read(self, ids: Sequence[int]) -> Tensor:
         self._said += ids
         first = self._cache is None or not self._keeps
         tokens = [*self._prompt, *self._said] if first else list(ids)
@@ -160,7 +159,8 @@ class _Reader:
             **more,
         )
         self._cache = getattr(found, self._argument) if self._keeps else None
-        self._last = found.last_hidden_state[0, -1]
+        last: Tensor = found.last_hidden_state[0, -1]
+        return last
 
     def ground(self, plan: Plan) -> Plan:
         """The plan itself."""
@@ -172,7 +172,7 @@ class _Reader:
     def logits(self, ids: Tensor) -> Tensor:
         """Logits of ids as the next token. A soft cap, which Gemma 2 has, keeps their order."""
         rows = self._model.get_output_embeddings().weight[ids]
-        logits = torch.mv(rows, self._last)
+        logits = torch.mv(rows, self._last())
         cap = getattr(self._model.config.get_text_config(), "final_logit_softcapping", None)
         return cap * torch.tanh(logits / cap) if cap else logits
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rtbench.core.action import BINS
-from rtbench.policy.rt2.decoding import Plan
+from rtbench.policy.rt2.decoding import LazyReading, Plan
 from rtbench.policy.rt2.grounding import Grounding
 from rtbench.policy.rt2.network import Layer, LayerCache, Network, Picture, Segments
 
@@ -66,13 +66,13 @@ class Look:
         return self._network.look(self._pixels)
 
 
-class _Looking:
+class _Looking(LazyReading):
     """What both readers do with an image."""
 
     def __init__(self, prompt: Prompt, look: Look) -> None:
         """Begin with an image; what earlier readers added is dropped when the first token is read."""
+        super().__init__()
         self._prompt, self._network, self._look = prompt, prompt.network, look
-        self._last = prompt.states.new_zeros(0)
 
     @cached_property
     def _images(self) -> Tensor:
@@ -99,12 +99,16 @@ class _Looking:
 
     def logits(self, ids: Tensor) -> Tensor:
         """Logits float32[n] of ids as the next token."""
-        network = self._network
-        found = torch.mv(network.head.weight[ids], self._last) + network.head.bias[ids]
+        network, weight, last = self._network, self._network.head.weight, self._last()
+        # Rows of all words are nearly the whole matrix: copying them takes longer than multiplying all.
+        if 2 * len(ids) > len(weight):
+            found: Tensor = network.head(last)[ids]
+        else:
+            found = torch.mv(weight[ids], last) + network.head.bias[ids]
         if int(ids[0]) >= BINS:  # words
             return found
         places = self._look.picture.places
-        pointed = network.pointed(self._last[None, None], self._images, places)[0, 0]
+        pointed = network.pointed(last[None, None], self._images, places)[0, 0]
         return found + torch.where(ids < BINS, pointed[ids.clamp(max=BINS - 1)], 0.0)
 
 
@@ -122,8 +126,7 @@ class CachedReader(_Looking):
             cache.length = len(self._prompt.states)
         remember(self._network, self._caches, self._images)
 
-    def read(self, ids: Sequence[int]) -> None:
-        """Read tokens, at least one."""
+    def _read(self, ids: Sequence[int]) -> Tensor:
         if not self._count:
             self._begin()
         network, new = self._network, len(ids)
@@ -131,8 +134,9 @@ class CachedReader(_Looking):
         mask = _causal(new, self._caches[0].length, x.device) if new > 1 else None
         for layer, cache in zip(network.layers, self._caches, strict=True):
             x = layer(x, mask, cache)
-        self._last = network.norm(x[0, -1])
         self._count += new
+        last: Tensor = network.norm(x[0, -1])
+        return last
 
 
 class PlainReader(_Looking):
@@ -143,11 +147,11 @@ class PlainReader(_Looking):
         super().__init__(prompt, look)
         self._ids: list[int] = []
 
-    def read(self, ids: Sequence[int]) -> None:
-        """Read tokens, at least one."""
+    def _read(self, ids: Sequence[int]) -> Tensor:
         self._ids += ids
         suffix = torch.tensor([self._ids], device=self._prompt.states.device)
-        self._last = self._network.norm(self._network.positions(self._segments(suffix))[0, -1])
+        last: Tensor = self._network.norm(self._network.positions(self._segments(suffix))[0, -1])
+        return last
 
 
 def _causal(new: int, before: int, device: torch.device) -> Tensor:

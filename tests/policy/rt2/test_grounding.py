@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from rtbench.policy.rt2 import grounding as grounding_module
 from rtbench.policy.rt2.decoding import Plan
 from rtbench.policy.rt2.grounding import Grounding
 from rtbench.policy.rt2.network import Picture
@@ -52,9 +53,9 @@ def pointing(vocabulary, row, column, strength=30.0):
         found = torch.zeros(*ids.shape, len(vocabulary))
         end = vocabulary.table().end_of_words[0]
         for number, suffix in enumerate(ids.tolist()):
-            start = suffix.index(end)
-            for k, value in enumerate((row, column) * 2):
-                found[number, start + k, value] = strength
+            places = suffix[suffix.index(end) :] if end in suffix else []
+            for k, value in enumerate(((row, column) * 2)[: len(places)]):
+                found[number, len(suffix) - len(places) + k, value] = strength
         return found
 
     return logits
@@ -91,9 +92,11 @@ def test_two_names_are_two_things(grounding, vocabulary):
     assert first != second
 
 
+@pytest.mark.parametrize("at_once", [1, 8])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_likeliest_plan_is_found_among_all_of_one_name(grounding, vocabulary, seed):
+def test_the_likeliest_plan_is_found_among_all_of_one_name(grounding, vocabulary, seed, at_once, monkeypatch):
     """Against a search of all things and names that adds the probabilities up token by token."""
+    monkeypatch.setattr(grounding_module, "AT_ONCE", at_once)
     numbers = torch.Generator().manual_seed(seed)
     chances = torch.randn(1, len(PLACES), len(NAMES), generator=numbers).softmax(-1)
     seen, given = picture()._replace(names=chances), plan(vocabulary, "pick red cup")
