@@ -132,6 +132,16 @@ def _done(path: Path) -> dict[str, list[str]]:
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
+def on_cores(processes: int) -> tuple[str, ...]:
+    """Options of a training by so many processes: one thread each, where there are several."""
+    return ("--threads", "1") if processes > 1 else ()
+
+
+def precision(bf16: int) -> tuple[str, ...]:
+    """Options of a training that computes in bfloat16, or not."""
+    return ("--bf16",) if bf16 else ()
+
+
 def _argv(step: Step) -> list[str]:
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(step.processes)]
     many = launcher if step.processes > 1 else []

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbench.train.recipe import Step, play
+from rtbench.train.recipe import Step, on_cores, play, precision
 
 PREFIX = "RT1_"
 """Parameters are environment variables of these names in capitals: RT1_ROUNDS."""
@@ -56,6 +56,8 @@ class Parameters:
     """Episodes of the suites seen and novel, each, that the last weights play."""
     jobs: int = 0
     """Worker processes, and training processes without a GPU; 0: as many as cores."""
+    bf16: int = 0
+    """1: trainings on a CPU compute in bfloat16, faster where it has instructions for it (AMX)."""
 
 
 def steps(how: Parameters, *, cores: int, gpu: bool) -> list[Step]:
@@ -105,12 +107,12 @@ def _training(how: Parameters, name: str, data: Sequence[str], number: int, *, p
     count = how.steps if number == 0 else max(1, how.steps // 2)
     before = f"round{number - 1}"
     init = ("--init", str(root / before / "policies" / f"{before}.safetensors")) if number else ()
-    losses = ("--keypoint-loss-weight", "2", "--naming-loss-weight", "1", "--plan-share", "0.5")
+    losses = ("--keypoint-loss-weight", "2", "--naming-loss-weight", "1", *precision(how.bf16))
     command = (
         "train", "rt1", "--data", *data, "--output", str(root / name), "--steps", str(count), "--batch",
         str(how.batch), "--lr", f"{how.rate:g}", "--episodes", "0", "--random-shift", "0", *losses, *init,
     )  # fmt: skip
-    return Step(name, command, processes, ("--threads", "1") if processes > 1 else ())
+    return Step(name, command, processes, on_cores(processes))
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtbench.core.errors import UnknownNameError
-from rtbench.train.recipe import Step, play
+from rtbench.train.recipe import Step, on_cores, play, precision
 from rtbench.train.recipe_rt1 import ACTING
 
 PREFIX = "RT2_"
@@ -111,13 +111,9 @@ def _motor(how: Parameters, root: Path, frames: str, processes: int) -> Step:
     command = (
         "train", "rt1", "--data", frames, "--init", how.rt1, "--steps", str(how.motor_steps), "--batch", "64",
         "--lr", "4e-4", "--keypoint-loss-weight", "2", "--plan-share", "0.5", "--random-shift", "0",
-        "--episodes", "0", *_precision(how), "--output", str(root / "motor"),
+        "--episodes", "0", *precision(how.bf16), "--output", str(root / "motor"),
     )  # fmt: skip
-    return Step("motor", command, processes, ("--threads", "1") if processes > 1 else ())
-
-
-def _precision(how: Parameters) -> tuple[str, ...]:
-    return ("--bf16",) if how.bf16 else ()
+    return Step("motor", command, processes, on_cores(processes))
 
 
 def _trainings(how: Parameters, root: Path, frames: str, questions: str, motor: str) -> list[Step]:
@@ -127,7 +123,7 @@ def _trainings(how: Parameters, root: Path, frames: str, questions: str, motor: 
         data = (*(robot if share > 0 else ()), *(other if share < 1 else ()))
         command = (
             "train", "rt2", *data, "--stage", stage, "--steps", str(count), "--robot-share", f"{share:g}",
-            *init, "--seed", str(how.seed), "--episodes", "0", *more, *_precision(how),
+            *init, "--seed", str(how.seed), "--episodes", "0", *more, *precision(how.bf16),
             "--output", str(root / name),
         )  # fmt: skip
         return Step(name, command)
