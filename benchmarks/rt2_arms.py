@@ -1,0 +1,86 @@
+"""Does co-fine-tuning help? Arms of `make rt2` on the same episodes: success, and the choice of targets.
+
+    .venv/bin/python benchmarks/rt2_arms.py ROBOT_0 CO_0 ROBOT_1 CO_1 [--json FILE]
+
+Folders of runs in pairs, the baseline first, each pair of one seed. Pairs of episodes of all seeds are put
+together. McNemar's test is exact and two-sided; the two groups for which a difference was foretold, symbols
+and languages, are adjusted by Holm.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from measure import report
+
+from rtbench.analysis.pairing import check
+from rtbench.analysis.target_choice import points_right, targets
+from rtbench.result.record import Record
+from rtbench.result.run import load_run
+from rtbench.stats import Pairs, holm, mcnemar
+
+FORETOLD = ("symbols", "languages")
+"""Axes on which co-fine-tuning was to be better, named before anything was trained."""
+MEASURES: dict[str, Callable[[Record], bool | None]] = {
+    "success": lambda record: record.outcome and record.outcome.end,
+    "choice": lambda record: points_right(record) if record.outcome and targets(record) else None,
+}
+Pair = tuple[Record, Record]
+
+
+def main() -> None:
+    """Compare, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if len(options.runs) % 2:
+        parser.error("give runs in pairs: the baseline, then the candidate.")
+    pairs = [
+        pair
+        for first, second in zip(options.runs[::2], options.runs[1::2], strict=True)
+        for pair in _paired(first, second)
+    ]
+    rows, data = [], []
+    for measure, of in MEASURES.items():
+        chosen = {"all": pairs, "all else": [p for p in pairs if _family(p) not in FORETOLD]}
+        chosen |= {name: [p for p in pairs if _family(p) == name] for name in FORETOLD}
+        found = {name: _counts(group, of) for name, group in chosen.items()}
+        tests = {name: mcnemar(counts) for name, counts in found.items()}
+        adjusted = dict(zip(FORETOLD, holm([tests[name] for name in FORETOLD]).tolist(), strict=True))
+        for name, counts in found.items():
+            rates = [f"{100 * right / max(counts.n, 1):.1f}" for right in (counts.first, counts.second)]
+            changed = str(counts.first_only), str(counts.second_only)
+            holms = f"{adjusted[name]:.4f}" if name in adjusted else ""
+            rows.append([measure, name, str(counts.n), *rates, *changed, f"{tests[name]:.4f}", holms])
+            data.append(dict(zip(_HEADS, rows[-1], strict=True)))
+    report("Arms of RT-2, paired", _HEADS, rows, {"runs": len(options.runs), "rows": data})
+
+
+_HEADS = ("measure", "episodes", "n", "base %", "cand %", "lost", "won", "p", "p (Holm)")
+
+
+def _paired(first: Path, second: Path) -> list[Pair]:
+    """Episodes that both runs have."""
+    runs = [load_run(path) for path in (first, second)]
+    check(runs[0].meta, runs[1].meta)
+    other = {record.episode.key: record for record in runs[1].records}
+    return [(one, other[key]) for one in runs[0].records if (key := one.episode.key) in other]
+
+
+def _family(pair: Pair) -> str:
+    return pair[0].episode.axis.partition("/")[0]
+
+
+def _counts(pairs: Sequence[Pair], of: Callable[[Record], bool | None]) -> Pairs:
+    """The four counts of the pairs in which both have an answer."""
+    found = [(of(one), of(other)) for one, other in pairs]
+    return Pairs.count((a, b) for a, b in found if a is not None and b is not None)
+
+
+if __name__ == "__main__":
+    main()
