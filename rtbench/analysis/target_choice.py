@@ -93,15 +93,14 @@ def targets(record: Record) -> Mapping[str, frozenset[str]]:
 def points_right(record: Record) -> bool:
     """Whether the first plan's first place is that of a thing to be moved, and its second where it goes.
 
-    Where a thing is to be brought to nothing that has a place, the second does not matter.
+    Where a thing is to be brought to nothing that has a place, the second does not matter. A place is that of
+    all things which it cannot tell apart, see `rtbench.core.stated_plan.Place.beside`.
     """
     if not record.plans or not record.plans[0].places:
         return False
-    first, *others = (place.thing for place in record.plans[0].places)
-    wanted = targets(record)
-    if first not in wanted:
-        return False
-    return not wanted[first] or (bool(others) and others[0] in wanted[first])
+    first, *others = (set(place.things) for place in record.plans[0].places)
+    ends = [goes for thing, goes in targets(record).items() if thing in first]
+    return any(not goes or (others and others[0] & goes) for goes in ends)
 
 
 def _is_thing(record: Record, name: str) -> bool:

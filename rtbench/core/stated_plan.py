@@ -16,6 +16,13 @@ class Place:
     thing: str = ""
     """Object of the episode that is nearest to it in the picture; '' where none is near, or before the
     evaluator has looked it up."""
+    beside: tuple[str, ...] = ()
+    """Others that may be meant as well: they are as near as a place can tell, such as what lies in a bowl."""
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """All that it may mean."""
+        return (self.thing, *self.beside) if self.thing else ()
 
 
 @dataclass(frozen=True)

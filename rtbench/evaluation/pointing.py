@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 NEAR = 0.1
 """Greatest distance of what a place points at, as a share of the picture's width: 32 pixels of 320."""
+SAME = 0.03
+"""Greatest distance of others that may be meant as well, likewise: ten pixels, less than the width of a can.
+On a counter, things are further apart; one in another is not."""
 CAMERA = "head"
 
 
@@ -22,7 +25,8 @@ def with_things(plan: StatedPlan, env: Any) -> StatedPlan:
     """The plan with the names of what its places point at, where the environment is a kitchen.
 
     A place points at the object, drawer or sink whose middle is nearest to it in the picture, if that is
-    within `NEAR`. The environment must be in the state that the policy saw. Nothing is changed in it.
+    within `NEAR`; others that are within `SAME` of it are named beside it. The environment must be in the
+    state that the policy saw. Nothing is changed in it.
     """
     # Other environments have no such names; a worker of those has not imported MuJoCo either.
     if not plan.places or not hasattr(env, "world") or not hasattr(env, "task"):
@@ -33,9 +37,10 @@ def with_things(plan: StatedPlan, env: Any) -> StatedPlan:
     for place in plan.places:
         distances = np.linalg.norm((points - (place.x, place.y)) * wide, axis=1)
         distances = np.where(np.isfinite(distances), distances, np.inf)
-        nearest = int(distances.argmin()) if len(names) else -1
-        near = nearest >= 0 and distances[nearest] <= NEAR
-        found.append(replace(place, thing=names[nearest] if near else ""))
+        order = np.argsort(distances, kind="stable")
+        first = [names[k] for k in order[:1] if distances[k] <= NEAR]
+        others = tuple(names[k] for k in order[1:] if distances[k] <= SAME)
+        found.append(replace(place, thing="".join(first), beside=others))
     return replace(plan, places=tuple(found))
 
 

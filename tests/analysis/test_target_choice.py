@@ -50,6 +50,12 @@ def test_pointing_is_right_if_both_places_are(goal, things, right):
     assert points_right(record(goal, things)) is right
 
 
+@pytest.mark.parametrize(("beside", "right"), [((), False), (("apple",), True), (("orange", "apple"), True)])
+def test_a_place_is_that_of_all_things_that_it_cannot_tell_apart(beside, right):
+    plan = StatedPlan(0, "x", (Place(0.5, 0.5, "bowl", beside), Place(0.5, 0.5, "sponge")))
+    assert points_right(replace(record(NEAR, ()), plans=(plan,))) is right
+
+
 def test_shares_of_a_run():
     good, bad = ("apple", "sponge"), ("orange", "sponge")
     records = [

@@ -14,7 +14,7 @@ from rtbench.core.stated_plan import Place, StatedPlan
 from rtbench.env.kitchen import Kitchen
 from rtbench.env.visibility import in_picture
 from rtbench.evaluation.batched_policy import BatchedPolicy
-from rtbench.evaluation.pointing import with_things
+from rtbench.evaluation.pointing import _in_picture, with_things
 from rtbench.evaluation.rollout import Decision
 from rtbench.policy.base import Needs
 from rtbench.policy.check import check_plan
@@ -136,4 +136,25 @@ def test_places_are_named_by_what_is_there():
         assert kitchen.state_hash() == before
     finally:
         kitchen.close()
+
+
+def test_what_lies_in_a_bowl_is_where_the_bowl_is():
+    kitchen = Kitchen(cameras=())
+    try:
+        chosen = (e for e in suite.episodes(BUNDLED.suite("seen"), rounds=30) if "_bowl" in e.task)
+        episode = next(e for e in chosen if e.skill == "pick_from")
+        kitchen.begin(episode)
+        names, points = _in_picture(kitchen)
+        thing, bowl = episode.objects[:2]
+        x, y = (float(value) for value in points[names.index(bowl)])
+        (place,) = with_things(StatedPlan(0, "x", (Place(x, y),)), kitchen).places
+        assert place.thing == bowl
+        assert place.beside == (thing,)
+        assert place.things == (bowl, thing)
+    finally:
+        kitchen.close()
+
+
+def test_other_environments_name_nothing():
+    plan = StatedPlan(0, "x", (Place(0.5, 0.5),))
     assert with_things(plan, object()) is plan, "environments without names point at nothing"

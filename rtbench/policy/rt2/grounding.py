@@ -32,6 +32,13 @@ ROUNDS = 2
 """How often all names of a plan are chosen in turn at most."""
 AT_ONCE = 8
 """Plans of which the places are looked at together."""
+REACH = 16
+"""Bins from a place that was decided to what it may mean: a drawer's place is its front, and what is seen of
+an open one lies behind that."""
+HANDLE_OF = "handle of the "
+"""Before a drawer's name: the name of its handle."""
+FROM = " from "
+"""Between two names of a plan: the first thing is where the second is, so that one place may be both."""
 NEAR = 5
 """Bins on each side that count as the place of a thing: the parts of cells that have places are six wide."""
 Logits = Callable[[Tensor], Tensor]
@@ -47,6 +54,8 @@ class _Thing:
     name: str
     evidence: float
     """Logarithm of the name's probability."""
+    place: tuple[int, ...]
+    """Row and column [bins]."""
 
 
 class Grounding:
@@ -80,27 +89,34 @@ class Grounding:
         seen = [k for k, here in enumerate(picture.presence[0].tolist()) if here >= PRESENT]
         if not said or len(seen) < len(said):
             return plan
-        bins = (picture.places[0].flip(-1) * BINS).long().clamp(0, BINS - 1)
-        choices = [self._choices(picture, seen, match.group()) for match in said]
+        own = plan.places[:2], plan.places[2:]
+        choices = [
+            self._choices(picture, seen, match.group(), place)
+            for match, place in zip(said, own, strict=False)
+        ]
+        alone = len(said) == 1
+        # With one name, the second place is that of the same thing, or of one that the plan does not name.
+        elsewhere = own[1] if alone and _away(*own) > NEAR**2 else None
+        together = not alone and text[said[0].end() : said[1].start()] == FROM
 
         def filled(chosen: Sequence[_Thing]) -> Plan:
             written, end = "", 0
             for match, thing in zip(said, chosen, strict=True):
                 written, end = written + text[end : match.start()] + thing.name, match.end()
             words = self._vocabulary.encode(written + text[end:], self._most)
-            return Plan(tuple(words), tuple(bins[[chosen[0].number, chosen[-1].number]].flatten().tolist()))
+            return Plan(tuple(words), (*chosen[0].place, *(elsewhere or chosen[-1].place)))
 
         best = [
-            min(things, key=lambda thing: _away(bins[thing.number].tolist(), place))
-            for things, place in zip(choices, (plan.places[:2], plan.places[2:]), strict=False)
+            min(things, key=lambda thing: _away(thing.place, place))
+            for things, place in zip(choices, own, strict=False)
         ]
         # A name is chosen again if another one has changed since.
-        open_slots = list(range(len(said))) * ROUNDS if len(said) > 1 else [0]
+        open_slots = [0] if alone else list(range(len(said))) * ROUNDS
         settled: set[int] = set()
         for slot in open_slots:
             if slot in settled:
                 continue
-            taken = {other.number for k, other in enumerate(best) if k != slot}
+            taken = set() if together else {other.number for k, other in enumerate(best) if k != slot}
             free = [thing for thing in choices[slot] if thing.number not in taken]
             trials = [[*best[:slot], thing, *best[slot + 1 :]] for thing in free]
             evidence = torch.tensor([sum(thing.evidence for thing in trial) for trial in trials])
@@ -109,15 +125,33 @@ class Grounding:
             best = chosen
         return filled(best)
 
-    def _choices(self, picture: Picture, seen: Sequence[int], said: str) -> list[_Thing]:
-        """Each thing that is seen, by its likeliest names and by the one that was said."""
-        chances = picture.names[0].log()
+    def _choices(
+        self, picture: Picture, seen: Sequence[int], said: str, own: tuple[int, ...]
+    ) -> list[_Thing]:
+        """Each thing that is seen, by its likeliest names and by the one that was said.
+
+        And the place that was decided, with the name that was said: it can be told more exactly than things
+        are seen, which are parts of cells.
+        """
+        chances, number_of = picture.names[0], self._names.index
+        bins = (picture.places[0].flip(-1) * BINS).long().clamp(0, BINS - 1).tolist()
         found = []
         for number in seen:
             names = chances[number].topk(min(NAMES, len(self._names))).indices.tolist()
-            said_number = self._names.index(said)
-            names += [] if said_number in names else [said_number]
-            found += [_Thing(number, self._names[name], float(chances[number, name])) for name in names]
+            names += [] if number_of(said) in names else [number_of(said)]
+            evidence = chances[number, names].log().tolist()
+            place = tuple(bins[number])
+            found += [
+                _Thing(number, self._names[name], likely, place)
+                for name, likely in zip(names, evidence, strict=True)
+            ]
+        near = [number for number in seen if _away(bins[number], own) <= REACH**2]
+        if near:
+            # What is seen near the place of an open drawer is its handle.
+            meant = [number_of(name) for name in (said, HANDLE_OF + said) if name in self._names]
+            likely = chances[near][:, meant].sum(1)
+            best = int(likely.argmax())
+            found.append(_Thing(near[best], said, float(likely[best].log()), own))
         return found
 
     def _likeliest(self, plans: Sequence[Plan], evidence: Tensor, logits: Logits) -> int:

@@ -11,8 +11,11 @@ from rtbench.policy.rt2.grounding import Grounding
 from rtbench.policy.rt2.network import Picture
 from rtbench.policy.rt2.vocabulary import Vocabulary
 
-TEXTS = ("move apple near sponge", "pick red cup", "pick red cup near apple", "open top drawer") * 2
-NAMES = ("apple", "sponge", "red cup", "cup")
+TEXTS = (
+    "move apple near sponge", "pick red cup", "pick red cup near apple", "open top drawer",
+    "pick apple from red cup", "put apple away",
+) * 2  # fmt: skip
+NAMES = ("apple", "sponge", "red cup", "cup", "top drawer", "handle of the top drawer")
 PLACES = ((0.1, 0.8), (0.5, 0.3), (0.9, 0.6))
 WORDS = 12
 
@@ -92,6 +95,33 @@ def test_two_names_are_two_things(grounding, vocabulary):
     assert first != second
 
 
+def test_what_is_taken_from_a_thing_is_where_that_is(grounding, vocabulary):
+    at, seen = PLACES[0], picture(names=("red cup", "sponge", "cup"))
+    likes = pointing(vocabulary, int(at[1] * 256), int(at[0] * 256), strength=12.0)
+    given = plan(vocabulary, "pick apple from red cup", at, at)
+    _, places = grounded(grounding, vocabulary, given, seen, likes)
+    assert places == [pytest.approx(at, abs=1 / 256)] * 2
+
+
+def test_a_place_that_was_decided_is_kept_where_it_means_what_is_said(grounding, vocabulary):
+    """As of an open drawer: seen are its handle, before its front, and a part behind it."""
+    seen, decided = picture(names=("handle of the top drawer", "top drawer", "sponge")), (0.14, 0.76)
+    likes = pointing(vocabulary, int(decided[1] * 256), int(decided[0] * 256))
+    given = plan(vocabulary, "open top drawer", decided, decided)
+    text, places = grounded(grounding, vocabulary, given, seen, likes)
+    assert text == "open top drawer"
+    assert places[0] == pytest.approx(decided, abs=1 / 256)
+
+
+def test_a_second_place_that_no_name_is_said_of_is_kept(grounding, vocabulary):
+    likes = pointing(vocabulary, int(0.8 * 256), int(0.1 * 256))
+    for second in (PLACES[1], PLACES[0]):
+        given = plan(vocabulary, "put apple away", PLACES[0], second)
+        text, places = grounded(grounding, vocabulary, given, picture(), likes)
+        assert text == "put apple away"
+        assert places == [pytest.approx(place, abs=1 / 256) for place in (PLACES[0], second)]
+
+
 @pytest.mark.parametrize("at_once", [1, 8])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_likeliest_plan_is_found_among_all_of_one_name(grounding, vocabulary, seed, at_once, monkeypatch):
@@ -105,7 +135,7 @@ def test_the_likeliest_plan_is_found_among_all_of_one_name(grounding, vocabulary
     allowed = [table.end_of_words[0], *table.words.tolist()]
     for k, place in enumerate(PLACES):
         tried = {*chances[0, k].topk(3).indices.tolist(), NAMES.index("red cup")}
-        for name in tried:
+        for name in sorted(tried):
             score, last = float(chances[0, k, name].log()), table.plan[-1]
             for token in (*vocabulary.encode(f"pick {NAMES[name]}"), table.end_of_words[0]):
                 score += float(weights[last, token] - weights[last, allowed].logsumexp(0))
