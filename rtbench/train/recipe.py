@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 from rtbench.core.atomic_write import atomic_write
-from rtbench.core.errors import RtbenchError
+from rtbench.core.errors import Exit, RtbenchError
+from rtbench.core.interruption import FirstSignal
 
 DONE = "done.json"
 """File of the steps that are done, with their commands."""
@@ -25,6 +28,15 @@ DONE = "done.json"
 
 class RecipeError(RtbenchError):
     """A parameter that cannot be used, or a step that failed."""
+
+
+class StoppedError(RecipeError):
+    """A signal stopped the chain."""
+
+    def __init__(self, text: str, code: int) -> None:
+        """With the exit code that says so."""
+        super().__init__(text)
+        self.exit_code = Exit(code)
 
 
 class Parameters(Protocol):
@@ -104,6 +116,7 @@ def run(
 
     Raises:
         RecipeError: a step failed, or was done with another command; names both.
+        StoppedError: a signal stopped a step.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / DONE
@@ -120,6 +133,8 @@ def run(
             continue
         say(f"{place}: rtbench {' '.join((*command, *step.without))}")
         if code := call(_argv(step)):
+            if code in (Exit.INTERRUPTED, Exit.TERMINATED):
+                raise StoppedError(f"{step.name} was stopped; the same command goes on with it.", code)
             raise RecipeError(f"{step.name} ended with exit code {code}; the same command goes on with it.")
         # Another chain of the same folder, such as another arm, may have ended a step meanwhile.
         done = {**_done(path), step.name: command}
@@ -156,6 +171,30 @@ class Steps(Protocol[How_contra]):
         ...
 
 
+class Commands:
+    """Runs commands one after the other; a signal is passed on to the one that runs, and ends the chain."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Commands with these variables."""
+        self._environment = environment
+        self._running: subprocess.Popen[bytes] | None = None
+        self._signal: int | None = None
+
+    def __call__(self, argv: Sequence[str]) -> int:
+        """The exit code of a command, or 128 and the signal that stopped it or came before."""
+        code = 0
+        if self._signal is None:
+            with subprocess.Popen(argv, env=self._environment) as self._running:
+                code = self._running.wait()
+        return code if self._signal is None else 128 + self._signal
+
+    def stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as handlers are called
+        """Handle a signal. The command ends in its own way: a training publishes its weights first."""
+        self._signal = number
+        if self._running is not None and self._running.poll() is None:
+            self._running.send_signal(number)
+
+
 def play(kind: type[How], prefix: str, steps: Steps[How]) -> int:
     """Run a chain with the parameters of the environment; the exit code."""
     import torch
@@ -166,7 +205,12 @@ def play(kind: type[How], prefix: str, steps: Steps[How]) -> int:
     try:
         how = read(kind, prefix, os.environ)
         chain = steps(how, cores=os.cpu_count() or 1, gpu=gpu)
-        run(chain, Path(how.folder), lambda argv: subprocess.call(argv, env=environment), _say)
+        commands = Commands(environment)
+        with FirstSignal({signal.SIGINT: commands.stop, signal.SIGTERM: commands.stop}):
+            run(chain, Path(how.folder), commands, _say)
+    except StoppedError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     except RtbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

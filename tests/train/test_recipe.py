@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -150,6 +151,42 @@ def test_chains_of_one_folder_keep_each_others_steps(tmp_path):
     said = []
     run([Step("a", ("ls", "a")), Step("b", ("ls", "b"))], tmp_path, lambda _: 1, said.append)
     assert said == ["1/2 a: done", "2/2 b: done"]
+
+
+CHAIN = """
+import sys
+from rtbench.train import recipe
+from rtbench.train.recipe_rt1 import Parameters
+
+BODY = '''
+import signal, sys, time
+signal.signal(signal.NAME, lambda *_: (print("ended", flush=True), sys.exit(7)))
+print("begun", flush=True)
+time.sleep(60)
+'''
+
+def steps(how, *, cores, gpu):
+    return [recipe.Step(name, ("ls",)) for name in ("a", "b")]
+
+recipe._argv = lambda step: [sys.executable, "-c", BODY]
+sys.exit(recipe.play(Parameters, "RT1_", steps))
+"""
+"""Two steps, each of which ends in its own way."""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_step_that_runs_and_the_chain(tmp_path, sent, code):
+    environment = {**os.environ, "RT1_FOLDER": str(tmp_path)}
+    command = [sys.executable, "-c", CHAIN.replace("NAME", sent.name)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as chain_of_two:
+        while chain_of_two.stdout.readline() != "begun\n":
+            assert chain_of_two.poll() is None
+        chain_of_two.send_signal(sent)
+        said, told = chain_of_two.communicate(timeout=30)
+    assert chain_of_two.returncode == code
+    assert said == "ended\n"
+    assert told == "a was stopped; the same command goes on with it.\n"
 
 
 def test_an_unknown_arm_is_refused(monkeypatch, capsys):
