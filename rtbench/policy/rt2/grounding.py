@@ -4,7 +4,7 @@ Words and places are decided one after the other, and words say what an instruct
 there. Asked in another language to put the apple into the bowl, the decoder said 'move red cup near black
 cup', and pointed at the apple; elsewhere it named the right thing, and pointed at a wrong one. Here a thing
 that is seen is chosen for each name of a plan, so that the product of three probabilities is highest: of the
-words, of the places, and of the name where the thing is.
+words, of the places, and of the name where the thing is. The place that was decided is one of the choices.
 """
 
 from __future__ import annotations
