@@ -4,7 +4,7 @@ Words and places are decided one after the other, and words say what an instruct
 there. Asked in another language to put the apple into the bowl, the decoder said 'move red cup near black
 cup', and pointed at the apple; elsewhere it named the right thing, and pointed at a wrong one. Here a thing
 that is seen is chosen for each name of a plan, so that the product of three probabilities is highest: of the
-words, of the places, and of the name where the thing is. The place that was decided is one of the choices.
+words, of the places, and of the name where the thing is. A drawer's place may be the one that was decided.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ ROUNDS = 2
 AT_ONCE = 8
 """Plans of which the places are looked at together."""
 REACH = 16
-"""Bins from a place that was decided to what it may mean: a drawer's place is its front, and what is seen of
-an open one lies behind that."""
+"""Bins from a place that was decided to what it may mean."""
 HANDLE_OF = "handle of the "
 """Before a drawer's name: the name of its handle."""
 FROM = " from "
@@ -89,6 +88,9 @@ class Grounding:
         seen = [k for k, here in enumerate(picture.presence[0].tolist()) if here >= PRESENT]
         if not said or len(seen) < len(said):
             return plan
+        together = len(said) > 1 and text[said[0].end() : said[1].start()] == FROM
+        # Places are those of objects, then of drawers, in whichever order they are named.
+        said.sort(key=lambda match: HANDLE_OF + match.group() in self._names)
         own = plan.places[:2], plan.places[2:]
         choices = [
             self._choices(picture, seen, match.group(), place)
@@ -96,12 +98,12 @@ class Grounding:
         ]
         alone = len(said) == 1
         # With one name, the second place is that of the same thing, or of one that the plan does not name.
-        elsewhere = own[1] if alone and _away(*own) > NEAR**2 else None
-        together = not alone and text[said[0].end() : said[1].start()] == FROM
+        elsewhere = own[1] if alone and _away(*own) > REACH**2 else None
 
         def filled(chosen: Sequence[_Thing]) -> Plan:
             written, end = "", 0
-            for match, thing in zip(said, chosen, strict=True):
+            in_order = sorted(zip(said, chosen, strict=True), key=lambda pair: pair[0].start())
+            for match, thing in in_order:
                 written, end = written + text[end : match.start()] + thing.name, match.end()
             words = self._vocabulary.encode(written + text[end:], self._most)
             return Plan(tuple(words), (*chosen[0].place, *(elsewhere or chosen[-1].place)))
@@ -130,8 +132,8 @@ class Grounding:
     ) -> list[_Thing]:
         """Each thing that is seen, by its likeliest names and by the one that was said.
 
-        And the place that was decided, with the name that was said: it can be told more exactly than things
-        are seen, which are parts of cells.
+        Of a drawer the place that was decided, too: it is the drawer's front, and what is seen of an open one
+        lies behind that, its handle before it.
         """
         chances, number_of = picture.names[0], self._names.index
         bins = (picture.places[0].flip(-1) * BINS).long().clamp(0, BINS - 1).tolist()
@@ -146,10 +148,8 @@ class Grounding:
                 for name, likely in zip(names, evidence, strict=True)
             ]
         near = [number for number in seen if _away(bins[number], own) <= REACH**2]
-        if near:
-            # What is seen near the place of an open drawer is its handle.
-            meant = [number_of(name) for name in (said, HANDLE_OF + said) if name in self._names]
-            likely = chances[near][:, meant].sum(1)
+        if near and (handle := HANDLE_OF + said) in self._names:
+            likely = chances[near][:, [number_of(said), number_of(handle)]].sum(1)
             best = int(likely.argmax())
             found.append(_Thing(near[best], said, float(likely[best].log()), own))
         return found

@@ -13,7 +13,7 @@ from rtbench.policy.rt2.vocabulary import Vocabulary
 
 TEXTS = (
     "move apple near sponge", "pick red cup", "pick red cup near apple", "open top drawer",
-    "pick apple from red cup", "put apple away",
+    "pick apple from red cup", "put apple away", "open top drawer and place apple into it",
 ) * 2  # fmt: skip
 NAMES = ("apple", "sponge", "red cup", "cup", "top drawer", "handle of the top drawer")
 PLACES = ((0.1, 0.8), (0.5, 0.3), (0.9, 0.6))
@@ -49,15 +49,15 @@ def indifferent(vocabulary):
     return lambda ids: torch.zeros(*ids.shape, len(vocabulary))
 
 
-def pointing(vocabulary, row, column, strength=30.0):
-    """Logits that like one row at even, one column at odd positions from the end of words on."""
+def pointing(vocabulary, *numbers, strength=30.0):
+    """Logits that like these rows and columns, in turn, from the end of words on."""
 
     def logits(ids):
         found = torch.zeros(*ids.shape, len(vocabulary))
         end = vocabulary.table().end_of_words[0]
         for number, suffix in enumerate(ids.tolist()):
             places = suffix[suffix.index(end) :] if end in suffix else []
-            for k, value in enumerate(((row, column) * 2)[: len(places)]):
+            for k, value in zip(range(len(places)), numbers * 2, strict=False):
                 found[number, len(suffix) - len(places) + k, value] = strength
         return found
 
@@ -111,6 +111,15 @@ def test_a_place_that_was_decided_is_kept_where_it_means_what_is_said(grounding,
     text, places = grounded(grounding, vocabulary, given, seen, likes)
     assert text == "open top drawer"
     assert places[0] == pytest.approx(decided, abs=1 / 256)
+
+
+def test_a_drawer_is_the_second_place_though_it_is_named_first(grounding, vocabulary):
+    seen = picture(names=("apple", "top drawer", "sponge"), sure=0.999)
+    given = plan(vocabulary, "open top drawer and place apple into it", PLACES[0], PLACES[1])
+    likes = pointing(vocabulary, *given.places)
+    text, places = grounded(grounding, vocabulary, given, seen, likes)
+    assert text == "open top drawer and place apple into it"
+    assert places == [pytest.approx(place, abs=1 / 256) for place in PLACES[:2]]
 
 
 def test_a_second_place_that_no_name_is_said_of_is_kept(grounding, vocabulary):
