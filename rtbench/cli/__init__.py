@@ -40,8 +40,6 @@ def run_command() -> None:
 
 def _code() -> int:
     """The exit code of the command in `sys.argv`."""
-    import traceback
-
     from rtbench.core.errors import Exit, RtbenchError
 
     try:
@@ -57,20 +55,39 @@ def _code() -> int:
     except process.OutputError as error:
         return process.report(error)
     except SystemExit as ending:
-        if ending.code == Exit.INTERRUPTED and process.came_from_ctrl_c(ending):
-            print(early_interrupt.SENTENCE, file=sys.stderr)
-        return ending.code if isinstance(ending.code, int) else Exit.OK if ending.code is None else Exit.USAGE
+        return _ended(ending)
     except KeyboardInterrupt:
         print(early_interrupt.SENTENCE, file=sys.stderr)
         return Exit.INTERRUPTED
     except Exception:  # noqa: BLE001 - whatever it is, it has a traceback and an exit code of its own
-        traceback.print_exc()
-        print(
-            "error: this is a fault in rtbench, or in a policy's own code; the traceback stands above.",
-            file=sys.stderr,
-        )
-        return Exit.CRASH
+        return _crash()
     return Exit.OK
+
+
+def _ended(ending: SystemExit) -> int:
+    """The exit code with which a command, or typer, ended."""
+    from rtbench.core.errors import Exit
+
+    if ending.code == Exit.INTERRUPTED and process.came_from(ending, KeyboardInterrupt):
+        print(early_interrupt.SENTENCE, file=sys.stderr)
+    if process.came_from(ending, EOFError):
+        # typer takes it for the end of a dialogue, and would exit with a regression's code.
+        return _crash()
+    return ending.code if isinstance(ending.code, int) else Exit.OK if ending.code is None else Exit.USAGE
+
+
+def _crash() -> int:
+    """Show the exception that is handled; the exit code of a crash."""
+    import traceback
+
+    from rtbench.core.errors import Exit
+
+    traceback.print_exc()
+    print(
+        "error: this is a fault in rtbench, or in a policy's own code; the traceback stands above.",
+        file=sys.stderr,
+    )
+    return Exit.CRASH
 
 
 @contextmanager

@@ -106,10 +106,10 @@ def leave(code: int) -> NoReturn:
     os._exit(failed or code)
 
 
-def came_from_ctrl_c(error: BaseException | None) -> bool:
-    """Whether an exception was raised because of a KeyboardInterrupt."""
+def came_from(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an exception was raised because of one of a kind."""
     while error is not None:
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, kind):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -58,12 +58,13 @@ mine:
 """
 
 
-def test_a_crash_is_no_regression(monkeypatch):
-    """Python exits with 1 after an exception, as `gate` does after a regression."""
-    monkeypatch.setattr("rtbench.cli.console.console", mock.Mock(side_effect=ZeroDivisionError("ours")))
+@pytest.mark.parametrize("kind", [ZeroDivisionError, EOFError])
+def test_a_crash_is_no_regression(monkeypatch, kind):
+    """Python exits with 1 after an exception, typer after an EOFError, as `gate` after a regression."""
+    monkeypatch.setattr("rtbench.cli.console.console", mock.Mock(side_effect=kind("ours")))
     said = rtbench("ls", "suites")
     assert said.code == Exit.CRASH
-    assert "ZeroDivisionError: ours" in said.err
+    assert f"{kind.__name__}: ours" in said.err
 
 
 # Help -----------------------------------------------------------------------------------------------
