@@ -1,15 +1,16 @@
 """Does co-fine-tuning help? Arms of `make rt2` on the same episodes: success, and the choice of targets.
 
-    .venv/bin/python benchmarks/rt2_arms.py ROBOT_0 CO_0 ROBOT_1 CO_1 [--json FILE]
+    .venv/bin/python benchmarks/rt2_arms.py ROBOT_0 CO_0 ROBOT_1 CO_1 [--json FILE] [--csv FILE]
 
 Folders of runs in pairs, the baseline first, each pair of one seed. Pairs of episodes of all seeds are put
 together. McNemar's test is exact and two-sided; the two groups for which a difference was foretold, symbols
-and languages, are adjusted by Holm.
+and languages, are adjusted by Holm. The CSV has a row an episode.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -37,7 +38,10 @@ def main() -> None:
     )
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
+    if options.csv:
+        _write_episodes(options.runs, options.csv)
     if len(options.runs) % 2:
         parser.error("give runs in pairs: the baseline, then the candidate.")
     pairs = [
@@ -80,6 +84,23 @@ def _counts(pairs: Sequence[Pair], of: Callable[[Record], bool | None]) -> Pairs
     """The four counts of the pairs in which both have an answer."""
     found = [(of(one), of(other)) for one, other in pairs]
     return Pairs.count((a, b) for a, b in found if a is not None and b is not None)
+
+
+def _write_episodes(runs: Sequence[Path], path: Path) -> None:
+    """What each episode of each run came to, with its first plan and the things that this points at."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(("policy", "key", "axis", "instruction", *MEASURES, "plan", "first", "second"))
+        for run in map(load_run, dict.fromkeys(runs)):
+            for record in sorted(run.records, key=lambda record: record.episode.key):
+                plan = record.plans[0] if record.plans else None
+                things = [" or ".join(place.things) for place in (plan.places if plan else ())]
+                told = (plan.text if plan else "", *([*things, "", ""])[:2])
+                measured = ("" if (value := of(record)) is None else int(value) for of in MEASURES.values())
+                episode = record.episode
+                out.writerow(
+                    (run.meta.policy.name, episode.key, episode.axis, episode.instruction, *measured, *told)
+                )
 
 
 if __name__ == "__main__":
