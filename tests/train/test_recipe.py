@@ -178,8 +178,15 @@ sys.exit(recipe.play(Parameters, "RT1_", steps))
 def test_a_signal_ends_the_step_that_runs_and_the_chain(tmp_path, sent, code):
     environment = {**os.environ, "RT1_FOLDER": str(tmp_path)}
     command = [sys.executable, "-c", CHAIN.replace("NAME", sent.name)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as chain_of_two:
+    settings = {
+        "env": environment,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        # What a shell starts in the background ignores Ctrl-C, and so may the tests.
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    }
+    with subprocess.Popen(command, **settings) as chain_of_two:
         while chain_of_two.stdout.readline() != "begun\n":
             assert chain_of_two.poll() is None
         chain_of_two.send_signal(sent)
