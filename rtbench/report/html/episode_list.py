@@ -102,7 +102,7 @@ def _plans(record: Record) -> str:
     told: list[str] = []
     before = ""
     for plan in record.plans:
-        things = ", ".join(place.thing or "nothing" for place in plan.places)
+        things = ", ".join(" or ".join(place.things) or "nothing" for place in plan.places)
         text = f"{plan.text} ({things})" if things else plan.text
         if text != before:
             told.append(f"step {plan.step}: {text}")
