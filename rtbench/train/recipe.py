@@ -185,6 +185,8 @@ class Commands:
         code = 0
         if self._signal is None:
             with subprocess.Popen(argv, env=self._environment) as self._running:
+                if self._signal is not None:  # it came while the command was started
+                    self._running.send_signal(self._signal)
                 code = self._running.wait()
         return code if self._signal is None else 128 + self._signal
 
