@@ -19,7 +19,7 @@ from measure import report
 from rtbench.analysis.pairing import check
 from rtbench.analysis.target_choice import points_right, targets
 from rtbench.result.record import Record
-from rtbench.result.run import load_run
+from rtbench.result.run import Run, load_run
 from rtbench.stats import Pairs, holm, mcnemar
 
 FORETOLD = ("symbols", "languages")
@@ -28,6 +28,7 @@ MEASURES: dict[str, Callable[[Record], bool | None]] = {
     "success": lambda record: record.outcome and record.outcome.end,
     "choice": lambda record: points_right(record) if record.outcome and targets(record) else None,
 }
+HEADS = ("measure", "episodes", "n", "base %", "cand %", "lost", "won", "p", "p (Holm)")
 Pair = tuple[Record, Record]
 
 
@@ -40,15 +41,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
-    if options.csv:
-        _write_episodes(options.runs, options.csv)
     if len(options.runs) % 2:
         parser.error("give runs in pairs: the baseline, then the candidate.")
-    pairs = [
-        pair
-        for first, second in zip(options.runs[::2], options.runs[1::2], strict=True)
-        for pair in _paired(first, second)
-    ]
+    runs = [load_run(path) for path in options.runs]
+    if options.csv:
+        _write_episodes(runs, options.csv)
+    sides = zip(runs[::2], runs[1::2], strict=True)
+    pairs = [pair for first, second in sides for pair in _paired(first, second)]
     rows, data = [], []
     for measure, of in MEASURES.items():
         chosen = {"all": pairs, "all else": [p for p in pairs if _family(p) not in FORETOLD]}
@@ -61,19 +60,15 @@ def main() -> None:
             changed = str(counts.first_only), str(counts.second_only)
             holms = f"{adjusted[name]:.4f}" if name in adjusted else ""
             rows.append([measure, name, str(counts.n), *rates, *changed, f"{tests[name]:.4f}", holms])
-            data.append(dict(zip(_HEADS, rows[-1], strict=True)))
-    report("Arms of RT-2, paired", _HEADS, rows, {"runs": len(options.runs), "rows": data})
+            data.append(dict(zip(HEADS, rows[-1], strict=True)))
+    report("Arms of RT-2, paired", HEADS, rows, {"runs": len(options.runs), "rows": data})
 
 
-_HEADS = ("measure", "episodes", "n", "base %", "cand %", "lost", "won", "p", "p (Holm)")
-
-
-def _paired(first: Path, second: Path) -> list[Pair]:
+def _paired(first: Run, second: Run) -> list[Pair]:
     """Episodes that both runs have."""
-    runs = [load_run(path) for path in (first, second)]
-    check(runs[0].meta, runs[1].meta)
-    other = {record.episode.key: record for record in runs[1].records}
-    return [(one, other[key]) for one in runs[0].records if (key := one.episode.key) in other]
+    check(first.meta, second.meta)
+    other = {record.episode.key: record for record in second.records}
+    return [(one, other[key]) for one in first.records if (key := one.episode.key) in other]
 
 
 def _family(pair: Pair) -> str:
@@ -86,12 +81,12 @@ def _counts(pairs: Sequence[Pair], of: Callable[[Record], bool | None]) -> Pairs
     return Pairs.count((a, b) for a, b in found if a is not None and b is not None)
 
 
-def _write_episodes(runs: Sequence[Path], path: Path) -> None:
+def _write_episodes(runs: Sequence[Run], path: Path) -> None:
     """What each episode of each run came to, with its first plan and the things that this points at."""
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(("policy", "key", "axis", "instruction", *MEASURES, "plan", "first", "second"))
-        for run in map(load_run, dict.fromkeys(runs)):
+        for run in {run.path: run for run in runs}.values():
             for record in sorted(run.records, key=lambda record: record.episode.key):
                 plan = record.plans[0] if record.plans else None
                 things = [" or ".join(place.things) for place in (plan.places if plan else ())]

@@ -162,8 +162,8 @@ def _draw_blocks(
     if workers == 1 or len(missing) < 2:
         renderer = StateRenderer(how.library)
         try:
-            for path, numbers in missing:
-                yield _draw_block(source, header, how, path, numbers, renderer)
+            for block in missing:
+                yield _draw_block(source, header, how, block, renderer)
         finally:
             renderer.close()
         return
@@ -171,11 +171,7 @@ def _draw_blocks(
         f"{source}: a process that draws was killed, for want of memory perhaps; run the command again, with "
         "fewer --jobs."
     )
-    yield from make_parts(partial(_draw_missing, source, header, how), missing, workers, died)
-
-
-def _draw_missing(source: Path, header: Header, how: Redrawing, block: tuple[Path, range]) -> int:
-    return _draw_block(source, header, how, *block)
+    yield from make_parts(partial(_draw_block, source, header, how), missing, workers, died)
 
 
 _OWN: dict[Library, StateRenderer] = {}
@@ -186,11 +182,11 @@ def _draw_block(
     source: Path,
     header: Header,
     how: Redrawing,
-    path: Path,
-    numbers: range,
+    block: tuple[Path, range],
     renderer: StateRenderer | None = None,
 ) -> int:
-    """Draw some demonstrations of the source into a file, and return how many."""
+    """Draw the demonstrations of a block into its file, and return how many."""
+    path, numbers = block
     if renderer is None:
         renderer = _OWN.setdefault(how.library, StateRenderer(how.library))
     with Demonstrations(source) as file, Writer(path, header) as writer:

@@ -14,6 +14,7 @@ from rtbench.data.naming import DRAWER, GRIPPER, HANDLE, SINK, Name, Naming
 from rtbench.env.object import VISUAL_GROUP
 from rtbench.env.scene import Scene
 from rtbench.env.visibility import Sight
+from rtbench.policy.rt2.spoken_names import HANDLE_OF
 
 LEAST_PIXELS = 20
 """Visible pixels of the camera's image below which a thing is not named: five in half the size."""
@@ -127,7 +128,7 @@ def _drawer(model: mujoco.MjModel, name: str, geoms: NDArray[np.int64]) -> list[
     front, bar = model.geom(f"{name}:front"), model.geom(f"{name}:handle")
     face = np.array([(-1.0, y, z) for y in _GRID for z in _GRID]) * front.size + front.pos
     along = np.stack([0 * _GRID, _GRID * bar.size[1], 0 * _GRID], axis=1) + bar.pos
-    handle = f"handle of the {_words(name)}"
+    handle = HANDLE_OF + _words(name)
     return [
         _Thing(Name(_words(name), DRAWER), geoms[~bars], _bodies(model, name, face), face, (handle,)),
         _Thing(Name(handle, HANDLE), geoms[bars], _bodies(model, name, along), along),

@@ -38,9 +38,9 @@ def with_things(plan: StatedPlan, env: Any) -> StatedPlan:
         distances = np.linalg.norm((points - (place.x, place.y)) * wide, axis=1)
         distances = np.where(np.isfinite(distances), distances, np.inf)
         order = np.argsort(distances, kind="stable")
-        first = [names[k] for k in order[:1] if distances[k] <= NEAR]
+        nearest = names[order[0]] if len(order) and distances[order[0]] <= NEAR else ""
         others = tuple(names[k] for k in order[1:] if distances[k] <= SAME)
-        found.append(replace(place, thing="".join(first), beside=others))
+        found.append(replace(place, thing=nearest, beside=others))
     return replace(plan, places=tuple(found))
 
 

@@ -10,7 +10,7 @@ words, of the places, and of the name where the thing is. A drawer's place may b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -21,7 +21,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from rtbench.core.action import BINS
 from rtbench.policy.rt2.decoding import PLACES, Plan
 from rtbench.policy.rt2.network import Picture
-from rtbench.policy.rt2.spoken_names import pattern
+from rtbench.policy.rt2.spoken_names import HANDLE_OF, pattern
 from rtbench.policy.rt2.vocabulary import Vocabulary
 
 PRESENT = 0.3
@@ -34,8 +34,6 @@ AT_ONCE = 8
 """Plans of which the places are looked at together."""
 REACH = 16
 """Bins from a place that was decided to what it may mean."""
-HANDLE_OF = "handle of the "
-"""Before a drawer's name: the name of its handle."""
 FROM = " from "
 """Between two names of a plan: the first thing is where the second is, so that one place may be both."""
 NEAR = 5
@@ -85,7 +83,9 @@ class Grounding:
         """
         text = self._vocabulary.decode(plan.words)
         said = list(islice(self._pattern.finditer(text), PLACES))
-        seen = [k for k, here in enumerate(picture.presence[0].tolist()) if here >= PRESENT]
+        bins = (picture.places[0].flip(-1) * BINS).long().clamp(0, BINS - 1).tolist()
+        presence = picture.presence[0].tolist()
+        seen = {k: tuple(bins[k]) for k, here in enumerate(presence) if here >= PRESENT}
         if not said or len(seen) < len(said):
             return plan
         together = len(said) > 1 and text[said[0].end() : said[1].start()] == FROM
@@ -128,26 +128,30 @@ class Grounding:
         return filled(best)
 
     def _choices(
-        self, picture: Picture, seen: Sequence[int], said: str, own: tuple[int, ...]
+        self, picture: Picture, seen: Mapping[int, tuple[int, ...]], said: str, own: tuple[int, ...]
     ) -> list[_Thing]:
         """Each thing that is seen, by its likeliest names and by the one that was said.
 
         Of a drawer the place that was decided, too: it is the drawer's front, and what is seen of an open one
         lies behind that, its handle before it.
+
+        Args:
+            picture: Of one image.
+            seen: Row and column [bins] of each thing that is seen, by its number.
+            said: A name.
+            own: Row and column [bins] that were decided for it.
         """
         chances, number_of = picture.names[0], self._names.index
-        bins = (picture.places[0].flip(-1) * BINS).long().clamp(0, BINS - 1).tolist()
         found = []
-        for number in seen:
+        for number, place in seen.items():
             names = chances[number].topk(min(NAMES, len(self._names))).indices.tolist()
             names += [] if number_of(said) in names else [number_of(said)]
             evidence = chances[number, names].log().tolist()
-            place = tuple(bins[number])
             found += [
                 _Thing(number, self._names[name], likely, place)
                 for name, likely in zip(names, evidence, strict=True)
             ]
-        near = [number for number in seen if _away(bins[number], own) <= REACH**2]
+        near = [number for number, place in seen.items() if _away(place, own) <= REACH**2]
         if near and (handle := HANDLE_OF + said) in self._names:
             likely = chances[near][:, [number_of(said), number_of(handle)]].sum(1)
             best = int(likely.argmax())

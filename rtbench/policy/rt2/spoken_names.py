@@ -8,6 +8,9 @@ from collections.abc import Iterable
 UNKNOWN = "thing"
 """What a thing is called whose name says nothing to RT-1."""
 
+HANDLE_OF = "handle of the "
+"""Before a drawer's name: the name of its handle."""
+
 
 def pattern(names: Iterable[str]) -> re.Pattern[str]:
     """What finds names in a text, as whole words; of two at one place the longer one. None finds nothing."""
