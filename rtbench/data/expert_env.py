@@ -24,6 +24,9 @@ from rtbench.policy.oracle.motion import View
 from rtbench.policy.seed import policy_seed
 from rtbench.task.robot_entry import BASE_JOINTS
 
+FLOOR = 0.3
+"""An object of the task whose middle is lower than this [m] has fallen on the floor: counters, and drawers
+with what is in them, are higher. No hand comes down there."""
 START_SHIFT = (0.015, 0.025, 0.03)
 """Half range of a further shift of the base's start [m, m, rad], about where the episode has it. With the
 episode's own it stays within what the suite `novel` perturbs at least: 5 cm aside and 4 degrees."""
@@ -58,7 +61,13 @@ class LabellingKitchen(Kitchen):
         values = {field.name: getattr(seen, field.name) for field in fields(Observation)}
         stage = self._current()
         state = stage.data.qpos[addresses(stage.scene.model, stage.world.names())]
-        return Labelled(**values, label=label, points=self._points(), grip=self._grip(), state=state)
+        return Labelled(
+            **values, label=label, points=self._points(), grip=self._grip(), state=state, lost=self._lost()
+        )
+
+    def _lost(self) -> bool:
+        """Whether an object of the task is where the oracle cannot bring it back from."""
+        return any(self.world.pose(name).position[2] < FLOOR for name in self.task.objects)
 
     def _points(self) -> NDArray[np.float32]:
         stage = self._current()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mujoco
 import numpy as np
 
 from rtbench.core.environment import EnvSettings
@@ -43,3 +44,23 @@ def test_shifts_are_smaller_than_those_of_the_variants():
 def test_segments_can_be_shifted_too():
     assert segments.make_shifted_env(SETTINGS).shifts_start
     assert not segments.make_env(SETTINGS).shifts_start
+
+
+def test_an_object_of_the_task_on_the_floor_is_lost_and_another_one_is_not():
+    env = expert_env.make_env(SETTINGS)
+    episode = next(e for e in episodes(load_suite("seen"), limit=40, seed=4) if e.skill == "pick")
+    assert not env.begin(episode).lost
+    own = env.task.objects[0]
+    other = next(name for name in episode.objects if name not in env.task.objects)
+    model, data = env.world.scene.model, env.world._data
+    for name, lost in ((other, False), (own, True)):
+        data.joint(f"{name}:free").qpos[2] = 0.1
+        mujoco.mj_forward(model, data)
+        assert env.observe().lost is lost
+
+
+def test_what_lies_in_the_lowest_drawer_is_not_lost():
+    env = expert_env.make_env(SETTINGS)
+    chosen = episodes(load_suite("seen"), limit=600, seed=4)
+    episode = next(e for e in chosen if e.skill == "pick_from" and "bottom_drawer" in e.task)
+    assert not env.begin(episode).lost
