@@ -50,7 +50,7 @@ from rtbench.core.errors import RtbenchError
 from rtbench.data.hdf5_probe import ProbeError, probe
 from rtbench.data.keypoints import GRIP, POINTS
 from rtbench.data.naming import Name, Naming, problem
-from rtbench.data.plain_hdf5 import plain, plain_links
+from rtbench.data.plain_hdf5 import arrays, check_array, plain_links
 
 FORMAT, SCHEMA = "rtbench-demonstrations", 1
 HASH_TYPE, KEY_TYPE = "S8", "S16"
@@ -206,8 +206,8 @@ class Demonstrations:
         """int64[n]: steps of each."""
         if (total := int(data.attrs["total"])) != self.frames:
             raise ValueError(f"{self.frames} frames, its head says {total}")
-        plain(self._file["failed"])
-        self.failed = frozenset(key.decode() for key in self._file["failed"][:])
+        check_array(failed := self._file["failed"], "failed")
+        self.failed = frozenset(key.decode() for key in failed[:])
         """Keys of episodes that failed and were not kept."""
 
     @property
@@ -249,22 +249,22 @@ class Demonstrations:
         """
         group, episode = self._groups[number], self.episode(number)
         try:
-            plain(group)
+            read = arrays(group)
             found = Demonstration(
                 episode=episode,
                 policy=str(group.attrs["policy"]),
                 success=bool(group.attrs["success"]),
                 fingerprint=str(group.attrs["fingerprint"]),
-                tokens=group["tokens"][:],
-                labels=group["labels"][:],
-                images=None if self.states_only and "obs/head" not in group else group["obs/head"][:],
-                proprio=group["obs/proprio"][:],
-                hashes=group["states_hash"][:],
-                points=group["points"][:] if "points" in group else None,
-                grips=group["grips"][:] if "grips" in group else None,
-                states=group["states"][:] if "states" in group else None,
-                naming=_naming(group["naming"]) if "naming" in group else None,
-                wrist=group["obs/wrist"][:] if "wrist" in self.cameras else None,
+                tokens=read["tokens"][:],
+                labels=read["labels"][:],
+                images=None if self.states_only and "obs/head" not in read else read["obs/head"][:],
+                proprio=read["obs/proprio"][:],
+                hashes=read["states_hash"][:],
+                points=read["points"][:] if "points" in read else None,
+                grips=read["grips"][:] if "grips" in read else None,
+                states=read["states"][:] if "states" in read else None,
+                naming=_naming(group["naming"], read) if "naming" in group else None,
+                wrist=read["obs/wrist"][:] if "wrist" in self.cameras else None,
                 look=str(group.attrs.get("look", "")),
             )
         except (KeyError, OSError, RuntimeError, ValueError, TypeError, AttributeError) as error:
@@ -289,7 +289,7 @@ class Demonstrations:
     def copy(self, number: int, group: h5py.Group, name: str) -> None:
         """Put a demonstration into a group of another file, as it is."""
         try:
-            plain(self._groups[number])
+            arrays(self._groups[number])
         except ValueError as error:
             raise self._damaged(f"demo_{number}", error) from None
         group.file.copy(self._groups[number], group, name)
@@ -374,14 +374,14 @@ def check(demo: Demonstration, header: Header, steps: int) -> None:
         raise ValueError("proprio is not finite")
 
 
-def _naming(group: h5py.Group) -> Naming:
+def _naming(group: h5py.Group, read: Mapping[str, h5py.Dataset]) -> Naming:
     vocabulary = tuple(Name(*map(str, entry)) for entry in json.loads(group.attrs["vocabulary"]))
     return Naming(
         vocabulary=vocabulary,
-        counts=group["counts"][:].astype(np.int64),
-        names=group["names"][:].astype(np.int64),
-        places=group["places"][:],
-        shares=group["shares"][:],
+        counts=read["naming/counts"][:].astype(np.int64),
+        names=read["naming/names"][:].astype(np.int64),
+        places=read["naming/places"][:],
+        shares=read["naming/shares"][:],
     )
 
 

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from rtbench.data.plain_hdf5 import LARGEST, plain, plain_links
+from rtbench.data.plain_hdf5 import LARGEST, arrays, plain_links
 
 
 def external_link(file, tmp_path):
@@ -40,10 +40,10 @@ def test_it_is_refused(tmp_path, make):
         file["secret"] = np.arange(8, dtype="u1")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["obs/head"] = np.zeros(3)
-        plain(file)
+        arrays(file)
         make(file, tmp_path)
     with h5py.File(tmp_path / "a.h5", "r") as file, pytest.raises(ValueError, match="x "):
-        plain(file)
+        arrays(file)
 
 
 def test_members_are_there_and_no_links(tmp_path):
@@ -52,3 +52,18 @@ def test_members_are_there_and_no_links(tmp_path):
         plain_links(file, ["a"])
         with pytest.raises(KeyError):
             plain_links(file, ["b"])
+
+
+def test_arrays_are_found_by_their_paths(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["obs/head"], file["tokens"] = np.arange(3), np.arange(2)
+        found = arrays(file)
+    assert found.keys() == {"obs/head", "tokens"}
+
+
+def test_a_group_that_lies_in_itself_ends(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["obs/head"] = np.arange(3)
+        file["obs/again"] = file["obs"]
+        with pytest.raises(RuntimeError):
+            arrays(file)
