@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -92,6 +93,8 @@ def accelerator(*, bf16: bool = False, unused: bool = False) -> Accelerator:
         bf16: Whether a CPU computes in bfloat16 too, as a GPU does.
         unused: Whether some weights may have no gradient; without it, several processes wait for them.
     """
+    # Of the gradients of 1x1 kernels, whose strides differ between memory formats and whose numbers lie alike.
+    warnings.filterwarnings("ignore", "Grad strides do not match")
     # Without `cpu=True` on a machine without a GPU, accelerate lets each of several processes train
     # alone.
     return Accelerator(
