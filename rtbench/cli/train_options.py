@@ -115,6 +115,16 @@ class TrainOptions:
             rich_help_panel=NETWORK,
         ),
     ] = False
+    freeze_stages: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Number of the backbone's first stages that stay as --imagenet or --init has them. Their "
+            "output is computed once: with 3 of lite a step takes a third of the time.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = 0
     encoder: Annotated[
         str | None,
         typer.Option(

@@ -36,6 +36,9 @@ class Augmentation:
     own."""
 
 
+NO_AUGMENTATION = Augmentation((0.0, 0.0), brightness=0, contrast=0, saturation=0)
+
+
 @dataclass(frozen=True)
 class Draw:
     """The random changes of a batch of windows."""

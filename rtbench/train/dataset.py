@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -198,17 +199,17 @@ def load(
 
     unique = list(dict.fromkeys(path.resolve() for path in paths))
     found: list[tuple[Path, Header]] = []
-    room = 0
+    count = 0
     for path in unique:
         with tolerant(), Demonstrations(path, trusted=False) as file:
             check_alike(path, file.header, found[0][1] if found else file.header)
             file.check_images(consecutive=window > 1)
             found.append((path, file.header))
-            room += file.frames
-    if not room:
+            count += file.frames
+    if not count:
         raise DatasetError(_nothing(unique, skipped))
     header = found[0][1]
-    with _room((room, *header.size, 3), spill, sharers) as frames:
+    with room((count, *header.size, 3), spill, sharers) as frames:
         store = _Store(frames)
         for path, _ in found:
             with tolerant():
@@ -280,20 +281,29 @@ class _Store:
 
 
 @contextmanager
-def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> Iterator[NDArray[np.uint8]]:
-    """Room for uint8 of that shape, in memory or in a file; a shared one has a name while it is filled."""
-    size = int(np.prod(shape, dtype=np.int64))
-    if size * sharers < MEMORY * psutil.virtual_memory().available:
-        yield np.empty(shape, np.uint8)
+def room(shape: tuple[int, ...], spill: Path, sharers: int, *, maps: bool = False) -> Iterator[NDArray[Any]]:
+    """Room for an array of that shape, in memory or in a file; a shared one has a name while it is filled.
+
+    Args:
+        shape: Its shape.
+        spill: Folder for the file.
+        sharers: Processes of one launcher. If it is not for maps, each fills all of it alike.
+        maps: Whether it is float16, and each process fills a part, so that they must share it; else uint8.
+    """
+    kind: type[np.generic] = np.float16 if maps else np.uint8
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
+    shared = maps and sharers > 1
+    if not shared and size * sharers < MEMORY * psutil.virtual_memory().available:
+        yield np.empty(shape, kind)
         return
     _sweep(spill)
     # Processes of a launcher have one parent. They fill one file with the same bytes: two copies of 10 GB
     # were too many.
-    path = spill / f"frames.{os.getppid() if sharers > 1 else os.getpid()}.u8"
+    path = spill / f"frames.{os.getppid() if sharers > 1 else os.getpid()}.{'f16' if maps else 'u8'}"
     try:
         with path.open("ab"):
             os.truncate(path, size)
-        mapped = np.memmap(path, np.uint8, "r+", shape=shape)
+        mapped = np.memmap(path, kind, "r+", shape=shape)
         if sharers == 1:
             path.unlink()
     except OSError as error:
@@ -306,8 +316,8 @@ def _room(shape: tuple[int, ...], spill: Path, sharers: int) -> Iterator[NDArray
 
 
 def _sweep(spill: Path) -> None:
-    """Remove files of pixels whose process was killed while several filled them."""
-    for path in spill.glob("frames.*.u8"):
+    """Remove files whose process was killed while several filled them."""
+    for path in spill.glob("frames.*.*"):
         process = path.name.split(".")[1]
         if not (process.isdecimal() and psutil.pid_exists(int(process))):
             path.unlink(missing_ok=True)

@@ -39,6 +39,9 @@ class Hyperparameters:
     freeze_backbone: bool = False
     """Whether only the layers after the image tokens are trained (`rtbench.train.frozen_backbone`). Images
     are not augmented then, and the keypoint and naming losses are off."""
+    freeze_stages: int = 0
+    """Stages of the backbone, from the first, that are not trained (`rtbench.train.frozen_stages`). Images
+    are not augmented then."""
     ema_decay: float = 0.999
     """Decay of the exponential moving average of the weights, which is what is published; 0 for the last
     weights."""

@@ -29,6 +29,7 @@ from rtbench.train import learning_curves, metrics_log
 from rtbench.train.dataset import Dataset, load
 from rtbench.train.distillation import Distillation, DistillationTrainer
 from rtbench.train.frozen_backbone import to_image_tokens
+from rtbench.train.frozen_stages import freeze, to_maps
 from rtbench.train.hyperparameters import OWN, Hyperparameters
 from rtbench.train.publish import CardText, merge_trained_on, publish, trained_on
 from rtbench.train.told_plans import ToldPlans
@@ -126,7 +127,7 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
         "imagenet": plan.imagenet and content_hash(plan.imagenet),
     }
     hp = plan.hyperparameters
-    inputs = to_image_tokens(data, network, texts, say) if hp.freeze_backbone else data
+    inputs = _inputs(data, network, texts, hp, folder, say)
     plans = _told_plans(data, network, hp)
     if plans is not None:
         texts = np.concatenate([texts, encoder(plans.texts)])
@@ -179,6 +180,23 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
     return Result(ending, card, folder / metrics_log.FILE, folder / CURVES)
 
 
+def _inputs(
+    data: Dataset,
+    network: RT1,
+    texts: NDArray[np.float32],
+    hp: Hyperparameters,
+    folder: Path,
+    say: Callable[[str], None],
+) -> Dataset:
+    """The data with what takes the place of pixels where a part of the network is frozen."""
+    if hp.freeze_backbone:
+        return to_image_tokens(data, network, texts, say)
+    if hp.freeze_stages:
+        freeze(network, hp.freeze_stages)
+        return to_maps(data, network, folder, say)
+    return data
+
+
 def flush_denormals() -> None:
     """Let denormal numbers be zero; on a CPU they take many times as long as others."""
     # NumPy measures its types at first use, and would warn if that came after the switch.
@@ -209,7 +227,7 @@ def _network(
     """The network to begin with, and the origin of its weights; None for fresh ones."""
     named = size(plan.size, text=text)
     _check_image_size(data, named)
-    if plan.hyperparameters.freeze_backbone:
+    if plan.hyperparameters.freeze_backbone or plan.hyperparameters.freeze_stages:
         _check_frozen(plan, data, named)
     if plan.init is not None:
         if plan.imagenet is not None:
@@ -264,12 +282,18 @@ def _check_image_size(data: Dataset, size: Size) -> None:
 
 
 def _check_frozen(plan: TrainingPlan, data: Dataset, size: Size) -> None:
-    if plan.init is None:
+    hp = plan.hyperparameters
+    option = "--freeze-backbone" if hp.freeze_backbone else "--freeze-stages"
+    if hp.freeze_backbone and hp.freeze_stages:
+        raise SessionError("--freeze-backbone freezes all stages; leave --freeze-stages out.")
+    if hp.freeze_backbone and plan.init is None:
         raise SessionError("--freeze-backbone trains the layers after a trained backbone; give its --init.")
+    if plan.init is None and plan.imagenet is None:
+        raise SessionError("--freeze-stages keeps trained stages; give their --init or --imagenet.")
     height, width = data.frames.shape[1:3]
     if (height, width) != size.image:
         raise SessionError(
-            f"--freeze-backbone needs images of the network's size, {size.image[0]} x {size.image[1]}; "
+            f"{option} needs images of the network's size, {size.image[0]} x {size.image[1]}; "
             f"the demonstrations have {height} x {width}. Train without it."
         )
 

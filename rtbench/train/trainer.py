@@ -17,9 +17,10 @@ from rtbench.core.seeding import entropy, generator
 from rtbench.policy.rt1.image import resize
 from rtbench.policy.rt1.loss import published_divisor, token_loss
 from rtbench.policy.rt1.network import RT1
-from rtbench.train.augment import augment, draw, to_float
+from rtbench.train.augment import NO_AUGMENTATION, augment, draw, to_float
 from rtbench.train.auxiliary_losses import Shift, auxiliary_loss, training_module
 from rtbench.train.dataset import Batch, Dataset, Sampler
+from rtbench.train.frozen_stages import maps_of
 from rtbench.train.hyperparameters import Hyperparameters
 from rtbench.train.keypoint_loss import KeypointNetwork, Outputs
 from rtbench.train.lr_schedule import make_optimizer
@@ -40,7 +41,8 @@ class TrainingData:
     """Demonstrations with the vectors of their instructions."""
 
     data: Dataset
-    """Demonstrations; with image tokens in place of pixels where the backbone is frozen."""
+    """Demonstrations; in place of pixels with image tokens where the backbone is frozen, and with maps where
+    its first stages are."""
     texts: NDArray[np.float32]
     """float32[n, D]: the vector of each of the data's instructions; then of each text of `plans`, if any."""
     names: NDArray[np.float32] | None = None
@@ -112,11 +114,10 @@ class Trainer(TrainingLoop):
         with torch.no_grad():
             for batch in self._validation_batches():
                 labels, valid = self._on_device(batch.labels), self._on_device(batch.valid)
-                images = self._on_device(batch.images)
                 if self._hp.freeze_backbone:
-                    logits = network.logits(images.float())
+                    logits = network.logits(self._on_device(batch.images).float())
                 else:
-                    logits = network(self._resized(to_float(images)), self._texts[batch.texts])
+                    logits = network(self._seen(batch), self._texts[batch.texts])
                 meter.add(token_loss(logits, labels, valid), logits, labels, valid)
         return meter.score(self.accelerator.reduce(meter.sums))
 
@@ -132,8 +133,7 @@ class Trainer(TrainingLoop):
         model.eval()
         with torch.no_grad():
             for batch in self._validation_batches():
-                images = self._resized(to_float(self._on_device(batch.images)))
-                names = model(images, self._texts[batch.texts]).names
+                names = model(self._seen(batch), self._texts[batch.texts]).names
                 if batch.seen is not None:
                     found.add(names.scores, batch.seen.to(names.scores.device))
         return found if found.asked else None
@@ -178,9 +178,11 @@ class Trainer(TrainingLoop):
             return self._model(images.float()), 0.0
         _, _, height, width, _ = images.shape
         random = generator("augmentation", hp.seed, *self._stream)
-        drawn = draw(hp.augmentation, len(images), height, width, random)
+        how = NO_AUGMENTATION if hp.freeze_stages else hp.augmentation
+        drawn = draw(how, len(images), height, width, random)
         text, places = self._told(batch, windows)
-        output = self._model(self._resized(augment(images, drawn)), text, places)
+        seen = self._seen(batch) if hp.freeze_stages else self._resized(augment(images, drawn))
+        output = self._model(seen, text, places)
         if not isinstance(output, Outputs):
             return output, 0.0
         shift = Shift(drawn, images.shape[1], height, width)
@@ -196,6 +198,11 @@ class Trainer(TrainingLoop):
         numbers += len(self._texts) - len(self._plans.texts)
         places[~told] = np.nan
         return self._texts[np.where(told, numbers, batch.texts)], self._on_device(torch.from_numpy(places))
+
+    def _seen(self, batch: Batch) -> Tensor:
+        """What the backbone is given: images float32[B, T, 3, h, w] as they are, or maps of frozen stages."""
+        images = self._on_device(batch.images)
+        return maps_of(images) if self._hp.freeze_stages else self._resized(to_float(images))
 
     def _resized(self, images: Tensor) -> Tensor:
         """Images float32[B, T, 3, h, w] in the network's size, as they are resized in an episode."""

@@ -93,7 +93,7 @@ def accelerator(*, bf16: bool = False, unused: bool = False) -> Accelerator:
         bf16: Whether a CPU computes in bfloat16 too, as a GPU does.
         unused: Whether some weights may have no gradient; without it, several processes wait for them.
     """
-    # Of the gradients of 1x1 kernels, whose strides differ between memory formats and whose numbers lie alike.
+    # Of gradients of 1x1 kernels: their strides differ between memory formats, and their numbers lie alike.
     warnings.filterwarnings("ignore", "Grad strides do not match")
     # Without `cpu=True` on a machine without a GPU, accelerate lets each of several processes train
     # alone.

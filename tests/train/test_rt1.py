@@ -212,6 +212,25 @@ def test_what_sees_can_stay_frozen(tmp_path, demos):
     assert "32 x 40; the demonstrations have 48 x 60" in refused.err
 
 
+def test_first_stages_can_stay_frozen_in_one_training_and_in_the_next(tmp_path, demos):
+    _train(demos, tmp_path / "first")
+    paths = [tmp_path / "first/policies/first.safetensors"]
+    refused = _train(demos, tmp_path / "again", "--init", paths[0], "--freeze-stages", 1)
+    assert refused.code == 2
+    assert "listen to the instruction" in refused.err
+    begun = load(paths[0])
+    begun.network.backbone.blocks[0].film.zero()
+    save(paths[0], begun.network, begun.origin)
+    for name in ("second", "third"):
+        assert not _train(demos, tmp_path / name, "--init", paths[-1], "--freeze-stages", 1).code
+        paths.append(tmp_path / name / "policies" / f"{name}.safetensors")
+    first, second, third = (load(path).network.state_dict() for path in paths)
+    lower = {name for name in first if name.startswith(("backbone.stem.", "backbone.blocks.0."))}
+    assert lower
+    assert all(torch.equal(first[name], third[name]) for name in lower)
+    assert not torch.equal(second["backbone.top.conv.weight"], third["backbone.top.conv.weight"])
+
+
 def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
     _train(demos, tmp_path / "first")
     start = tmp_path / "first/policies/first.safetensors"
@@ -281,6 +300,8 @@ def test_a_bad_file_is_told_in_a_sentence(tmp_path, demos, kind):
         (("--imagenet", "nothing.pth"), "nothing.pth"),
         (("--imagenet", "a.pth", "--init", "b.safetensors"), "give --init or --imagenet, not both"),
         (("--freeze-backbone",), "give its --init"),
+        (("--freeze-stages", 1), "give their --init or --imagenet"),
+        (("--freeze-stages", 1, "--freeze-backbone"), "leave --freeze-stages out"),
         (("--size", "huge"), "huge"),
         (("--batch", 0), "--batch"),
     ],

@@ -23,7 +23,8 @@ EXAMPLE = "Example:  rtbench train rt1 --data demos.h5 --output trained/mine --m
 RECIPE_OPTIONS = ("label_smoothing_bins", "rps_weight", "keypoint_loss_weight", "ema_decay")
 """Options that the recipe decides where they are not given."""
 OPTIONS = (
-    "batch", "balance", "naming_loss_weight", "plan_share", "freeze_backbone", "bf16", "val_fraction", "seed",
+    "batch", "balance", "naming_loss_weight", "plan_share", "freeze_backbone", "freeze_stages", "bf16",
+    "val_fraction", "seed",
 )  # fmt: skip
 """Options of the same name and value in every recipe."""
 RT2_OPTIONS = ("batch", "balance", "naming_loss_weight", "bf16", "val_fraction", "seed")

@@ -126,10 +126,12 @@ class EfficientNet(nn.Module):
 
     mean: Tensor
     std: Tensor
+    frozen = 0
+    """Blocks that do not act: in place of images comes what `lower` makes of them."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.activation = activation(size)
+        self.activation, self._film = activation(size), size.film
         self.register_buffer("mean", torch.tensor(LITE_MEAN if size.lite else IMAGENET_MEAN))
         self.register_buffer("std", torch.tensor(LITE_STD if size.lite else IMAGENET_STD))
         self.stem = ConvNorm(3, size.stem, 3, 2, momentum=size.momentum)
@@ -148,14 +150,30 @@ class EfficientNet(nn.Module):
         """The feature map.
 
         Args:
-            images: float32[N, 3, H, W], RGB from 0 to 1.
+            images: float32[N, 3, H, W], RGB from 0 to 1; the map of `lower` where blocks are frozen.
             text: float32[N, film].
 
         Returns:
             float32[N, top, H', W'] with H', W' of `Size.map`.
         """
-        x = (images - self.mean[:, None, None]) / self.std[:, None, None]
-        x = self.activation(self.stem(x))
-        for block in self.blocks:
-            x = block(x, text)
+        x = images if self.frozen else self._stem(images)
+        for k in range(self.frozen, len(self.blocks)):
+            x = self.blocks[k](x, text)
         return self.activation(self.top(x))
+
+    def lower(self, images: Tensor, blocks: int) -> Tensor:
+        """The map after the stem and so many blocks, none of which may listen to the text.
+
+        Args:
+            images: float32[N, 3, H, W], RGB from 0 to 1.
+            blocks: Blocks, from the first.
+        """
+        x = self._stem(images)
+        nothing = x.new_zeros(len(x), self._film)
+        for k in range(blocks):
+            x = self.blocks[k](x, nothing)
+        return x
+
+    def _stem(self, images: Tensor) -> Tensor:
+        normed: Tensor = self.stem((images - self.mean[:, None, None]) / self.std[:, None, None])
+        return self.activation(normed)

@@ -100,7 +100,7 @@ class RT1(nn.Module):
 
         They depend on nothing but their frame and what is told, so that they can be kept from step to step.
         """
-        if images.shape[-2:] != self.size.image:
+        if not self.backbone.frozen and images.shape[-2:] != self.size.image:
             raise ValueError(f"images are {tuple(images.shape[-2:])}, the network's {self.size.image}")
         rows = self.feature_map(images, text, places).flatten(2).transpose(1, 2)
         learnt: Tensor = self.token_learner(rows)

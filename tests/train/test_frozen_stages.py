@@ -1,0 +1,92 @@
+"""Training above frozen stages: they stay as they were, and the network is the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rtbench.policy.rt1.network import RT1
+from rtbench.train.augment import to_float
+from rtbench.train.dataset import Sampler, load
+from rtbench.train.frozen_stages import FrozenStagesError, freeze, maps_of, to_maps
+from rtbench.train.metrics_log import read
+from rtbench.train.trainer import TrainingData
+from rtbench.train.training_loop import Monitoring
+from tests.helpers import training_data
+from tests.helpers.training_data import TINY
+
+STAGES = len(TINY.stages) - 1
+BLOCKS = sum(stage.repeats for stage in TINY.stages[:STAGES])
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stages")
+    data = load([training_data.write(folder / "demos.h5", range(40), TINY.image)], folder)
+    return TrainingData(data, training_data.texts(data.instructions))
+
+
+def stirred(network: RT1) -> RT1:
+    """With running statistics that matter, as trained stages have."""
+    generator = torch.Generator().manual_seed(3)
+    for name, value in network.named_buffers():
+        if "running" in name:
+            value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
+    return network.eval()
+
+
+def test_the_network_on_maps_is_the_network_on_images(training, tmp_path):
+    network = stirred(RT1(TINY, seed=1))
+    windows = np.array([[n, start] for n in (0, 7, 39) for start in (0, 2)])
+    pixels = Sampler(training.data, TINY.frames).batch(windows)
+    texts = torch.from_numpy(training.texts)[pixels.texts]
+    with torch.no_grad():
+        expected = network(to_float(pixels.images), texts)
+    assert freeze(network, STAGES) == BLOCKS
+    maps = to_maps(training.data, network, tmp_path, lambda _: None)
+    assert maps.frames.dtype == torch.float16
+    short = Sampler(maps, TINY.frames).batch(windows)
+    with torch.no_grad():
+        found = network(maps_of(short.images), texts)
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0.01)  # maps are kept as float16
+    assert torch.equal(short.labels, pixels.labels)
+
+
+def test_frozen_stages_stay_and_all_else_learns(training, tmp_path):
+    network = stirred(RT1(TINY, seed=1))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    freeze(network, STAGES)
+    data = to_maps(training.data, network, tmp_path, lambda _: None)
+    given = TrainingData(data, training.texts), network
+    learner = training_data.trainer(
+        tmp_path, given=given, freeze_stages=STAGES, ema_decay=0, keypoint_loss_weight=1
+    )
+    learner.run(Monitoring(log=1, validate=12))
+    after = learner.ema_network.state_dict()
+    kept = (
+        "backbone.stem.",
+        "backbone.mean",
+        "backbone.std",
+        *(f"backbone.blocks.{k}." for k in range(BLOCKS)),
+    )
+    stayed = {name for name, value in before.items() if torch.equal(after[name], value)}
+    assert {name for name in before if name.startswith(kept)} <= stayed
+    changed = {name for name in before if name.startswith(("language.", "transformer.", "backbone.top."))}
+    assert not {name for name in changed if name.endswith("weight")} & stayed
+    rows = [row for row in read(tmp_path / "metrics.csv") if row["part"] == "validation"]
+    assert all(np.isfinite(float(row["loss"])) for row in rows)
+    assert rows
+
+
+def test_stages_that_listen_to_the_instruction_are_not_frozen():
+    network = RT1(TINY, seed=1)
+    torch.nn.init.ones_(network.backbone.blocks[0].film.add.bias)
+    with pytest.raises(FrozenStagesError, match="listen to the instruction"):
+        freeze(network, 1)
+
+
+@pytest.mark.parametrize("stages", [0, STAGES + 1])
+def test_the_last_stage_is_trained(stages):
+    with pytest.raises(FrozenStagesError, match=f"at most {STAGES}"):
+        freeze(RT1(TINY, seed=1), stages)
