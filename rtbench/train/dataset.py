@@ -317,7 +317,7 @@ def room(shape: tuple[int, ...], spill: Path, sharers: int, *, maps: bool = Fals
 
 def _sweep(spill: Path) -> None:
     """Remove files whose process was killed while several filled them."""
-    for path in spill.glob("frames.*.*"):
+    for path in (*spill.glob("frames.*.u8"), *spill.glob("frames.*.f16")):
         process = path.name.split(".")[1]
         if not (process.isdecimal() and psutil.pid_exists(int(process))):
             path.unlink(missing_ok=True)

@@ -112,14 +112,15 @@ def _training(how: Parameters, name: str, data: Sequence[str], number: int, *, p
     root = Path(how.folder)
     count = how.steps if number == 0 else max(1, how.steps // 2)
     before = f"round{number - 1}"
-    init = ("--init", str(root / before / "policies" / f"{before}.safetensors")) if number else ()
-    if how.imagenet:
-        begun = init or ("--imagenet", how.imagenet)
-        init = ("--size", "lite", "--freeze-stages", str(FROZEN), *begun)
+    begun: tuple[str, ...] = ("--imagenet", how.imagenet) if how.imagenet else ()
+    if number:
+        begun = ("--init", str(root / before / "policies" / f"{before}.safetensors"))
+    size = ("--size", "lite", "--freeze-stages", str(FROZEN)) if how.imagenet else ()
     losses = ("--keypoint-loss-weight", "2", "--naming-loss-weight", "1", *precision(how.bf16))
     command = (
         "train", "rt1", "--data", *data, "--output", str(root / name), "--steps", str(count), "--batch",
-        str(how.batch), "--lr", f"{how.rate:g}", "--episodes", "0", "--random-shift", "0", *losses, *init,
+        str(how.batch), "--lr", f"{how.rate:g}", "--episodes", "0", "--random-shift", "0", *losses,
+        *size, *begun,
     )  # fmt: skip
     return Step(name, command, processes, on_cores(processes))
 

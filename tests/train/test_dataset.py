@@ -143,7 +143,7 @@ def test_pixels_that_do_not_fit_are_mapped_and_leave_no_file(tmp_path, monkeypat
 
 def test_processes_of_one_launcher_fill_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "MEMORY", 0)
-    with dataset._room((2, 3), tmp_path, 2) as first, dataset._room((2, 3), tmp_path, 2) as second:
+    with dataset.room((2, 3), tmp_path, 2) as first, dataset.room((2, 3), tmp_path, 2) as second:
         assert len(list(tmp_path.iterdir())) == 1
         first[0], second[1] = 1, 2
         assert first.tolist() == second.tolist() == [[1, 1, 1], [2, 2, 2]]
@@ -151,17 +151,28 @@ def test_processes_of_one_launcher_fill_one_file(tmp_path, monkeypatch):
     assert first[1, 0] == 2  # it lasts without its name
 
 
+def test_processes_share_maps_of_which_each_fills_a_part(tmp_path):
+    with (
+        dataset.room((2, 3), tmp_path, 2, maps=True) as first,
+        dataset.room((2, 3), tmp_path, 2, maps=True) as second,
+    ):
+        first[0], second[1] = 0.5, 2
+        assert first.tolist() == second.tolist() == [[0.5] * 3, [2] * 3]
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_killed_processes_left_is_swept(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "MEMORY", 0)
     child = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
     )
-    gone, there = (tmp_path / f"frames.{pid}.u8" for pid in (child.stdout.strip(), os.getpid()))
-    for path in (gone, there):
+    gone = [tmp_path / f"frames.{child.stdout.strip()}.{kind}" for kind in ("u8", "f16")]
+    there = {tmp_path / f"frames.{os.getpid()}.u8", tmp_path / "frames.states.h5"}
+    for path in (*gone, *there):
         path.write_bytes(bytes(8))
-    with dataset._room((2, 3), tmp_path, 2):
+    with dataset.room((2, 3), tmp_path, 2):
         pass
-    assert list(tmp_path.iterdir()) == [there]
+    assert set(tmp_path.iterdir()) == there
 
 
 def test_a_window_beyond_the_end_repeats_the_last_frame_without_weight(tmp_path):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from rtbench.policy.rt1 import config
+from rtbench.policy.rt1.checkpoint import load as load_weights
+from rtbench.policy.rt1.checkpoint import save
 from rtbench.policy.rt1.network import RT1
+from rtbench.train import rt1
 from rtbench.train.augment import to_float
 from rtbench.train.dataset import Sampler, load
 from rtbench.train.frozen_stages import FrozenStagesError, freeze, maps_of, to_maps
@@ -14,7 +20,7 @@ from rtbench.train.metrics_log import read
 from rtbench.train.trainer import TrainingData
 from rtbench.train.training_loop import Monitoring
 from tests.helpers import training_data
-from tests.helpers.training_data import TINY
+from tests.helpers.training_data import TINY, Words, train_rt1
 
 STAGES = len(TINY.stages) - 1
 BLOCKS = sum(stage.repeats for stage in TINY.stages[:STAGES])
@@ -90,3 +96,25 @@ def test_stages_that_listen_to_the_instruction_are_not_frozen():
 def test_the_last_stage_is_trained(stages):
     with pytest.raises(FrozenStagesError, match=f"at most {STAGES}"):
         freeze(RT1(TINY, seed=1), stages)
+
+
+def test_first_stages_can_stay_frozen_in_one_training_and_in_the_next(tmp_path, monkeypatch):
+    monkeypatch.setitem(config.SIZES, "small", replace(TINY, text=384))
+    monkeypatch.setattr(rt1, "SentenceEncoder", Words)
+    demos = training_data.write(tmp_path / "demos.h5", range(10), TINY.image)
+    train_rt1(demos, tmp_path / "first")
+    paths = [tmp_path / "first/policies/first.safetensors"]
+    refused = train_rt1(demos, tmp_path / "again", "--init", paths[0], "--freeze-stages", 1)
+    assert refused.code == 2
+    assert "listen to the instruction" in refused.err
+    begun = load_weights(paths[0])
+    begun.network.backbone.blocks[0].film.zero()
+    save(paths[0], begun.network, begun.origin)
+    for name in ("second", "third"):
+        assert not train_rt1(demos, tmp_path / name, "--init", paths[-1], "--freeze-stages", 1).code
+        paths.append(tmp_path / name / "policies" / f"{name}.safetensors")
+    first, second, third = (load_weights(path).network.state_dict() for path in paths)
+    lower = {name for name in first if name.startswith(("backbone.stem.", "backbone.blocks.0."))}
+    assert lower
+    assert all(torch.equal(first[name], third[name]) for name in lower)
+    assert not torch.equal(second["backbone.top.conv.weight"], third["backbone.top.conv.weight"])

