@@ -6,7 +6,8 @@
 
 The cross-entropy of the oracle's tokens, and how often the attention maps of three image tokens are right
 about the task's first object, its second one and the hand: their largest value is at most one cell beside.
-Differences are to the first weights, with intervals of 95 % from a bootstrap over demonstrations, in pairs.
+Differences are to the first weights, with intervals of 95 % by the bootstrap over demonstrations
+(`rtbench.stats.clustered`), in pairs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,26 +24,20 @@ from numpy.typing import NDArray
 
 from rtbench.policy.rt1.checkpoint import Checkpoint, load
 from rtbench.policy.text_encoder.encoder import SentenceEncoder
+from rtbench.stats import clustered
 from rtbench.train.augment import to_float
 from rtbench.train.dataset import Batch, Dataset, Sampler
 from rtbench.train.dataset import load as load_data
 from rtbench.train.keypoint_loss import KeypointNetwork, Outputs
+from rtbench.train.window_sampler import Windows, cut
 
 SEEN = {"first object": 0, "second object": 1, "hand": 3}
 """Keypoints by name; see `Demonstration.points`."""
 BATCH = 64
-DRAWS = 2000
+LARGEST_LOSS = 10.0
+"""No loss differs by more; shares differ by 1 at most."""
 HEADS = ("measure", "demos", "weights", "mean", "difference", "95 % CI")
 Table = dict[str, NDArray[np.float64]]
-
-
-class Compared(NamedTuple):
-    """A mean, and its difference to the first weights with its interval."""
-
-    mean: float
-    difference: float
-    low: float
-    high: float
 
 
 def main() -> None:
@@ -62,12 +56,12 @@ def main() -> None:
     base, *_ = tables
     rows, found = [], []
     for measure in tables[base]:
-        unit, digits = (1, 3) if measure == "loss" else (100, 1)
+        unit, digits, widest = (1, 3, LARGEST_LOSS) if measure == "loss" else (100, 1, 1.0)
         for name, table in tables.items():
             first, second = tables[base][measure], table[measure]
             there = np.isfinite(first)
             mean, difference, low, high = (
-                round(unit * value, digits) for value in compare(first[there], second[there])
+                round(unit * value, digits) for value in compare(first[there], second[there], widest)
             )
             told = ["", ""] if name == base else [f"{difference:+}", f"{low:+} to {high:+}"]
             rows.append([measure, str(int(there.sum())), name, str(mean), *told])
@@ -76,12 +70,14 @@ def main() -> None:
     report("RT-1s on the same frames", HEADS, rows, {"frames": len(data.frames), "rows": found})
 
 
-def compare(first: NDArray[np.float64], second: NDArray[np.float64]) -> Compared:
-    """Means of pairs float64[n], with a bootstrap over pairs."""
+def compare(
+    first: NDArray[np.float64], second: NDArray[np.float64], widest: float
+) -> tuple[float, float, float, float]:
+    """Mean of the second of pairs float64[n], its difference to the first, and the ends of its interval."""
     gain = second - first
-    draws = np.random.default_rng(0).integers(0, len(gain), (DRAWS, len(gain)))
-    low, high = np.quantile(gain[draws].mean(axis=1), (0.025, 0.975))
-    return Compared(float(second.mean()), float(gain.mean()), float(low), float(high))
+    mean = float(gain.mean())
+    ends = clustered(gain, np.arange(len(gain)), "rt1 twins", within=(-widest, widest)) or (mean, mean)
+    return (float(second.mean()), mean, *ends)
 
 
 @torch.no_grad()
@@ -104,9 +100,9 @@ def measured(data: Dataset, checkpoint: Checkpoint) -> Table:
     }
 
 
-def _batches(data: Dataset) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-    sampler = Sampler(data, 1)
-    windows = np.array([(demo, k) for demo, length in enumerate(data.lengths) for k in range(length)])
+def _batches(data: Dataset) -> Iterator[tuple[Windows, Batch]]:
+    sampler, demos = Sampler(data, 1), np.arange(len(data.lengths))
+    windows = cut(demos, data.lengths, 1, np.zeros_like(demos))
     for start in range(0, len(windows), BATCH):
         yield windows[start : start + BATCH], sampler.batch(windows[start : start + BATCH])
 

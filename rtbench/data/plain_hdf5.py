@@ -18,11 +18,9 @@ def plain_links(group: h5py.Group, names: Iterable[str]) -> None:
         KeyError: there is no such member.
     """
     for name in names:
-        link = group.get(name, getlink=True)
-        if link is None:
+        if not group.id.links.exists(name.encode()):
             raise KeyError(f"{name} is missing")
-        if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{name} is a link, which demonstrations do not have")  # noqa: TRY004
+        _check_link(group.id, name.encode(), name)
 
 
 def arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
@@ -43,8 +41,7 @@ def arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
 def _collect(group: h5py.h5g.GroupID, above: str, found: dict[str, h5py.Dataset]) -> None:
     for name in group:
         path = above + name.decode()
-        if group.links.get_info(name).type != h5py.h5l.TYPE_HARD:
-            raise ValueError(f"{path} is a link, which demonstrations do not have")
+        _check_link(group, name, path)
         member = h5py.h5o.open(group, name)
         if isinstance(member, h5py.h5g.GroupID):
             _collect(member, path + "/", found)
@@ -53,6 +50,12 @@ def _collect(group: h5py.h5g.GroupID, above: str, found: dict[str, h5py.Dataset]
             check_array(found[path], path)
         else:
             raise ValueError(f"{path} is no array")  # noqa: TRY004 - of the file's content
+
+
+def _check_link(group: h5py.h5g.GroupID, name: bytes, path: str) -> None:
+    """Refuse a member that is a soft link or one to another file."""
+    if group.links.get_info(name).type != h5py.h5l.TYPE_HARD:
+        raise ValueError(f"{path} is a link, which demonstrations do not have")
 
 
 def check_array(array: h5py.Dataset, path: str) -> None:

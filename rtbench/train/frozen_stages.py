@@ -33,8 +33,8 @@ class FrozenStagesError(RtbenchError):
     """Stages that cannot be frozen."""
 
 
-def freeze(network: RT1, stages: int) -> int:
-    """Freeze the first stages, and return the number of their blocks.
+def freeze(network: RT1, stages: int) -> None:
+    """Freeze the first stages.
 
     Args:
         network: Changed in place: it takes maps in place of images from then on.
@@ -61,7 +61,6 @@ def freeze(network: RT1, stages: int) -> int:
     network.backbone.stem.requires_grad_(requires_grad=False)
     lower.requires_grad_(requires_grad=False)
     network.backbone.frozen = blocks
-    return blocks
 
 
 @torch.inference_mode()
@@ -80,8 +79,8 @@ def to_maps(data: Dataset, network: RT1, spill: Path, say: Callable[[str], None]
     team = PartialState(cpu=not torch.accelerator.is_available())
 
     def lower(frames: Tensor) -> Tensor:
-        images = to_float(frames[None])[0].contiguous(memory_format=torch.channels_last)
-        return backbone.lower(images, backbone.frozen).permute(0, 2, 3, 1)
+        images = to_float(frames).contiguous(memory_format=torch.channels_last)
+        return backbone.lower(images).permute(0, 2, 3, 1)
 
     count = len(data.frames)
     shape = (count, *lower(data.frames[:1]).shape[1:])

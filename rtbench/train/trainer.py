@@ -181,7 +181,7 @@ class Trainer(TrainingLoop):
         how = NO_AUGMENTATION if hp.freeze_stages else hp.augmentation
         drawn = draw(how, len(images), height, width, random)
         text, places = self._told(batch, windows)
-        seen = self._seen(batch) if hp.freeze_stages else self._resized(augment(images, drawn))
+        seen = maps_of(images) if hp.freeze_stages else self._resized(augment(images, drawn))
         output = self._model(seen, text, places)
         if not isinstance(output, Outputs):
             return output, 0.0

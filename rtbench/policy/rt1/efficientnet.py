@@ -161,16 +161,15 @@ class EfficientNet(nn.Module):
             x = self.blocks[k](x, text)
         return self.activation(self.top(x))
 
-    def lower(self, images: Tensor, blocks: int) -> Tensor:
-        """The map after the stem and so many blocks, none of which may listen to the text.
+    def lower(self, images: Tensor) -> Tensor:
+        """The map after the stem and the frozen blocks, none of which may listen to the text.
 
         Args:
             images: float32[N, 3, H, W], RGB from 0 to 1.
-            blocks: Blocks, from the first.
         """
         x = self._stem(images)
         nothing = x.new_zeros(len(x), self._film)
-        for k in range(blocks):
+        for k in range(self.frozen):
             x = self.blocks[k](x, nothing)
         return x
 
