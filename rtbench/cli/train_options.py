@@ -92,9 +92,18 @@ class TrainOptions:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File of RT-1 weights to begin with.",
+            help="File of RT-1 weights to begin with. With --imagenet, all but their backbone.",
             show_default="random weights",
             rich_help_panel=NETWORK,
+        ),
+    ] = None
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File of RT-1 weights whose image tokens are learnt, with --image-token-loss-weight.",
+            show_default="those of --init",
+            rich_help_panel=AUXILIARY,
         ),
     ] = None
     imagenet: Annotated[
@@ -125,6 +134,15 @@ class TrainOptions:
             rich_help_panel=NETWORK,
         ),
     ] = 0
+    freeze_transformer: Annotated[
+        bool,
+        typer.Option(
+            "--freeze-transformer",
+            help="Training of only the layers up to the image tokens. The transformer stays as --init has "
+            "it.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = False
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -224,6 +242,16 @@ class TrainOptions:
             metavar="WEIGHT",
             help="Weight of the naming loss, on the places of all that is seen, in files of `rtbench looks`. "
             "0 means none.",
+            rich_help_panel=AUXILIARY,
+        ),
+    ] = 0.0
+    image_token_loss_weight: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="WEIGHT",
+            help="Weight of the image-token loss, on the image tokens that --teacher makes of the same "
+            "moment in the room's own look, in files of `rtbench looks --own`. 0 means none.",
             rich_help_panel=AUXILIARY,
         ),
     ] = 0.0

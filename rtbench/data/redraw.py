@@ -50,8 +50,8 @@ class Redrawing:
     own: bool = False
     """Whether each demonstration is also drawn in the room's own look, first."""
     frames: int | None = None
-    """Frames to draw of a demonstration under each look: the first, in which a plan is made, and others of
-    random steps; None: all."""
+    """Frames to draw of a demonstration, the same under each look: the first, in which a plan is made, and
+    others of random steps; None: all."""
     library: Library = BUNDLED
     """Where tasks, scenes and objects are read from."""
 
@@ -192,8 +192,8 @@ def _draw_block(
     with Demonstrations(source) as file, Writer(path, header) as writer:
         for number in numbers:
             demo = file.demo(number)
+            chosen = only(demo, _steps(demo, how))
             for name, look in _looks(demo, how):
-                chosen = only(demo, _steps(demo, name, how))
                 writer.add(draw_again(chosen, name, look, renderer, header))
     return len(numbers)
 
@@ -205,11 +205,11 @@ def _looks(demo: Demonstration, how: Redrawing) -> list[tuple[str, Look | None]]
     return own + [(f"{how.seed}/{n}", draw_look(how.seed, key, n)) for n in range(how.looks)]
 
 
-def _steps(demo: Demonstration, look: str, how: Redrawing) -> NDArray[np.int64]:
-    """Steps to draw under the look of that name."""
+def _steps(demo: Demonstration, how: Redrawing) -> NDArray[np.int64]:
+    """Steps to draw, the same under each look, so that the image-token loss has the same moment in both."""
     if how.frames is None or how.frames >= len(demo):
         return np.arange(len(demo))
-    random = generator("frames of a look", how.seed, demo.episode.key, look)
+    random = generator("frames of a look", how.seed, demo.episode.key)
     others = 1 + random.choice(len(demo) - 1, how.frames - 1, replace=False)
     return np.sort(np.concatenate([[0], others]))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -27,6 +27,9 @@ from rtbench.data.keypoints import GRIP, POINTS, hand_pose
 from rtbench.data.naming import Naming
 from rtbench.train.frame_labels import FrameLabels, LabelStore, store
 from rtbench.train.window_sampler import Windows
+
+if TYPE_CHECKING:
+    from rtbench.train.image_token_targets import ImageTokenTargets
 
 _NO_POINTS = np.full((1, POINTS, 2), np.nan, np.float32)
 _NO_GRIPS = np.full((1, GRIP), np.nan, np.float32)
@@ -56,6 +59,8 @@ class Batch:
     """int64[B]: numbers of the instructions."""
     seen: FrameLabels | None = None
     """Names and places of what is seen in the frames; None where no data has any."""
+    targets: Tensor | None = None
+    """float32[B, T, tokens, features]: image tokens to learn, NaN where there are none; None without them."""
 
     def to(self, device: torch.device) -> Batch:
         """The same with labels on a device; images are left where they are."""
@@ -63,7 +68,8 @@ class Batch:
             name: getattr(self, name).to(device, non_blocking=True)
             for name in ("labels", "points", "hand", "valid")
         }
-        return replace(self, seen=self.seen and self.seen.to(device), **parts)
+        targets = None if self.targets is None else self.targets.to(device, non_blocking=True)
+        return replace(self, seen=self.seen and self.seen.to(device), targets=targets, **parts)
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,17 @@ class Dataset:
     """Action convention of the labels."""
     seen: LabelStore | None = None
     """Names and places of what is seen in the frames; None where no data has any."""
-    redrawn: int = 0
-    """Demonstrations that are drawn under random looks."""
+    looks: tuple[str, ...] = ()
+    """Look of each demonstration; '' or `OWN_LOOK`: the scene's own."""
+    targets: ImageTokenTargets | None = None
+    """Image tokens to learn; None without an image-token loss."""
     skipped: tuple[str, ...] = ()
     """Reasons for which files were left out."""
+
+    @property
+    def redrawn(self) -> int:
+        """Demonstrations that are drawn under random looks."""
+        return sum(not is_own(look) for look in self.looks)
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -134,6 +147,11 @@ class Dataset:
         return replace(self, **parts)
 
 
+def is_own(look: str) -> bool:
+    """Whether a demonstration of that look shows the scene as it is."""
+    return look in {"", OWN_LOOK}
+
+
 class Sampler:
     """Makes batches of a dataset."""
 
@@ -166,6 +184,7 @@ class Sampler:
             valid=torch.from_numpy(valid).to(device),
             texts=self.texts(windows),
             seen=None if (seen := self._data.seen) is None else seen.of(frames, valid),
+            targets=None if (targets := self._data.targets) is None else targets.of(frames),
         )
 
 
@@ -275,7 +294,7 @@ class _Store:
             hand=torch.from_numpy(np.concatenate(self._hand)),
             convention=convention,
             seen=store(self._seen),
-            redrawn=sum(look not in {"", OWN_LOOK} for look in self._looks),
+            looks=tuple(self._looks),
             skipped=skipped,
         )
 

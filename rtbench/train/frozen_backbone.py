@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,7 +22,7 @@ from rtbench.policy.rt1.checkpoint import weights_of
 from rtbench.policy.rt1.inference import Inference
 from rtbench.policy.rt1.network import RT1
 from rtbench.train.augment import to_float
-from rtbench.train.dataset import Dataset
+from rtbench.train.dataset import Dataset, room
 
 FRAMES = 32
 """Frames that are unpacked at once."""
@@ -43,16 +45,33 @@ class FrozenBackbone(nn.Module):
         return self.network.logits(tokens)
 
 
-@torch.inference_mode()
 def to_image_tokens(
-    data: Dataset, network: RT1, texts: NDArray[np.float32], say: Callable[[str], None]
+    data: Dataset, network: RT1, texts: NDArray[np.float32], spill: Path, say: Callable[[str], None]
 ) -> Dataset:
-    """The data with image tokens float16[N, tokens, features] in place of pixels.
+    """The data with image tokens float16[N, tokens, features] in place of pixels; see `image_tokens`."""
+    every = np.arange(len(data.episodes))
+    return replace(data, frames=image_tokens(data, network, texts, every, spill, say))
+
+
+@torch.inference_mode()
+def image_tokens(
+    data: Dataset,
+    network: RT1,
+    texts: NDArray[np.float32],
+    demos: NDArray[np.int64],
+    spill: Path,
+    say: Callable[[str], None],
+) -> Tensor:
+    """Image tokens float16[N, tokens, features] of some demonstrations; those of others have no meaning.
+
+    Processes of one launcher compute a part each.
 
     Args:
         data: With pixels of the network's size.
         network: The network that makes the tokens.
         texts: float32[n, D]: the vector of each of the data's instructions.
+        demos: int64[n], numbers of the demonstrations.
+        spill: Folder for a file of the tokens that do not fit into memory.
         say: Shows a line to the user.
 
     Raises:
@@ -60,15 +79,22 @@ def to_image_tokens(
     """
     engine, size = Inference(weights_of(network), threads=torch.get_num_threads()), network.size
     vectors = dict(zip(data.instructions, texts, strict=True))
-    tokens = torch.empty(len(data.frames), size.tokens, size.features, dtype=torch.float16)
-    begin = 0
-    for number, (episode, length) in enumerate(zip(data.episodes, data.lengths.tolist(), strict=True), 1):
-        vector = vectors[episode.instruction]
-        for start in range(begin, begin + length, FRAMES):
-            frames = to_float(data.frames[start : min(start + FRAMES, begin + length)])
-            found = engine.image_tokens(frames.numpy(), np.tile(vector, (len(frames), 1)))
-            tokens[start : start + len(frames)] = torch.from_numpy(found)
-        begin += length
-        if number % PROGRESS == 0:
-            say(f"  image tokens of {begin} of {len(tokens)} frames")
-    return replace(data, frames=tokens)
+    team = PartialState(cpu=not torch.accelerator.is_available())
+    mine = demos[team.process_index :: team.num_processes]
+    shape = (len(data.frames), size.tokens, size.features)
+    with room(shape, spill, team.num_processes, maps=True) as tokens:
+        team.wait_for_everyone()
+        done, first = 0, data.first
+        for number, demo in enumerate(mine.tolist(), 1):
+            begin, end = int(first[demo]), int(first[demo] + data.lengths[demo])
+            vector = vectors[data.episodes[demo].instruction]
+            for start in range(begin, end, FRAMES):
+                stop = min(start + FRAMES, end)
+                frames = to_float(data.frames[start:stop]).numpy()
+                tokens[start:stop] = engine.image_tokens(frames, np.tile(vector, (len(frames), 1)))
+            done += end - begin
+            if number % PROGRESS == 0:
+                say(f"  image tokens of {done} frames")
+        team.wait_for_everyone()
+    team.wait_for_everyone()  # the file's name is free again
+    return torch.from_numpy(tokens)

@@ -93,6 +93,7 @@ def to_maps(data: Dataset, network: RT1, spill: Path, say: Callable[[str], None]
             if (start - begin) % PROGRESS < FRAMES and start > begin:
                 say(f"  maps of {start - begin} of {end - begin} frames")
         team.wait_for_everyone()
+    team.wait_for_everyone()  # the file's name is free again
     return replace(data, frames=torch.from_numpy(maps))
 
 

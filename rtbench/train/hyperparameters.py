@@ -33,6 +33,8 @@ class Hyperparameters:
     `rtbench.train.keypoint_loss`."""
     naming_loss_weight: float = 0.0
     """Weight of the dense naming loss, likewise; 0 for none. See `rtbench.train.naming_loss`."""
+    image_token_loss_weight: float = 0.0
+    """Weight of the image-token loss, likewise; 0 for none. See `rtbench.train.image_token_targets`."""
     plan_share: float = 0.0
     """Share of the windows whose network is told a plan and its places in place of the instruction, as RT-2
     tells it. See `rtbench.train.told_plans`."""
@@ -42,6 +44,8 @@ class Hyperparameters:
     freeze_stages: int = 0
     """Stages of the backbone, from the first, that are not trained (`rtbench.train.frozen_stages`). Images
     are not augmented then."""
+    freeze_transformer: bool = False
+    """Whether only the layers up to the image tokens are trained: the mixers and the transformer stay."""
     ema_decay: float = 0.999
     """Decay of the exponential moving average of the weights, which is what is published; 0 for the last
     weights."""

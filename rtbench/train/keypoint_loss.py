@@ -40,6 +40,8 @@ class Outputs(NamedTuple):
     positions: Tensor
     """Positions of the hand and the points, float32[B, T, HAND + 2 * POINTS], less `TARGET_MEAN` and divided
     by `TARGET_SCALE`."""
+    tokens: Tensor
+    """Image tokens float32[B, T, tokens, features]."""
     names: Named | None = None
     """Names at places in the B * T frames, where there is a head for them."""
 
@@ -76,8 +78,9 @@ class KeypointNetwork(nn.Module):
         tokens = network.token_learner.sums(scores, rows)
         maps = scores[..., :POINTS].transpose(1, 2).reshape(-1, count, POINTS, *features.shape[2:])
         positions = self.head(tokens.flatten(1)).view(-1, count, self.head.out_features)
-        logits = network.logits(tokens.view(-1, count, *tokens.shape[1:]))
-        return Outputs(logits, maps, positions, None if self.naming is None else self.naming(features))
+        windows = tokens.view(-1, count, *tokens.shape[1:])
+        names = None if self.naming is None else self.naming(features)
+        return Outputs(network.logits(windows), maps, positions, windows, names)
 
 
 def heatmap_loss(maps: Tensor, points: Tensor, valid: Tensor) -> Tensor:

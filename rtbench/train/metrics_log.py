@@ -18,13 +18,17 @@ FILE, BOARD = "metrics.csv", "tensorboard"
 NAMING = "naming"
 """Answers to "where is NAME" on the validation demonstrations, by the last weights; "naming/can" and so on
 are the parts for one kind of thing. The column `accuracy` has the share of right answers."""
+IMAGE_TOKENS = "image tokens"
+"""Image tokens of the validation demonstrations, by the averaged weights; the column `accuracy` has the share
+of the targets' variance that is explained."""
 ANSWERS = "answers"
 """Answers to the questions of the vision-language data that is held back, and plans of the validation
 demonstrations (averaged weights); "answers/where" and so on are the parts for one kind of question. The
 column `accuracy` has the share of right answers."""
-PARTS = ("majority", "training", "validation", "play", NAMING, ANSWERS)
+PARTS = ("majority", "training", "validation", "play", NAMING, IMAGE_TOKENS, ANSWERS)
 """Measured are: the most frequent token on the validation's labels, the training batches, the validation
-demonstrations (averaged weights), episodes that the policy plays, and what the network can name."""
+demonstrations (averaged weights), episodes that the policy plays, what the network can name, and what of a
+teacher's image tokens it makes."""
 COLUMNS = (
     "step", "part", "images", "minutes", "loss", "accuracy", *DIMENSIONS,
     "learning_rate", "images_per_s", "success", "episodes",
@@ -58,7 +62,7 @@ class Measurement:
     episodes: int | None = None
     """Episodes played without an error."""
     found: float | None = None
-    """Share of the things that were found by their names; instead of a score."""
+    """Share of the things that were found by their names, or of what is explained; instead of a score."""
 
 
 class MetricsLog:

@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -15,12 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rtbench.core.errors import RtbenchError
 from rtbench.core.hashing import content_hash
 from rtbench.policy.card import FOLDER
 from rtbench.policy.rt1 import checkpoint
-from rtbench.policy.rt1.config import Size, size
-from rtbench.policy.rt1.imagenet import load_imagenet
+from rtbench.policy.rt1.config import size
 from rtbench.policy.rt1.network import RT1
 from rtbench.policy.rt1.weights import Origin
 from rtbench.policy.text_encoder.encoder import BUILT_IN, DEFAULT, ORDERED, STATES, SentenceEncoder
@@ -28,25 +26,22 @@ from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import learning_curves, metrics_log
 from rtbench.train.dataset import Dataset, load
 from rtbench.train.distillation import Distillation, DistillationTrainer
+from rtbench.train.first_weights import SessionError, first_weights
 from rtbench.train.frozen_backbone import to_image_tokens
 from rtbench.train.frozen_stages import freeze, to_maps
 from rtbench.train.hyperparameters import OWN, Hyperparameters
+from rtbench.train.image_token_targets import with_targets
 from rtbench.train.publish import CardText, merge_trained_on, publish, trained_on
 from rtbench.train.told_plans import ToldPlans
 from rtbench.train.trainer import Trainer, TrainingData
 from rtbench.train.training_loop import Ending, Monitoring
 
 if TYPE_CHECKING:
-    from rtbench.policy.rt1.conditioner import Conditioner
     from rtbench.train.eval_callback import EvalCallback
 
 CURVES = "curves.png"
 EVALUATIONS = 5
 """Closed-loop evaluations of a whole training."""
-
-
-class SessionError(RtbenchError):
-    """A folder that cannot be trained in."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,8 @@ class TrainingPlan:
     """Language encoder, for `SentenceEncoder`; None: the built-in one that the size is told by."""
     init: Path | None = None
     """File of weights to begin with."""
+    teacher: Path | None = None
+    """File of weights whose image tokens are learnt; None: those of `init`."""
     imagenet: Path | None = None
     """File of ImageNet weights to begin the backbone with; see `load_imagenet`."""
     skip_bad: bool = False
@@ -119,15 +116,16 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
     data = load(files, folder, skip=plan.skip_bad, sharers=sharers, window=size(plan.size).frames)
     encoder = _encoder(plan)
     texts = encoder(data.instructions)
-    network, before = _network(plan, data, texts.shape[1], say)
+    network, before = first_weights(plan, data, texts.shape[1], say)
     about = {
         "size": network.size.name,
         "encoder": encoder.sha256,
         "init": plan.init and content_hash(plan.init),
         "imagenet": plan.imagenet and content_hash(plan.imagenet),
+        "image-token teacher": plan.teacher and content_hash(plan.teacher),
     }
     hp = plan.hyperparameters
-    inputs = _inputs(data, network, texts, hp, folder, say)
+    inputs = _inputs(data, network, texts, plan, folder, say)
     plans = _told_plans(data, network, hp)
     if plans is not None:
         texts = np.concatenate([texts, encoder(plans.texts)])
@@ -184,13 +182,18 @@ def _inputs(
     data: Dataset,
     network: RT1,
     texts: NDArray[np.float32],
-    hp: Hyperparameters,
+    plan: TrainingPlan,
     folder: Path,
     say: Callable[[str], None],
 ) -> Dataset:
-    """The data with what takes the place of pixels where a part of the network is frozen."""
+    """The data with targets, and with what takes the place of pixels where a part is frozen."""
+    hp = plan.hyperparameters
     if hp.freeze_backbone:
-        return to_image_tokens(data, network, texts, say)
+        return to_image_tokens(data, network, texts, folder, say)
+    if hp.image_token_loss_weight:
+        path = cast("Path", plan.teacher or plan.init)
+        teacher = checkpoint.load(path, convention=data.convention).network
+        data = with_targets(data, network, teacher, texts, folder, say)
     if hp.freeze_stages:
         freeze(network, hp.freeze_stages)
         return to_maps(data, network, folder, say)
@@ -219,83 +222,6 @@ def _encoder(plan: TrainingPlan) -> SentenceEncoder:
             "'small', which is told any encoder's vectors."
         )
     return SentenceEncoder(plan.encoder or (STATES if states else ORDERED))
-
-
-def _network(
-    plan: TrainingPlan, data: Dataset, text: int, say: Callable[[str], None]
-) -> tuple[RT1, Origin | None]:
-    """The network to begin with, and the origin of its weights; None for fresh ones."""
-    named = size(plan.size, text=text)
-    _check_image_size(data, named)
-    if plan.hyperparameters.freeze_backbone or plan.hyperparameters.freeze_stages:
-        _check_frozen(plan, data, named)
-    if plan.init is not None:
-        if plan.imagenet is not None:
-            raise SessionError(f"{plan.init} has a backbone already; give --init or --imagenet, not both.")
-        found = _begun(plan, plan.init, data, named, say)
-        return found.network, found.origin
-    network = RT1(named, convention=data.convention, seed=plan.hyperparameters.seed)
-    if plan.imagenet is not None:
-        load_imagenet(network, plan.imagenet)
-    return network, None
-
-
-def _begun(
-    plan: TrainingPlan, path: Path, data: Dataset, named: Size, say: Callable[[str], None]
-) -> checkpoint.Checkpoint:
-    """The network of a file of weights, of size `named`.
-
-    Weights that are told one vector serve a size that is told token states, if all else is equal. What reads
-    the states is fresh then. It begins by giving the same vector for every text: random ones would be over
-    five times as long as those that the FiLM layers were trained on.
-    """
-    if not named.states:
-        return checkpoint.load(path, convention=data.convention, size=named)
-    found = checkpoint.load(path, convention=data.convention)
-    had = found.network.size
-    told_vector = replace(named, name=had.name, text=had.text, states=0)
-    if had not in (told_vector, replace(told_vector, places=0)):
-        return checkpoint.load(path, convention=data.convention, size=named)
-    if plan.hyperparameters.freeze_backbone:
-        raise SessionError(
-            f"{path} is told one vector, and --freeze-backbone would not train what reads token states; give "
-            f"weights of size {named.name!r} as --init, or train without it."
-        )
-    network = RT1(named, convention=data.convention, seed=plan.hyperparameters.seed)
-    state = found.network.state_dict()
-    kept = {name: value for name, value in state.items() if not name.startswith("language.")}
-    network.load_state_dict(kept, strict=False)
-    cast("Conditioner", network.language).begin_with(state.get("language.bias"))
-    say(f"{path.name} is told one vector: what reads token states begins anew, all else is from the file")
-    return replace(found, network=network.eval())
-
-
-def _check_image_size(data: Dataset, size: Size) -> None:
-    """Refuse images smaller than those of an episode: the network would be trained on enlarged ones."""
-    found, needed = (int(data.frames.shape[1]), int(data.frames.shape[2])), size.camera_image
-    if found[0] < needed[0] or found[1] < needed[1]:
-        raise SessionError(
-            f"the demonstrations have images of {found[0]}x{found[1]} pixels; size {size.name!r} sees "
-            f"{needed[0]}x{needed[1]} in an episode. Record them with `rtbench demos --size {size.name}`, or "
-            "train a smaller --size."
-        )
-
-
-def _check_frozen(plan: TrainingPlan, data: Dataset, size: Size) -> None:
-    hp = plan.hyperparameters
-    option = "--freeze-backbone" if hp.freeze_backbone else "--freeze-stages"
-    if hp.freeze_backbone and hp.freeze_stages:
-        raise SessionError("--freeze-backbone freezes all stages; leave --freeze-stages out.")
-    if hp.freeze_backbone and plan.init is None:
-        raise SessionError("--freeze-backbone trains the layers after a trained backbone; give its --init.")
-    if plan.init is None and plan.imagenet is None:
-        raise SessionError("--freeze-stages keeps trained stages; give their --init or --imagenet.")
-    height, width = data.frames.shape[1:3]
-    if (height, width) != size.image:
-        raise SessionError(
-            f"{option} needs images of the network's size, {size.image[0]} x {size.image[1]}; "
-            f"the demonstrations have {height} x {width}. Train without it."
-        )
 
 
 def _evaluator(

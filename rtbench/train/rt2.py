@@ -32,10 +32,11 @@ from rtbench.task.training_coverage import TrainedOn
 from rtbench.train import dataset, learning_curves, metrics_log
 from rtbench.train.co_trainer import EYES, CoData, CoTrainer, CoTraining
 from rtbench.train.dataset import Dataset
+from rtbench.train.first_weights import SessionError
 from rtbench.train.hyperparameters import OWN, Hyperparameters
 from rtbench.train.mixture import names_of
 from rtbench.train.publish import CardText, merge_trained_on, publish_file, trained_on
-from rtbench.train.rt1 import CURVES, EVALUATIONS, Result, SessionError, flush_denormals, policy_name
+from rtbench.train.rt1 import CURVES, EVALUATIONS, Result, flush_denormals, policy_name
 from rtbench.train.token_states import TorchTokenStates
 from rtbench.train.training_loop import Monitoring
 from rtbench.train.tunable import last_layers, merged, with_lora

@@ -22,10 +22,11 @@ from rtbench.train.auxiliary_losses import Shift, auxiliary_loss, training_modul
 from rtbench.train.dataset import Batch, Dataset, Sampler
 from rtbench.train.frozen_stages import maps_of
 from rtbench.train.hyperparameters import Hyperparameters
+from rtbench.train.image_token_targets import image_token_loss
 from rtbench.train.keypoint_loss import KeypointNetwork, Outputs
 from rtbench.train.lr_schedule import make_optimizer
 from rtbench.train.metrics import Meter, Score, constant_score, majority
-from rtbench.train.metrics_log import NAMING, Measurement, MetricsLog
+from rtbench.train.metrics_log import IMAGE_TOKENS, NAMING, Measurement, MetricsLog
 from rtbench.train.moving_average import moving_average
 from rtbench.train.naming_loss import Found
 from rtbench.train.told_plans import ToldPlans
@@ -212,11 +213,29 @@ class Trainer(TrainingLoop):
         return flat.view(*images.shape[:3], *self._size.image)
 
     def _validate_more(self, log: MetricsLog | None) -> Iterable[str]:
-        """Answers to "where is NAME"."""
-        if not (found := self.where_is()):
-            return []
-        self._write_naming(found, log)
-        return [str(found)]
+        """Answers to "where is NAME", and what of the teacher's image tokens is explained."""
+        if found := self.where_is():
+            self._write_naming(found, log)
+            yield str(found)
+        if (explained := self.explained()) is not None:
+            self._write(log, Measurement(self.step, IMAGE_TOKENS, found=explained))
+            yield f"image tokens: {explained:.1%} of the variance explained"
+
+    def explained(self) -> float | None:
+        """Share of the variance of the targets that the averaged weights explain, of this process's part.
+
+        On the validation demonstrations; None where nothing is held back or there are no targets.
+        """
+        if self._data.targets is None or not self._validation.any():
+            return None
+        network, losses = self.ema_network.eval(), []
+        with torch.no_grad():
+            for batch in self._validation_batches():
+                images, targets = self._seen(batch), self._on_device(cast("Tensor", batch.targets))
+                told = self._texts[batch.texts].repeat_interleave(images.shape[1], dim=0)
+                tokens = network.image_tokens(images.flatten(0, 1), told).view_as(targets)
+                losses.append(image_token_loss(tokens, targets, self._on_device(batch.valid)).item())
+        return 1 - float(np.mean(losses)) if losses else None
 
     def _write_naming(self, found: Found, log: MetricsLog | None) -> None:
         """One line for all things, and one for each kind."""

@@ -30,9 +30,9 @@ def training(tmp_path_factory):
     return TrainingData(data, training_data.texts(data.instructions))
 
 
-def test_tokens_are_those_of_the_network(training):
+def test_tokens_are_those_of_the_network(training, tmp_path):
     network, said = trained(TINY), []
-    tokens = to_image_tokens(training.data, network, training.texts, said.append)
+    tokens = to_image_tokens(training.data, network, training.texts, tmp_path, said.append)
     assert tokens.frames.shape == (len(training.data.frames), TINY.tokens, TINY.features)
     windows = np.array([[n, start] for n in (0, 7, 39) for start in (0, 2)])
     pixels, short = (Sampler(data, TINY.frames).batch(windows) for data in (training.data, tokens))
@@ -46,7 +46,7 @@ def test_tokens_are_those_of_the_network(training):
 def test_a_frozen_backbone_stays_and_the_layers_after_it_learn(training, tmp_path):
     network = trained(TINY)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    data = to_image_tokens(training.data, network, training.texts, lambda _: None)
+    data = to_image_tokens(training.data, network, training.texts, tmp_path, lambda _: None)
     learner = training_data.trainer(
         tmp_path, given=(TrainingData(data, training.texts), network), freeze_backbone=True, ema_decay=0
     )
@@ -58,7 +58,7 @@ def test_a_frozen_backbone_stays_and_the_layers_after_it_learn(training, tmp_pat
 
 def test_it_learns_from_image_tokens(training, tmp_path):
     network = RT1(TINY, seed=1)
-    data = to_image_tokens(training.data, network, training.texts, lambda _: None)
+    data = to_image_tokens(training.data, network, training.texts, tmp_path, lambda _: None)
     hyperparameters = replace(OWN, schedule=replace(OWN.schedule, lr=4e-3))
     given = TrainingData(data, training.texts), network
     learner = training_data.trainer(

@@ -113,11 +113,12 @@ def test_the_keypoint_network_is_the_network_and_a_head():
     network = RT1(TINY).eval()
     model = KeypointNetwork(network).eval()
     images, text = torch.rand(2, 3, 3, *TINY.image), torch.randn(2, TINY.text)
-    logits, cells, places, names = model(images, text)
+    logits, cells, places, tokens, names = model(images, text)
     assert names is None
     assert torch.equal(logits, network(images, text))
     assert cells.shape == (2, 3, POINTS, *TINY.map)
     assert places.shape == (2, 3, HAND + 2 * POINTS)
+    assert torch.equal(tokens[:, 1], network.image_tokens(images[:, 1], text))
 
 
 def test_the_oracle_turns_to_the_heading_that_is_recorded():

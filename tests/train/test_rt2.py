@@ -23,11 +23,11 @@ from rtbench.task.library import Library
 from rtbench.train import dataset, metrics_log
 from rtbench.train.augment import Augmentation
 from rtbench.train.co_trainer import STAGES, CoTraining
+from rtbench.train.first_weights import SessionError
 from rtbench.train.hyperparameters import OWN
 from rtbench.train.lr_schedule import Schedule
 from rtbench.train.mixture import Mixer, Mixture, names_of, stream
 from rtbench.train.resume import StateError
-from rtbench.train.rt1 import SessionError
 from rtbench.train.rt2 import TrainingPlan, train
 from rtbench.train.token_sequences import IGNORED, PLACE, Speaker
 from rtbench.train.token_states import TorchTokenStates

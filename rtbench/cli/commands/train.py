@@ -23,8 +23,8 @@ EXAMPLE = "Example:  rtbench train rt1 --data demos.h5 --output trained/mine --m
 RECIPE_OPTIONS = ("label_smoothing_bins", "rps_weight", "keypoint_loss_weight", "ema_decay")
 """Options that the recipe decides where they are not given."""
 OPTIONS = (
-    "batch", "balance", "naming_loss_weight", "plan_share", "freeze_backbone", "freeze_stages", "bf16",
-    "val_fraction", "seed",
+    "batch", "balance", "naming_loss_weight", "image_token_loss_weight", "plan_share", "freeze_backbone",
+    "freeze_stages", "freeze_transformer", "bf16", "val_fraction", "seed",
 )  # fmt: skip
 """Options of the same name and value in every recipe."""
 RT2_OPTIONS = ("batch", "balance", "naming_loss_weight", "bf16", "val_fraction", "seed")
@@ -128,6 +128,7 @@ def _plan(options: TrainOptions) -> TrainingPlan:
         size=options.size.value,
         hyperparameters=_hyperparameters(options),
         init=options.init,
+        teacher=options.teacher,
         imagenet=options.imagenet,
         skip_bad=options.skip_bad,
         episodes=options.episodes,
