@@ -51,6 +51,8 @@ def first_weights(
         raise SessionError("--freeze-transformer keeps a trained transformer; give its weights as --init.")
     if plan.init is None and plan.teacher is None and hp.image_token_loss_weight:
         raise SessionError("--image-token-loss-weight learns a trained network's tokens; give its --teacher.")
+    if plan.teacher is not None and not hp.image_token_loss_weight:
+        raise SessionError("--teacher teaches image tokens; give --image-token-loss-weight, or leave it out.")
     if plan.init is not None and plan.imagenet is not None:
         return _other_backbone(plan.init, plan.imagenet, named, data, hp.seed)
     if plan.init is not None:

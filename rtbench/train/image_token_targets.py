@@ -62,7 +62,7 @@ def with_targets(
     """The data with targets for a network.
 
     Args:
-        data: With pixels of the teacher's size.
+        data: The demonstrations.
         network: Who learns.
         teacher: Who makes the tokens.
         texts: float32[n, D]: the vector of each of the data's instructions.
@@ -70,8 +70,8 @@ def with_targets(
         say: Shows a line to the user.
 
     Raises:
-        ImageTokenTargetsError: a teacher with tokens of another shape or told otherwise, or no frame in
-            the room's own look.
+        ImageTokenTargetsError: a teacher with tokens of another shape or told otherwise, pixels of another
+            size than it sees, or no frame in the room's own look.
     """
     wanted, made = ((one.size.tokens, one.size.features, one.size.text) for one in (network, teacher))
     if wanted != made:
@@ -79,6 +79,14 @@ def with_targets(
             f"--teacher: it has {made[0]} tokens of {made[1]} numbers and is told {made[2]}; size "
             f"{network.size.name!r} has {wanted[0]} of {wanted[1]} and is told {wanted[2]}. Give weights of "
             "the same."
+        )
+    if data.frames.shape[1:3] != teacher.size.image:
+        found, seen = (
+            " x ".join(map(str, pixels)) for pixels in (data.frames.shape[1:3], teacher.size.image)
+        )
+        raise ImageTokenTargetsError(
+            f"--image-token-loss-weight: the demonstrations have {found} pixels, and the teacher sees {seen}; draw "
+            "them in its size."
         )
     own = np.array([is_own(look) for look in data.looks])
     if not own.any():

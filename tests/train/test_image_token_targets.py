@@ -137,6 +137,13 @@ def test_a_teacher_with_other_tokens_is_refused(data, tmp_path):
         with_targets(data, RT1(TINY), teacher, texts, tmp_path, lambda _: None)
 
 
+def test_pixels_that_the_teacher_does_not_see_are_refused(data, tmp_path):
+    texts = training_data.texts(data.instructions)
+    teacher = RT1(replace(TINY, image=(64, 80)))
+    with pytest.raises(ImageTokenTargetsError, match="have 32 x 40 pixels, and the teacher sees 64 x 80"):
+        with_targets(data, RT1(TINY), teacher, texts, tmp_path, lambda _: None)
+
+
 def test_data_without_the_rooms_own_look_are_refused(tmp_path):
     data = load([write(tmp_path / "looks.h5", ("0/0",))], tmp_path)
     texts = training_data.texts(data.instructions)

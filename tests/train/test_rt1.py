@@ -266,6 +266,7 @@ def test_a_bad_file_is_told_in_a_sentence(tmp_path, demos, kind):
         (("--freeze-backbone",), "give its --init"),
         (("--freeze-transformer",), "give its weights as --init"),
         (("--image-token-loss-weight", 1), "give its --teacher"),
+        (("--teacher", "nothing.safetensors"), "give --image-token-loss-weight"),
         (("--freeze-stages", 1), "give their --init or --imagenet"),
         (("--freeze-stages", 1, "--freeze-backbone"), "leave --freeze-stages out"),
         (("--size", "huge"), "huge"),
