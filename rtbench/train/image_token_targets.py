@@ -80,13 +80,11 @@ def with_targets(
             f"{network.size.name!r} has {wanted[0]} of {wanted[1]} and is told {wanted[2]}. Give weights of "
             "the same."
         )
-    if data.frames.shape[1:3] != teacher.size.image:
-        found, seen = (
-            " x ".join(map(str, pixels)) for pixels in (data.frames.shape[1:3], teacher.size.image)
-        )
+    pixels, seen = tuple(data.frames.shape[1:3]), teacher.size.image
+    if pixels != seen:
         raise ImageTokenTargetsError(
-            f"--image-token-loss-weight: the demonstrations have {found} pixels, and the teacher sees {seen}; draw "
-            "them in its size."
+            f"--image-token-loss-weight: the demonstrations have {pixels[0]} x {pixels[1]} pixels, and the "
+            f"teacher sees {seen[0]} x {seen[1]}; draw them in its size."
         )
     own = np.array([is_own(look) for look in data.looks])
     if not own.any():
