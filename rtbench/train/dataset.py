@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 import torch
+from accelerate import PartialState
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -332,6 +333,20 @@ def room(shape: tuple[int, ...], spill: Path, sharers: int, *, maps: bool = Fals
     finally:
         # Without a name it lasts as long as the mapping: a killed process leaves no gigabytes behind.
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def shared_room(shape: tuple[int, ...], spill: Path) -> Iterator[tuple[NDArray[Any], PartialState]]:
+    """Room for a float16 array that the processes of a launcher fill together, and these processes.
+
+    When it ends, all of them have filled their part, and the file's name is free for the next one.
+    """
+    team = PartialState(cpu=not torch.accelerator.is_available())
+    with room(shape, spill, team.num_processes, maps=True) as array:
+        team.wait_for_everyone()
+        yield array, team
+        team.wait_for_everyone()
+    team.wait_for_everyone()
 
 
 def _sweep(spill: Path) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -22,7 +21,7 @@ from rtbench.policy.rt1.checkpoint import weights_of
 from rtbench.policy.rt1.inference import Inference
 from rtbench.policy.rt1.network import RT1
 from rtbench.train.augment import to_float
-from rtbench.train.dataset import Dataset, room
+from rtbench.train.dataset import Dataset, shared_room
 
 FRAMES = 32
 """Frames that are unpacked at once."""
@@ -79,11 +78,9 @@ def image_tokens(
     """
     engine, size = Inference(weights_of(network), threads=torch.get_num_threads()), network.size
     vectors = dict(zip(data.instructions, texts, strict=True))
-    team = PartialState(cpu=not torch.accelerator.is_available())
-    mine = demos[team.process_index :: team.num_processes]
     shape = (len(data.frames), size.tokens, size.features)
-    with room(shape, spill, team.num_processes, maps=True) as tokens:
-        team.wait_for_everyone()
+    with shared_room(shape, spill) as (tokens, team):
+        mine = demos[team.process_index :: team.num_processes]
         done, first = 0, data.first
         for number, demo in enumerate(mine.tolist(), 1):
             begin, end = int(first[demo]), int(first[demo] + data.lengths[demo])
@@ -95,6 +92,4 @@ def image_tokens(
             done += end - begin
             if number % PROGRESS == 0:
                 say(f"  image tokens of {done} frames")
-        team.wait_for_everyone()
-    team.wait_for_everyone()  # the file's name is free again
     return torch.from_numpy(tokens)

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from accelerate import PartialState
 from torch import Tensor
 
 from rtbench.core.errors import RtbenchError
 from rtbench.policy.rt1.efficientnet import MBConv
 from rtbench.policy.rt1.network import RT1
 from rtbench.train.augment import to_float
-from rtbench.train.dataset import Dataset, room
+from rtbench.train.dataset import Dataset, shared_room
 
 FRAMES = 8
 """Frames that are computed at once: 4.7 ms each. Of 64 it is 11.3, for so much memory is taken from the
@@ -76,7 +75,6 @@ def to_maps(data: Dataset, network: RT1, spill: Path, say: Callable[[str], None]
         say: Shows a line to the user.
     """
     backbone = network.eval().backbone
-    team = PartialState(cpu=not torch.accelerator.is_available())
 
     def lower(frames: Tensor) -> Tensor:
         images = to_float(frames).contiguous(memory_format=torch.channels_last)
@@ -84,16 +82,13 @@ def to_maps(data: Dataset, network: RT1, spill: Path, say: Callable[[str], None]
 
     count = len(data.frames)
     shape = (count, *lower(data.frames[:1]).shape[1:])
-    with room(shape, spill, team.num_processes, maps=True) as maps:
-        team.wait_for_everyone()
+    with shared_room(shape, spill) as (maps, team):
         begin, end = (count * k // team.num_processes for k in (team.process_index, team.process_index + 1))
         for start in range(begin, end, FRAMES):
             stop = min(start + FRAMES, end)
             maps[start:stop] = lower(data.frames[start:stop]).half().numpy()
             if (start - begin) % PROGRESS < FRAMES and start > begin:
                 say(f"  maps of {start - begin} of {end - begin} frames")
-        team.wait_for_everyone()
-    team.wait_for_everyone()  # the file's name is free again
     return replace(data, frames=torch.from_numpy(maps))
 
 
