@@ -97,9 +97,9 @@ def _begun(
     told_vector = replace(named, name=had.name, text=had.text, states=0)
     if had not in (told_vector, replace(told_vector, places=0)):
         return checkpoint.load(path, convention=data.convention, size=named)
-    if plan.hyperparameters.freeze_backbone:
+    if option := _freezing(plan):
         raise SessionError(
-            f"{path} is told one vector, and --freeze-backbone would not train what reads token states; give "
+            f"{path} is told one vector, and {option} would not train what reads token states; give "
             f"weights of size {named.name!r} as --init, or train without it."
         )
     network = RT1(named, convention=data.convention, seed=plan.hyperparameters.seed)
@@ -122,11 +122,16 @@ def _check_image_size(data: Dataset, size: Size) -> None:
         )
 
 
-def _check_frozen(plan: TrainingPlan, data: Dataset, size: Size) -> None:
+def _freezing(plan: TrainingPlan) -> str:
+    """The option that freezes a part of the backbone; empty: none does."""
     hp = plan.hyperparameters
-    if not (hp.freeze_backbone or hp.freeze_stages):
+    return "--freeze-backbone" if hp.freeze_backbone else "--freeze-stages" if hp.freeze_stages else ""
+
+
+def _check_frozen(plan: TrainingPlan, data: Dataset, size: Size) -> None:
+    hp, option = plan.hyperparameters, _freezing(plan)
+    if not option:
         return
-    option = "--freeze-backbone" if hp.freeze_backbone else "--freeze-stages"
     if hp.freeze_backbone and (hp.freeze_transformer or hp.image_token_loss_weight):
         other = "--freeze-transformer" if hp.freeze_transformer else "--image-token-loss-weight"
         raise SessionError(f"--freeze-backbone trains nothing before the image tokens; leave {other} out.")

@@ -20,13 +20,11 @@ from torch import Tensor, nn
 from rtbench.policy.rt1.checkpoint import weights_of
 from rtbench.policy.rt1.inference import Inference
 from rtbench.policy.rt1.network import RT1
-from rtbench.train.augment import to_float
-from rtbench.train.dataset import Dataset, shared_room
+from rtbench.train.computed_once import FrozenPart, computed_once
+from rtbench.train.dataset import Dataset
 
 FRAMES = 32
-"""Frames that are unpacked at once."""
-PROGRESS = 1000
-"""Demonstrations between two messages."""
+"""Frames that are computed at once."""
 
 
 class FrozenBackbone(nn.Module):
@@ -52,7 +50,6 @@ def to_image_tokens(
     return replace(data, frames=image_tokens(data, network, texts, every, spill, say))
 
 
-@torch.inference_mode()
 def image_tokens(
     data: Dataset,
     network: RT1,
@@ -61,9 +58,7 @@ def image_tokens(
     spill: Path,
     say: Callable[[str], None],
 ) -> Tensor:
-    """Image tokens float16[N, tokens, features] of some demonstrations; those of others have no meaning.
-
-    Processes of one launcher compute a part each.
+    """Image tokens float16[N, tokens, features] of some demonstrations; see `computed_once`.
 
     Args:
         data: With pixels of the network's size.
@@ -76,20 +71,9 @@ def image_tokens(
     Raises:
         ValueError: pixels of another size.
     """
-    engine, size = Inference(weights_of(network), threads=torch.get_num_threads()), network.size
-    vectors = dict(zip(data.instructions, texts, strict=True))
-    shape = (len(data.frames), size.tokens, size.features)
-    with shared_room(shape, spill) as (tokens, team):
-        mine = demos[team.process_index :: team.num_processes]
-        done, first = 0, data.first
-        for number, demo in enumerate(mine.tolist(), 1):
-            begin, end = int(first[demo]), int(first[demo] + data.lengths[demo])
-            vector = vectors[data.episodes[demo].instruction]
-            for start in range(begin, end, FRAMES):
-                stop = min(start + FRAMES, end)
-                frames = to_float(data.frames[start:stop]).numpy()
-                tokens[start:stop] = engine.image_tokens(frames, np.tile(vector, (len(frames), 1)))
-            done += end - begin
-            if number % PROGRESS == 0:
-                say(f"  image tokens of {done} frames")
-    return torch.from_numpy(tokens)
+    engine = Inference(weights_of(network), threads=torch.get_num_threads())
+
+    def compute(images: Tensor, vectors: Tensor) -> Tensor:
+        return torch.from_numpy(engine.image_tokens(images.numpy(), vectors.contiguous().numpy()))
+
+    return computed_once(data, texts, FrozenPart("image tokens", FRAMES, compute), demos, spill, say)

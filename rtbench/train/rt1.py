@@ -195,8 +195,8 @@ def _inputs(
         teacher = checkpoint.load(path, convention=data.convention).network
         data = with_targets(data, network, teacher, texts, folder, say)
     if hp.freeze_stages:
-        freeze(network, hp.freeze_stages)
-        return to_maps(data, network, folder, say)
+        freeze(network, hp.freeze_stages, plans=hp.plan_share > 0)
+        return to_maps(data, network, texts, folder, say)
     return data
 
 

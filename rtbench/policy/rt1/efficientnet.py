@@ -131,7 +131,7 @@ class EfficientNet(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.activation, self._film = activation(size), size.film
+        self.activation = activation(size)
         self.register_buffer("mean", torch.tensor(LITE_MEAN if size.lite else IMAGENET_MEAN))
         self.register_buffer("std", torch.tensor(LITE_STD if size.lite else IMAGENET_STD))
         self.stem = ConvNorm(3, size.stem, 3, 2, momentum=size.momentum)
@@ -161,16 +161,11 @@ class EfficientNet(nn.Module):
             x = self.blocks[k](x, text)
         return self.activation(self.top(x))
 
-    def lower(self, images: Tensor) -> Tensor:
-        """The map after the stem and the frozen blocks, none of which may listen to the text.
-
-        Args:
-            images: float32[N, 3, H, W], RGB from 0 to 1.
-        """
+    def lower(self, images: Tensor, text: Tensor) -> Tensor:
+        """The map after the stem and the frozen blocks; arguments as of `forward`."""
         x = self._stem(images)
-        nothing = x.new_zeros(len(x), self._film)
         for k in range(self.frozen):
-            x = self.blocks[k](x, nothing)
+            x = self.blocks[k](x, text)
         return x
 
     def _stem(self, images: Tensor) -> Tensor:
