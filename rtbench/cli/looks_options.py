@@ -44,7 +44,8 @@ class LooksOptions:
         typer.Option(
             min=1,
             metavar="N",
-            help="Number of frames of each look, of random steps. Only for networks that see one frame.",
+            help="Number of frames of each look, of random steps, which are the same in each look. Only for "
+            "networks that see one frame.",
             show_default="all",
             rich_help_panel=DRAWING,
         ),

@@ -76,9 +76,14 @@ def _other_backbone(path: Path, imagenet: Path, named: Size, data: Dataset, seed
         )
     network = RT1(named, convention=data.convention, seed=seed)
     load_imagenet(network, imagenet)
-    state = found.network.state_dict()
-    network.load_state_dict({k: v for k, v in state.items() if not k.startswith("backbone.")}, strict=False)
+    _take(network, found.network, but="backbone.")
     return network, found.origin
+
+
+def _take(network: RT1, other: RT1, *, but: str) -> None:
+    """Take the weights of another network, but those whose names begin with `but`."""
+    state = {name: value for name, value in other.state_dict().items() if not name.startswith(but)}
+    network.load_state_dict(state, strict=False)
 
 
 def _begun(
@@ -103,10 +108,8 @@ def _begun(
             f"weights of size {named.name!r} as --init, or train without it."
         )
     network = RT1(named, convention=data.convention, seed=plan.hyperparameters.seed)
-    state = found.network.state_dict()
-    kept = {name: value for name, value in state.items() if not name.startswith("language.")}
-    network.load_state_dict(kept, strict=False)
-    cast("Conditioner", network.language).begin_with(state.get("language.bias"))
+    _take(network, found.network, but="language.")
+    cast("Conditioner", network.language).begin_with(found.network.state_dict().get("language.bias"))
     say(f"{path.name} is told one vector: what reads token states begins anew, all else is from the file")
     return replace(found, network=network.eval())
 
