@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rtbench.cli.options_object import takes
+from rtbench.cli.rt1_train_options import RT1TrainOptions
 from rtbench.cli.rt2_train_options import RT2TrainOptions
-from rtbench.cli.train_options import TrainOptions
 from rtbench.core.errors import Exit
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def _group() -> None:
 
 
 @app.command(epilog=EXAMPLE, short_help="Train RT-1.")
-@takes(TrainOptions)
-def rt1(options: TrainOptions) -> None:
+@takes(RT1TrainOptions)
+def rt1(options: RT1TrainOptions) -> None:
     """Train RT-1 on demonstrations. The same command continues a training that was stopped.
 
     It writes weights and a card into DIR/policies, and metrics.csv, TensorBoard's files and curves.png into
@@ -121,7 +121,7 @@ def _rt2_plan(options: RT2TrainOptions) -> rt2_training.TrainingPlan:
     )
 
 
-def _plan(options: TrainOptions) -> TrainingPlan:
+def _plan(options: RT1TrainOptions) -> TrainingPlan:
     from rtbench.train.rt1 import TrainingPlan
 
     plan = TrainingPlan(
@@ -138,7 +138,7 @@ def _plan(options: TrainOptions) -> TrainingPlan:
     return replace(plan, **_given(own))
 
 
-def _hyperparameters(options: TrainOptions) -> Hyperparameters:
+def _hyperparameters(options: RT1TrainOptions) -> Hyperparameters:
     """The recipe's hyperparameters, with those that were given in place of them."""
     from rtbench.train.hyperparameters import RECIPES
 

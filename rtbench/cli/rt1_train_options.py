@@ -49,7 +49,7 @@ class RecipeName(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions:
+class RT1TrainOptions:
     """The options as they were given; None takes the value of the recipe."""
 
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None
