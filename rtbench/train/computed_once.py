@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtbench.train.augment import to_float
-from rtbench.train.dataset import Dataset, shared_room
+from rtbench.train.dataset import Dataset, Sampler, shared_room
+from rtbench.train.window_sampler import Windows, cut
 
-PROGRESS = 1000
-"""Demonstrations between two messages."""
+PROGRESS = 20_000
+"""Frames between two messages."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,21 @@ def computed_once(
         spill: Folder for a file of what does not fit into memory.
         say: Shows a line to the user.
     """
-    vectors = dict(zip(data.instructions, torch.from_numpy(texts), strict=True))
+    sampler, first, vectors = Sampler(data, 1), data.first, torch.from_numpy(texts)
+    frames = cut(demos, data.lengths[demos], 1, np.zeros_like(demos))
 
-    def made(begin: int, end: int, instruction: str) -> Tensor:
-        images = to_float(data.frames[begin:end])
-        return part.compute(images, vectors[instruction].expand(len(images), -1))
+    def made(chosen: Windows) -> tuple[NDArray[np.int64], Tensor]:
+        """Numbers of frames, and what is made of them."""
+        numbers = first[chosen[:, 0]] + chosen[:, 1]
+        images = to_float(data.frames.index_select(0, torch.from_numpy(numbers)))
+        return numbers, part.compute(images, vectors[sampler.texts(chosen)])
 
-    shape = (len(data.frames), *made(0, 1, data.instructions[0]).shape[1:])
+    shape = (len(data.frames), *made(frames[:1])[1].shape[1:])
     with shared_room(shape, spill) as (room, team):
-        mine, done = demos[team.process_index :: team.num_processes], 0
-        for number, demo in enumerate(mine.tolist(), 1):
-            begin, end = int(data.first[demo]), int(data.first[demo] + data.lengths[demo])
-            for start in range(begin, end, part.at_once):
-                stop = min(start + part.at_once, end)
-                room[start:stop] = made(start, stop, data.episodes[demo].instruction).half().numpy()
-            done += end - begin
-            if number % PROGRESS == 0:
-                say(f"  {part.makes} of {done} frames")
+        mine = np.array_split(frames, team.num_processes)[team.process_index]
+        for start in range(0, len(mine), part.at_once):
+            numbers, found = made(mine[start : start + part.at_once])
+            room[numbers] = found.half().numpy()
+            if start and start % PROGRESS < part.at_once:
+                say(f"  {part.makes} of {start} of {len(mine)} frames")
     return torch.from_numpy(room)

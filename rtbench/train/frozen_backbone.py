@@ -74,6 +74,6 @@ def image_tokens(
     engine = Inference(weights_of(network), threads=torch.get_num_threads())
 
     def compute(images: Tensor, vectors: Tensor) -> Tensor:
-        return torch.from_numpy(engine.image_tokens(images.numpy(), vectors.contiguous().numpy()))
+        return torch.from_numpy(engine.image_tokens(images.numpy(), vectors.numpy()))
 
     return computed_once(data, texts, FrozenPart("image tokens", FRAMES, compute), demos, spill, say)
