@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rtbench.cli.commands import (
+    average,
     bench,
     check,
     compare,
@@ -64,6 +65,7 @@ app.command(epilog=demos.EXAMPLE, short_help="Record demonstrations for training
 app.command(epilog=looks.EXAMPLE, short_help="Draw demonstrations again under random looks.")(looks.looks)
 app.command(epilog=vqa.EXAMPLE, short_help="Make pictures with questions and answers.")(vqa.vqa)
 app.add_typer(train.app, name="train", short_help="Train a policy on demonstrations.")
+app.command(epilog=average.EXAMPLE, short_help="Average the weights of several RT-1s.")(average.average)
 app.command(epilog=compress.EXAMPLE, short_help="Make a smaller copy of an RT-2.")(compress.compress)
 app.command(epilog=distill.EXAMPLE, short_help="Train a small student of an RT-2.")(distill.distill)
 app.command(epilog=serve.EXAMPLE, short_help="Serve a policy to other harnesses and robots.")(serve.serve)
