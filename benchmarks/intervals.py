@@ -99,6 +99,22 @@ def bootstrap(tasks: int, runs: int) -> dict[str, float]:
     return found
 
 
+def flips(tasks: int, runs: int) -> dict[str, float]:
+    """Likewise of differences of one pair a task, where few pairs differ; of the runs in which any does."""
+    found = {}
+    for lost, won in product((0.0, 0.01, 0.02, 0.05, 0.1), repeat=2):
+        held, some, true = 0, 0, won - lost
+        for run in range(runs if lost or won else 0):
+            draw = generator("flips", tasks, run, str(lost), str(won)).random(tasks)
+            values = np.where(draw < lost, -1.0, np.where(draw < lost + won, 1.0, 0.0))
+            interval = clustered(values, np.arange(tasks), "flips", run)
+            some += interval is not None
+            held += interval is not None and interval[0] - 1e-12 <= true <= interval[1] + 1e-12
+        if some:
+            found[f"{lost} lost, {won} won"] = held / some
+    return found
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -118,6 +134,10 @@ def main() -> None:
     runs = 50 if quick else 1000
     cases += [
         (f"bootstrap of {k} tasks", bootstrap(k, runs)) for k in ((5,) if quick else (3, 5, 10, 20, 50))
+    ]
+    cases += [
+        (f"bootstrap of {k} tasks, few differ", flips(k, max(50, runs // 4)))
+        for k in ((20,) if quick else (20, 80))
     ]
     rows, data = [], []
     for name, coverage in cases:

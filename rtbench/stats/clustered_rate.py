@@ -19,8 +19,7 @@ def wilson_clustered(
     Survey Methodology 24 (1998) 193-201; N. Dean and M. Pagano, Journal of Survey Statistics and Methodology
     3 (2015) 484-503, recommend it with Wilson's interval. Simulated at rates of 5 to 97 %, with 12 to
     100 tasks of 2 to 8 episodes, it covers the truth in 89 to 98 % of cases where the tasks' own rates differ
-    widely, and Wilson's of n in 60 to 95 %. The bootstrap over tasks (`clustered`) is for differences: at one
-    failure among hundreds it gives the whole range.
+    widely, and Wilson's of n in 60 to 95 %. The bootstrap over tasks (`clustered`) is for differences.
 
     Args:
         successes: 1 for a success and 0 for a failure, shape (n,).

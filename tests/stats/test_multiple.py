@@ -162,5 +162,34 @@ def test_no_spread_is_no_interval(values):
     assert clustered([1.0] * 30, np.arange(30) // 3) is None
 
 
+@pytest.mark.parametrize(("k", "lost", "won"), [(80, 0.01, 0.01), (80, 0.02, 0.02), (12, 0.0, 0.1)])
+def test_it_holds_the_mean_where_few_tasks_differ(k, lost, won):
+    """With standard errors of nothing for most resamples, an interval excluded 0 at the first flip."""
+    held, found = 0, 0
+    for run in range(200):
+        draw = generator("few differ", k, str(lost), str(won), run).random(k)
+        values = np.where(draw < lost, -1.0, np.where(draw < lost + won, 1.0, 0.0))
+        interval = clustered(values, np.arange(k), run)
+        found += interval is not None
+        held += interval is not None and interval[0] - 1e-12 <= won - lost <= interval[1] + 1e-12
+    assert held >= 0.92 * found  # 0.95 but for two standard errors of some 150 intervals
+
+
+@pytest.mark.parametrize(("most", "flips"), [(79, [-1.0]), (79, [1.0]), (78, [-1.0, 1.0])])
+def test_a_flip_among_many_tasks_is_no_whole_range(most, flips):
+    low, high = clustered([0.0] * most + flips, np.arange(80))
+    assert -0.1 < low < 0 < high < 0.1
+    # Tasks that are played more often count for more where values are averaged.
+    often = np.repeat(np.arange(80), [1] * 79 + [3])
+    low, high = clustered(np.append([0.0] * most + flips, flips[-1:] * 2), often)
+    assert -0.3 < low < -0.1 < 0.1 < high < 0.3
+
+
+def test_the_share_of_tasks_counts_from_the_value_that_most_have():
+    low, high = clustered([0.5] + [1.0] * 40, np.arange(41), within=(0, 1))
+    assert 0.85 < low < 0.9
+    assert high == 1
+
+
 def test_two_tasks_leave_everything_possible():
     assert clustered([0, 0, 1, 1, 1, 0], [0, 0, 0, 1, 1, 1], within=(0, 1)) == (0, 1)
