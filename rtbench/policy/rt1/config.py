@@ -241,7 +241,7 @@ first block does not expand: twice the channels at half the image's size cost a 
 
 SMALL_STATES = replace(SMALL, name="small-states", text=24 * 384, states=24)
 """The same, told the token states of its instruction. No instruction of the suites `seen` and `novel` has
-more than 20."""
+more than 20. In a twin of equal minutes it was no better than `small`: results/LOG.md, 2026-12-01."""
 
 LITE = replace(
     SMALL,
