@@ -61,8 +61,13 @@ def trained_on(episodes: Sequence[Episode], about: str) -> TrainedOn:
     return TrainedOn(tasks=tuple(sorted(tasks)), **common)
 
 
-def merge_trained_on(first: TrainedOn, before: TrainedOn) -> TrainedOn:
-    """The union of two descriptions, for weights that were trained twice; `about` is that of the first."""
+def merge_trained_on(about: str, *parts: TrainedOn) -> dict[str, Any]:
+    """The union of descriptions, for weights of several trainings, as an `Origin` has it.
+
+    Args:
+        about: The union's own description in words.
+        parts: One or more.
+    """
     lists = (
         "tasks",
         "skills",
@@ -74,13 +79,14 @@ def merge_trained_on(first: TrainedOn, before: TrainedOn) -> TrainedOn:
         "languages",
         "robots",
     )
-    most = [count for count in (first.distractors, before.distractors) if count is not None]
-    return TrainedOn(
-        about=first.about,
-        paraphrases=first.paraphrases or before.paraphrases,
+    most = [part.distractors for part in parts if part.distractors is not None]
+    union = TrainedOn(
+        about=about,
+        paraphrases=any(part.paraphrases for part in parts),
         distractors=max(most, default=None),
-        **{name: tuple(sorted({*getattr(first, name), *getattr(before, name)})) for name in lists},
+        **{name: tuple(sorted({entry for part in parts for entry in getattr(part, name)})) for name in lists},
     )
+    return union.model_dump(mode="json", exclude_defaults=True)
 
 
 @dataclass(frozen=True)

@@ -150,15 +150,12 @@ def _train(files: Sequence[Path], folder: Path, plan: TrainingPlan, say: Callabl
         taught = f"; distilled from {plan.distillation.teacher.name}" if plan.distillation else ""
         seen = f"; backbone begun with {plan.imagenet.name}" if plan.imagenet else ""
         text = f"{_about(data, len(trained))}; {trainer.step} steps, {images} images{taught}{seen}"
-        coverage = trained_on(trained, text)
+        parts = [trained_on(trained, text)]
         if before is not None:
             text += f"; before that: {before.about or 'not known'}"
-            coverage = coverage.model_copy(update={"about": text})
             if before.trained_on:
-                coverage = merge_trained_on(coverage, TrainedOn(**before.trained_on))
-        return Origin(
-            encoder.id, encoder.sha256, coverage.model_dump(mode="json", exclude_defaults=True), text
-        )
+                parts.append(TrainedOn(**before.trained_on))
+        return Origin(encoder.id, encoder.sha256, merge_trained_on(text, *parts), text)
 
     ending = trainer.run(
         Monitoring(

@@ -267,8 +267,7 @@ def _with_motor(network: Network, origin: Origin, path: Path, wanted: rt1_config
     )
     trained_on = acting.origin.trained_on
     if trained_on and origin.trained_on:
-        both = merge_trained_on(TrainedOn(**trained_on), TrainedOn(**origin.trained_on))
-        trained_on = both.model_copy(update={"about": about}).model_dump(mode="json", exclude_defaults=True)
+        trained_on = merge_trained_on(about, TrainedOn(**trained_on), TrainedOn(**origin.trained_on))
     return replace(origin, trained_on=trained_on or origin.trained_on, about=about)
 
 
@@ -293,10 +292,8 @@ def _origin(
         text += f"; before that: {before.about}"
     told: dict[str, Any] = {**before.trained_on, "about": text} if before.trained_on else {}
     if episodes:
-        coverage = trained_on(episodes, text)
-        if before.trained_on:
-            coverage = merge_trained_on(coverage, TrainedOn(**before.trained_on))
-        told = coverage.model_dump(mode="json", exclude_defaults=True)
+        known = [TrainedOn(**before.trained_on)] if before.trained_on else []
+        told = merge_trained_on(text, trained_on(episodes, text), *known)
     return Origin(ENCODER, ENCODER_SHA256, told, text)
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rtbench.core.errors import RtbenchError
 from rtbench.policy.rt1.checkpoint import Checkpoint, load
@@ -29,7 +30,7 @@ def average(files: Sequence[Path], folder: Path, name: str, shares: Sequence[flo
 
     Args:
         files: Two or more, of one size, action convention and language encoder. Later ones may lack the
-                first's room for told places.
+            first's room for told places.
         folder: A content root; made if it is missing.
         name: Name of the policy.
         shares: Share of each file, from 0 to 1; together 1. None: equal shares.
@@ -97,11 +98,7 @@ def _averaged(networks: Sequence[RT1], shares: Sequence[float]) -> RT1:
 def _origin(origins: Sequence[Origin], about: str) -> Origin:
     """Trained on what any of them was trained on; not known, if that of one is not."""
     text = f"{about}; the first: {origins[0].about or 'not known'}"
-    if not all(origin.trained_on for origin in origins):
-        return replace(origins[0], trained_on={}, about=text, source="")
-    coverage, *rest = (TrainedOn(**origin.trained_on) for origin in origins)
-    for other in rest:
-        coverage = merge_trained_on(coverage, other)
-    coverage = coverage.model_copy(update={"about": text})
-    trained_on = coverage.model_dump(mode="json", exclude_defaults=True)
+    trained_on: dict[str, Any] = {}
+    if all(origin.trained_on for origin in origins):
+        trained_on = merge_trained_on(text, *(TrainedOn(**origin.trained_on) for origin in origins))
     return replace(origins[0], trained_on=trained_on, about=text, source="")

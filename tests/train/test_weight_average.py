@@ -21,7 +21,7 @@ OTHER = replace(ORIGIN, trained_on={"tasks": ["pick/apple-v0"], "about": "b"}, a
 @pytest.fixture
 def pair(tmp_path):
     """Two files of weights that differ, and their networks."""
-    first, second = trained(), trained(replace(TINY, name="tiny"), seed=1)
+    first, second = trained(), trained(seed=1)
     files = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
     for path, network, origin in zip(files, (first, second), (ORIGIN, OTHER), strict=True):
         save(path, network, origin)
